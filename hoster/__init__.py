@@ -1,0 +1,1 @@
+"""Hoster: the business. Templates, deployments, nodes, monitoring, billing events."""

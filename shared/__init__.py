@@ -1,0 +1,1 @@
+"""What at least two services need, knowing none of them."""

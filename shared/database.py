@@ -1,0 +1,112 @@
+"""SQLite with numbered migrations, one writer at a time, and readers that never wait for it (WAL)."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import aiosqlite
+
+BUSY_TIMEOUT_MS = 5_000
+
+Row = sqlite3.Row
+Parameters = Iterable[object]
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    number: int
+    name: str
+    sql: str
+
+
+class MigrationFailed(Exception):
+    """A numbered script did not apply; the database is as it was before."""
+
+
+class Database:
+    """Two connections to one file: `transaction` writes, `fetch_*` reads what is committed.
+
+    Failure policy: `sqlite3.Error` reaches the caller; a transaction whose body raises (or is cancelled) is rolled back.
+    """
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path, migrations: Path) -> Self:
+        """Creates or upgrades the file. `migrations` holds `0001_name.sql`, `0002_...`, applied once each, in one transaction."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = await _connect(path)
+        try:
+            await _migrate(writer, migrations)
+            reader = await _connect(path)
+        except BaseException:
+            await writer.close()
+            raise
+        return cls(writer, reader)
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._writer.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """`BEGIN IMMEDIATE` ... `COMMIT`; what is checked inside still holds when it commits."""
+        async with self._turn:
+            try:
+                # Inside the try: when the caller is cancelled here, the thread still begins, and must roll back.
+                await self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+            except BaseException:
+                await asyncio.shield(self._writer.rollback())
+                raise
+            await asyncio.shield(self._writer.commit())
+
+    async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        async with self._reader.execute(sql, tuple(parameters)) as cursor:
+            return list(await cursor.fetchall())
+
+    async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        async with self._reader.execute(sql, tuple(parameters)) as cursor:
+            return await cursor.fetchone()
+
+
+async def _connect(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute("PRAGMA synchronous = FULL")
+    await connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+async def _migrate(connection: aiosqlite.Connection, folder: Path) -> None:
+    async with connection.execute("PRAGMA user_version") as cursor:
+        row = await cursor.fetchone()
+    done = int(row[0]) if row else 0
+    scripts = await asyncio.to_thread(_scripts_after, done, folder)
+    if not scripts:
+        return
+    newest = scripts[-1].number
+    body = "\n".join(script.sql for script in scripts)
+    try:
+        await connection.executescript(f"BEGIN IMMEDIATE;\n{body}\nPRAGMA user_version = {newest};\nCOMMIT;")
+    except sqlite3.Error as error:
+        await connection.rollback()
+        names = ", ".join(script.name for script in scripts)
+        raise MigrationFailed(f"{names}: {error}") from error
+
+
+def _scripts_after(done: int, folder: Path) -> list[Migration]:
+    found = (
+        Migration(int(path.name.split("_")[0]), path.name, path.read_text(encoding="utf-8"))
+        for path in folder.glob("[0-9]*.sql")
+    )
+    return sorted((script for script in found if script.number > done), key=lambda script: script.number)

@@ -1,0 +1,97 @@
+r"""The identity that APIGate vouches for, and the signature that Hoster trusts.
+
+Rules (contract of the gateway, "What goes upstream"):
+- The signed text is these lines joined by `\n`: t, method, target as sent, user id, org id, plan id, plan limits, key id,
+  request id. An absent value is the empty string.
+- A client must never be able to name a managed header, in any spelling: see `is_managed`.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+USER_ID = "X-User-ID"
+ORG_ID = "X-Org-ID"
+PLAN_ID = "X-Plan-ID"
+PLAN_LIMITS = "X-Plan-Limits"
+KEY_ID = "X-Key-ID"
+SIGNATURE = "X-Identity-Signature"
+REQUEST_ID = "X-Request-ID"
+EVENT_TYPE = "X-Event-Type"
+
+MAX_AGE_S = 60
+
+_MANAGED = frozenset(
+    name.lower().encode() for name in (USER_ID, ORG_ID, PLAN_ID, PLAN_LIMITS, KEY_ID, SIGNATURE, REQUEST_ID)
+)
+_FOLD = bytes.maketrans(b"._", b"--")
+
+
+class IdentityUnverified(Exception):
+    """The identity headers carry no valid, fresh signature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a request acts for. `plan_limits` is compact JSON, signed and passed as text."""
+
+    user_id: str
+    org_id: str
+    plan_id: str
+    plan_limits: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What besides the identity is bound by the signature."""
+
+    method: str
+    target: str
+    request_id: str
+
+
+ANONYMOUS = Identity(user_id="", org_id="", plan_id="", plan_limits="", key_id="")
+"""What APIGate signs when it asks for itself (reconciliation)."""
+
+
+def is_managed(lowered_name: bytes) -> bool:
+    """Whether a lower-case field name is one of ours once `.` and `_` are read as `-` (CVE-2026-88011)."""
+    return lowered_name.startswith(b"x") and lowered_name.translate(_FOLD) in _MANAGED
+
+
+def sign(secret: bytes, identity: Identity, request: SignedRequest, unix_time: int) -> str:
+    """The value of `X-Identity-Signature`."""
+    return f"t={unix_time},v1={_digest(secret, identity, request, str(unix_time))}"
+
+
+def verify(secret: bytes, signature: str, identity: Identity, request: SignedRequest, now: float) -> None:
+    """Raises IdentityUnverified unless `signature` is ours and at most 60 s away from `now`."""
+    stamp, separator, digest = signature.partition(",v1=")
+    moment = stamp.removeprefix("t=")
+    if not (
+        separator and stamp.startswith("t=") and moment.isascii() and moment.isdigit() and len(moment) <= 12
+    ):
+        raise IdentityUnverified("malformed signature")
+    if not hmac.compare_digest(digest.encode(), _digest(secret, identity, request, moment).encode()):
+        raise IdentityUnverified("signature does not match")
+    if abs(now - int(moment)) > MAX_AGE_S:
+        raise IdentityUnverified("signature is too old")
+
+
+def _digest(secret: bytes, identity: Identity, request: SignedRequest, moment: str) -> str:
+    text = "\n".join(
+        (
+            moment,
+            request.method,
+            request.target,
+            identity.user_id,
+            identity.org_id,
+            identity.plan_id,
+            identity.plan_limits,
+            identity.key_id,
+            request.request_id,
+        )
+    )
+    # Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder.
+    return hmac.new(secret, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

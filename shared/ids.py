@@ -1,0 +1,37 @@
+"""Identifiers: time-ordered for requests (UUIDv7, RFC 9562 section 5.7), opaque for everything else."""
+
+import os
+import secrets
+from collections.abc import Callable
+
+from shared.clock import Clock
+
+
+def new_id(prefix: str) -> str:
+    """`prefix` + 128 random bits in lower-case hex."""
+    return prefix + secrets.token_hex(16)
+
+
+def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom) -> Callable[[], str]:
+    """A source of UUIDv7 strings.
+
+    Random bits are drawn in blocks: one `urandom` system call for every 256 identifiers instead of one each, since the
+    relay takes one per request.
+    """
+    block = b""
+    position = 0
+
+    def next_id() -> str:
+        nonlocal block, position
+        if position >= len(block):
+            block = random_bytes(10 * 256)
+            position = 0
+        tail = block[position : position + 10]
+        position += 10
+        millis = int(clock.now() * 1000) & 0xFFFF_FFFF_FFFF
+        rand_a = 0x7000 | (int.from_bytes(tail[:2], "big") & 0x0FFF)
+        variant = 0x8000 | (int.from_bytes(tail[2:4], "big") & 0x3FFF)
+        head = f"{millis:012x}"
+        return f"{head[:8]}-{head[8:]}-{rand_a:04x}-{variant:04x}-{tail[4:10].hex()}"
+
+    return next_id

@@ -1,0 +1,1 @@
+"""Plane: one machine's containers, their logs and numbers, and the mesh that reaches them."""
