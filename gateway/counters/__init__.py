@@ -1,0 +1,1 @@
+"""Quota and rate, checked and taken in one step."""

@@ -1,0 +1,109 @@
+"""Real components for the tests: each is started once, on a free port, and stopped at the end."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+IN_CI = os.environ.get("CI") == "true"
+
+
+def missing(component: str, how: str) -> None:
+    """A missing component fails in CI, where everything must be real; on a developer's machine the test is skipped."""
+    sentence = f"{component} is not here: {how}"
+    if IN_CI:
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
+    with blockbuster_ctx(["shared", "gateway", "hoster", "worker"]) as blockbuster:
+        # The journal's appends go to the page cache by design: that is what makes an event survive the process.
+        blockbuster.functions["os.write"].can_block_in("gateway/metering/journal.py", {"append"})
+        yield blockbuster
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    if program is None:
+        missing("redis-server", "install the package redis-server")
+    folder = tmp_path_factory.mktemp("redis")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (folder / "redis.log").open("wb")
+    process = subprocess.Popen(
+        [
+            str(program),
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            str(folder),
+        ],
+        stdout=log,
+        stderr=log,
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    with Redis.from_url(url) as client:
+        _wait_until(lambda: _answers(client))
+    yield url
+    process.terminate()
+    process.wait(10)
+    log.close()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    with Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> str:
+    """The address of a running Docker Engine."""
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    path = Path(address.removeprefix("unix://"))
+    if not path.is_socket():
+        missing("Docker Engine", f"nothing listens at {address}")
+    return address
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except RedisConnectionError:
+        return False
+
+
+def _wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "a component did not come up in time"
+        time.sleep(0.05)

@@ -1,0 +1,1 @@
+"""Traffic to the containers, chosen by host name."""
