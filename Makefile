@@ -1,0 +1,39 @@
+# Everything that is done with this repository. `make help` lists it.
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fmt lock up down setup-dev
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv with the locked dependencies (run and test do it by themselves)
+	@sh deploy/bin/setup.sh runtime
+
+setup-dev:
+	@sh deploy/bin/setup.sh dev
+
+run: setup ## bring the platform up in the foreground; Ctrl-C stops all of it
+	@exec $(PY) -m deploy.local
+
+test: setup-dev ## lint, types, import contracts and every test, against real components
+	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl -- \
+	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m pytest'
+
+check: setup-dev ## lint, types and import contracts
+	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet . && echo "lint: clean"
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-logo
+
+fmt: setup-dev ## format, and fix what can be fixed
+	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
+
+lock: setup-dev ## compile requirements*.in into the lock files
+	@for name in requirements requirements-dev; do \
+	  .venv/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o $$name.lock $$name.in; done
+
+up: setup ## build the images and start gateway, hoster, worker and Redis as containers
+	@exec $(PY) -m deploy.containers up
+
+down: setup ## stop and remove the containers; data stays in their volumes
+	@exec $(PY) -m deploy.containers down

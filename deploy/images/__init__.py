@@ -1,0 +1,1 @@
+"""Images that the product builds by itself."""

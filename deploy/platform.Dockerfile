@@ -1,0 +1,16 @@
+# One recipe for the three services: `--build-arg SERVICE=gateway|hoster|worker`. Built by `make up`, which fetches the locked wheels into
+# deploy/build/wheels first, so that the build itself needs no network.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+FROM ${BASE_IMAGE}
+WORKDIR /app
+COPY requirements.lock deploy/build/wheels/ /wheels/
+RUN python3 -m venv /venv \
+ && /venv/bin/pip install --quiet --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.lock \
+ && rm -r /wheels
+ARG SERVICE
+COPY shared /app/shared
+COPY ${SERVICE} /app/${SERVICE}
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SERVICE=${SERVICE}
+VOLUME /data
+# exec: the service is process 1 and gets SIGTERM itself.
+CMD ["sh", "-c", "exec python -m $SERVICE"]
