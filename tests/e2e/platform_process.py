@@ -1,0 +1,87 @@
+"""`make run`'s program as a process of the test's own, on free ports, with its own data directory."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = "The platform is ready"
+PORTS = ("GATEWAY_PORT", "HOSTER_PORT", "WORKER_PORT", "MESH_PORT")
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@dataclass
+class PlatformProcess:
+    process: "subprocess.Popen[str]"
+    ports: dict[str, int]
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
+
+    def wait_until_ready(self, timeout_s: float = 90.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not any(READY in line for line in self.lines):
+            assert self.process.poll() is None, f"the platform ended:\n{self.tail()}"
+            assert time.monotonic() < deadline, f"the platform is not ready:\n{self.tail()}"
+            time.sleep(0.05)
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def tail(self) -> str:
+        return "\n".join(self.lines[-60:])
+
+
+@contextmanager
+def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
+    """Started, not yet ready; killed at the end if the test did not stop it."""
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    environment = {
+        **os.environ,
+        "PLATFORM_DATA_DIR": str(data),
+        **{name: str(port) for name, port in ports.items()},
+        **settings,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.local"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    running = PlatformProcess(process, ports)
+    reader = threading.Thread(target=_collect, args=(process, running.lines), daemon=True)
+    reader.start()
+    try:
+        yield running
+    finally:
+        if process.poll() is None:
+            running.stop(signal.SIGTERM)
+        reader.join(5)
+
+
+def _collect(process: "subprocess.Popen[str]", lines: list[str]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        # One by one, as they come: others read the list meanwhile.
+        lines.append(line.rstrip("\n"))  # noqa: PERF401
