@@ -180,23 +180,3 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket_path))
         )
         yield Gateway(data_dir, accounts, books, reports, clock, session)
-
-
-def event_of(user: Mapping[str, Any], event_id: str) -> UsageEvent:
-    return UsageEvent(
-        id=event_id,
-        user_id=user["id"],
-        org_id=user["org_id"],
-        key_id="sess_1",
-        plan_id=user["plan_id"],
-        route="hoster-billing",
-        method="POST",
-        path="/api/v1/deployments",
-        status=202,
-        event_type="deployment_created",
-        cost=1.0,
-        latency_ms=12.5,
-        request_bytes=100,
-        response_bytes=200,
-        created_at=1_795_000_000.123,
-    )
