@@ -81,12 +81,12 @@ class PaperBooks:
         end = start + limit
         return mine[start:end], str(end) if end < len(mine) else None
 
-    async def quota(self, user_id: UserId, plan_id: PlanId) -> QuotaUse:  # noqa: ARG002 - every plan has the same quota here
+    async def quota(self, user_id: UserId, plan_id: PlanId) -> QuotaUse:
         self._reach()
         used = sum(1 for event in self.kept if event.user_id == user_id)
         return QuotaUse(limit=1000, used=used, remaining=1000 - used, resets_at=1_796_083_200.0)
 
-    async def rate(self, user_id: UserId, plan_id: PlanId) -> RateUse:  # noqa: ARG002 - nobody is ever limited here
+    async def rate(self, user_id: UserId, plan_id: PlanId) -> RateUse:
         self._reach()
         return RateUse(limit=60, burst=5, remaining=65, resets_at=1_796_083_200.0)
 
