@@ -78,6 +78,8 @@ def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
         if process.poll() is None:
             running.stop(signal.SIGTERM)
         reader.join(5)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def _collect(process: "subprocess.Popen[str]", lines: list[str]) -> None:
