@@ -27,10 +27,10 @@ check: setup-dev ## lint, types and import contracts
 fmt: setup-dev ## format, and fix what can be fixed
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 
-lock: setup-dev ## compile requirements*.in into the lock files
+lock: setup-dev ## compile requirements*.in into the lock files, for every Python and platform at once
 	@for name in requirements requirements-dev; do \
-	  .venv/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
-	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o $$name.lock $$name.in; done
+	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --output-file $$name.lock $$name.in; done
 
 up: setup ## build the images and start gateway, hoster, worker and Redis as containers
 	@exec $(PY) -m deploy.containers up

@@ -15,7 +15,7 @@ class WheelsMissing(Exception):
 
 
 def fetch(lock: Path, target: Path, python: str) -> None:
-    """Fills `target` with exactly the wheels of `lock` for `python` (as `3.11`) on this machine's processor."""
+    """Fills `target` with exactly the wheels of `lock` for `python` (as `3.11.2`) on this machine's processor."""
     stamp = target / ".for"
     wanted = f"{python} {platform.machine()} {lock.read_text(encoding='utf-8')}"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
