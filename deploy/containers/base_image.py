@@ -28,7 +28,7 @@ class NoBaseImage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """What compose is told. `python` is the version in `base`, as `3.11.2`: some dependencies differ within a minor."""
+    """What compose is told. `python` is the version in `base`, as `3.11`."""
 
     base: str
     redis: str
@@ -48,7 +48,7 @@ def _obtainable(name: str) -> bool:
 
 def _python_version(name: str) -> str:
     asked = docker(
-        "run", "--rm", "--entrypoint", "python3", name, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])",
+        "run", "--rm", "--entrypoint", "python3", name, "-c", "import sys; print('%d.%d' % sys.version_info[:2])",
         deadline_s=PULL_DEADLINE_S,
     )  # fmt: skip
     if asked.returncode != 0:

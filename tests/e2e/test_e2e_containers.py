@@ -35,13 +35,25 @@ def containers(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> 
     }
     try:
         up = subprocess.run(
-            ["make", "up"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False
+            ["make", "up"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
         )
         assert up.returncode == 0, up.stdout + up.stderr
         yield Containers(f"http://127.0.0.1:{gateway}", mesh)
     finally:
         down = subprocess.run(
-            ["make", "down"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
+            ["make", "down"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
         )
         _remove_volumes()
     assert down.returncode == 0, down.stdout + down.stderr
