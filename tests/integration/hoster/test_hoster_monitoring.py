@@ -1,0 +1,82 @@
+import asyncio
+
+import pytest
+from yarl import URL
+
+PIECES = [b"retry: 2000\n\n", b"id: e-1\nevent: log\ndata: {\"message\":\"a\\r\"}\n\n", b": keep", b"-alive\n\n"]
+
+
+@pytest.fixture
+async def running(user, worker, hello_id):
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    await user.until(created.body["id"], "running")
+    return f"/api/v1/deployments/{created.body['id']}/monitoring"
+
+
+async def test_the_answers_are_the_nodes(user, running):
+    health = (await user.ask("GET", f"{running}/health")).body
+    assert health["status"] == "healthy"
+    assert health["containers"] == [
+        {"name": "web", "status": "running", "health": "healthy", "started_at": "2026-11-22T00:00:00Z", "restarts": 0}
+    ]
+    stats = (await user.ask("GET", f"{running}/stats")).body
+    assert stats["containers"][0]["memory_usage_bytes"] == 1000
+    assert stats["collected_at"] == "2026-11-22T00:00:00.000Z"
+    logs = (await user.ask("GET", f"{running}/logs?tail=5&container=db")).body
+    assert logs["items"] == [
+        {"id": "e-1", "container": "db", "timestamp": "2026-11-22T00:00:00Z", "stream": "stdout", "message": "up"}
+    ]
+    assert (await user.ask("GET", f"{running}/logs?tail=x")).status == 422
+    events = (await user.ask("GET", f"{running}/events")).body["items"]
+    assert [event["type"] for event in events] == ["running", "deploy_step", "starting", "scheduled"]
+    assert events[1]["message"] == "preparing: image is here"
+
+
+async def test_a_deployment_that_is_nowhere_has_no_containers(user, hello_id):
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id, "start": False})
+    at = f"/api/v1/deployments/{created.body['id']}/monitoring"
+
+    assert (await user.ask("GET", f"{at}/health")).body["status"] == "unknown"
+    assert (await user.ask("GET", f"{at}/stats")).body["containers"] == []
+    assert (await user.ask("GET", f"{at}/logs")).body["items"] == []
+    assert (await user.ask("GET", f"{at}/logs/stream")).status == 409
+
+
+async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(user, worker, running):
+    worker.stream_pieces = PIECES
+    target = f"{running}/logs/stream?last_event_id=e-0&container=web"
+    headers = {**user.headers("GET", target, "r-1"), "Last-Event-ID": "e-00"}
+    async with user.session.get(URL(user.base_url + target, encoded=True), headers=headers) as response:
+        assert response.headers["Content-Type"] == "text/event-stream"
+        assert await response.content.readexactly(sum(map(len, PIECES))) == b"".join(PIECES)
+        assert worker.open_streams == 1
+        assert worker.stream_headers[0]["Last-Event-ID"] == "e-00"
+        assert any("last_event_id=e-0" in path and "service=web" in path for _, path in worker.calls)
+        response.close()
+
+    async with asyncio.timeout(1):
+        while worker.open_streams:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_stream_opened_before_the_app_is_there_waits_for_it(user, worker, hello_id):
+    worker.answer_s = 0.3
+    worker.stream_pieces = PIECES
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    target = f"/api/v1/deployments/{created.body['id']}/monitoring/stats/stream"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        assert response.status == 200
+        received = b""
+        async with asyncio.timeout(10):
+            while not received.endswith(b"".join(PIECES)):
+                received += await response.content.readany()
+
+
+async def test_streams_end_when_the_service_stops(hoster, user, worker, running):
+    worker.stream_pieces = PIECES
+    target = f"{running}/stats/stream"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        await response.content.readexactly(sum(map(len, PIECES)))
+        async with asyncio.timeout(1.5):
+            await hoster.runner.shutdown()
+            assert await response.content.read() == b""

@@ -1,0 +1,120 @@
+import sqlite3
+
+from tests.integration.hoster.conftest import CAPACITY, JOIN_TOKEN, beat, join_worker
+
+
+async def _join(hoster, session, token):
+    body = {"token": token, "address": "http://127.0.0.1:1", "capacity": CAPACITY, "name": "x", "version": "1"}
+    async with session.post(f"{hoster.base_url}/nodes/v1/join", json=body) as response:
+        return response.status, await response.json()
+
+
+async def test_a_join_token_is_used_once(hoster, session, user):
+    made = await user.ask("POST", "/api/v1/nodes", {"name": "my node", "location": "attic"})
+    assert made.status == 201
+    assert made.body["status"] == "joining"
+    token = made.body["join_token"]
+    assert token in made.body["join_command"]
+    assert "join_token" not in (await user.ask("GET", f"/api/v1/nodes/{made.body['id']}")).body
+
+    status, joined = await _join(hoster, session, token)
+    assert (status, joined["node_id"]) == (201, made.body["id"])
+    for used in (token, "unknown"):
+        status, refused = await _join(hoster, session, used)
+        assert (status, refused["code"]) == (401, "invalid_join_token")
+    shown = (await user.ask("GET", f"/api/v1/nodes/{made.body['id']}")).body
+    assert (shown["status"], shown["name"], shown["location"]) == ("online", "my node", "attic")
+
+
+async def test_the_first_node_joins_with_the_operators_token_once_also_after_a_restart(
+    hoster, start_hoster, session, user, worker
+):
+    again, database = await start_hoster()
+    try:
+        status, _ = await _join(again, session, JOIN_TOKEN)
+        nodes = (await user.ask("GET", "/api/v1/nodes")).body
+    finally:
+        await again.runner.cleanup()
+        await database.close()
+
+    assert status == 401
+    assert (nodes["total"], nodes["items"][0]["public"], nodes["items"][0]["address"]) == (1, True, None)
+
+
+async def test_a_heartbeat_is_signed_and_accepted_once(hoster, session, user, worker):
+    status, sent = await beat(hoster.base_url, session, worker)
+    assert (status, sent["answer"]) == (200, {})
+    node = (await user.ask("GET", "/api/v1/nodes")).body["items"][0]
+    assert node["capacity"] == {**CAPACITY, "used": {"cpu_cores": 1.0, "memory_mb": 2, "disk_mb": 3}}
+
+    replayed = {**sent["headers"]}
+    for headers, data in (
+        (replayed, sent["data"]),
+        ({"X-Node-ID": worker.node_id}, sent["data"]),
+        ({**replayed, "X-Node-ID": "node_x"}, sent["data"]),
+        (replayed, b"{}"),
+    ):
+        async with session.post(f"{hoster.base_url}/nodes/v1/heartbeat", data=data, headers=headers) as response:
+            assert (response.status, (await response.json())["code"]) == (401, "invalid_signature")
+
+
+async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(hoster, user, worker, tmp_path, hello_id):
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    await user.until(created.body["id"], "running")
+    one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
+    assert (await user.ask("GET", one)).body["status"] == "healthy"
+
+    with sqlite3.connect(tmp_path / "hoster.db") as other:
+        other.execute("UPDATE nodes SET last_seen_at = last_seen_at - 31")
+    other.close()
+    assert (await user.ask("GET", "/api/v1/nodes")).body["items"][0]["status"] == "offline"
+    health = (await user.ask("GET", one)).body
+    assert (health["status"], health["containers"]) == ("unknown", [])
+    refused = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    assert (refused.status, refused.body["reasons"]) == (409, {"offline": 1})
+
+
+async def test_private_nodes_are_their_owners_alone(hoster, session, user, stranger, hello_id):
+    made = await user.ask("POST", "/api/v1/nodes", {"name": "mine"})
+    one = f"/api/v1/nodes/{made.body['id']}"
+    worker = await join_worker(hoster.base_url, session, made.body["join_token"])
+    try:
+        for method in ("GET", "DELETE"):
+            assert (await stranger.ask(method, one)).status == 404
+        body = {"name": "x", "template_id": hello_id}
+        named = await stranger.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
+        assert [fault["field"] for fault in named.body["errors"]] == ["node_id"]
+        anywhere = await stranger.ask("POST", "/api/v1/deployments", body)
+        assert (anywhere.status, anywhere.body["reasons"]) == (409, {"offline": 1})  # the first node, not joined yet
+
+        created = await user.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
+        await user.until(created.body["id"], "running")
+        in_use = await user.ask("DELETE", one)
+        assert (in_use.status, in_use.body["code"]) == (409, "node_in_use")
+        await user.ask("DELETE", f"/api/v1/deployments/{created.body['id']}")
+        await user.until_gone(created.body["id"])
+        assert (await user.ask("DELETE", one)).status == 204
+        assert (await user.ask("GET", one)).status == 404
+    finally:
+        await worker.stop()
+
+
+async def test_secrets_are_sealed_in_the_database(user, worker, tmp_path):
+    with sqlite3.connect(tmp_path / "hoster.db") as other:
+        [sealed] = other.execute("SELECT secret FROM nodes").fetchone()
+    other.close()
+
+    assert worker.secret not in sealed
+    for file in tmp_path.glob("hoster.db*"):
+        assert worker.secret not in file.read_bytes()
+        assert JOIN_TOKEN.encode() not in file.read_bytes()
+    assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_status_pages_count(user, worker):
+    health = await user.ask_raw("GET", "/health", None, {})
+    assert health.body == {
+        "status": "ok", "database": "ok", "nodes": {"joining": 0, "online": 1, "offline": 0, "maintenance": 0},
+    }  # fmt: skip
+    stats = (await user.ask_raw("GET", "/stats", None, {})).body
+    assert stats["templates"]["published"] >= 1
