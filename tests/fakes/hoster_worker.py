@@ -6,10 +6,12 @@ It can be told to be slow, to fail deploys, to have no engine, and (by stopping 
 import asyncio
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 
 from shared import signature
+from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 
 
@@ -55,7 +57,7 @@ class FakeProject:
 class FakeWorker:
     """`deploy_s` is how long a deploy takes. `calls` are method and path of every verified command, in order."""
 
-    def __init__(self, secret: str, clock) -> None:
+    def __init__(self, secret: str, clock: Clock) -> None:
         self.secret = secret.encode()
         self.clock = clock
         self.projects: dict[str, FakeProject] = {}
@@ -105,16 +107,14 @@ class FakeWorker:
             self._runner = None
 
     @web.middleware
-    async def _verify(self, request: web.Request, handler) -> web.StreamResponse:
+    async def _verify(self, request: web.Request, handler: Any) -> web.StreamResponse:
         body = await request.read()
         command = Command(request.method, request.raw_path, body)
         try:
             nonce = signature.verify(
                 self.secret, request.headers.get(signature.HEADER, ""), command, self.clock.now()
             )
-            if nonce in self._nonces:
-                raise SignatureInvalid("replayed")
-            self._nonces.add(nonce)
+            self._accept_once(nonce)
         except SignatureInvalid:
             self.refused_signatures += 1
             return _problem(401, "invalid_signature")
@@ -124,6 +124,11 @@ class FakeWorker:
         if self.engine_unavailable:
             return _problem(503, "engine_unavailable")
         return await handler(request)
+
+    def _accept_once(self, nonce: str) -> None:
+        if nonce in self._nonces:
+            raise SignatureInvalid("replayed")
+        self._nonces.add(nonce)
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -188,7 +193,7 @@ class FakeWorker:
         self._project(request).status = "failed"
         return web.json_response({})
 
-    def _set(self, status: str):
+    def _set(self, status: str) -> Any:
         async def answer(request: web.Request) -> web.Response:
             self._project(request).status = status
             return web.json_response({"status": status}, status=202)
@@ -201,7 +206,9 @@ class FakeWorker:
             "name": "web", "cpu_percent": 1.5, "memory_usage_bytes": 1000, "memory_limit_bytes": 2000, "memory_percent": 50.0,
             "network_rx_bytes": 1, "network_tx_bytes": 2, "block_read_bytes": 3, "block_write_bytes": 4, "pids": 5,
         }  # fmt: skip
-        return web.json_response({"containers": [sample], "total": {}, "collected_at": "2026-11-22T00:00:00.000Z"})
+        return web.json_response(
+            {"containers": [sample], "total": {}, "collected_at": "2026-11-22T00:00:00.000Z"}
+        )
 
     async def _logs(self, request: web.Request) -> web.Response:
         self._project(request)
@@ -227,4 +234,6 @@ class FakeWorker:
 
 
 def _problem(status: int, code: str) -> web.Response:
-    return web.json_response({"code": code, "detail": ""}, status=status, content_type="application/problem+json")
+    return web.json_response(
+        {"code": code, "detail": ""}, status=status, content_type="application/problem+json"
+    )

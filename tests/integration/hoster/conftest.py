@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,17 @@ PLENTY = {
     "max_deployments": 100, "max_cpu_cores": 100, "max_memory_mb": 100_000, "max_disk_mb": 1_000_000,
     "allowed_capabilities": [],
 }  # fmt: skip
-QUICK = Patience(start_s=20, stop_s=10, unreachable_s=1.5, first_retry_s=0.1, longest_retry_s=0.3, poll_s=0.05)
+QUICK = Patience(
+    start_s=20, stop_s=10, unreachable_s=1.5, first_retry_s=0.1, longest_retry_s=0.3, poll_s=0.05
+)
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]], within_s: float) -> None:
+    async with asyncio.timeout(within_s):
+        while True:
+            if await is_so():
+                return
+            await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -74,7 +84,13 @@ class User:
         }
 
     async def ask(
-        self, method: str, target: str, body: object = None, *, request_id: str | None = None, headers: dict | None = None
+        self,
+        method: str,
+        target: str,
+        body: object = None,
+        *,
+        request_id: str | None = None,
+        headers: dict | None = None,
     ) -> Answer:
         if request_id is None:
             self.sent += 1
@@ -88,7 +104,9 @@ class User:
         async with self.session.request(method, url, data=data, headers=headers) as response:
             raw = await response.read()
             is_json = "json" in response.headers.get("Content-Type", "")
-            return Answer(response.status, response.headers, json.loads(raw) if is_json and raw else None, raw)
+            return Answer(
+                response.status, response.headers, json.loads(raw) if is_json and raw else None, raw
+            )
 
     async def until(self, deployment_id: str, status: str) -> dict:
         answer = await self.ask("GET", f"/api/v1/deployments/{deployment_id}/wait?status={status}&timeout=20")
@@ -96,9 +114,10 @@ class User:
         return answer.body
 
     async def until_gone(self, deployment_id: str) -> None:
-        async with asyncio.timeout(20):
-            while (await self.ask("GET", f"/api/v1/deployments/{deployment_id}")).status != 404:
-                await asyncio.sleep(0.05)
+        async def is_gone() -> bool:
+            return (await self.ask("GET", f"/api/v1/deployments/{deployment_id}")).status == 404
+
+        await eventually(is_gone, 20)
 
 
 def config_for(folder: Path) -> Config:
@@ -151,7 +170,7 @@ def start_hoster(tmp_path: Path) -> Callable[[], Any]:
 
 
 @pytest.fixture
-async def hoster(start_hoster) -> AsyncIterator[Hoster]:
+async def hoster(start_hoster: Any) -> AsyncIterator[Hoster]:
     running, database = await start_hoster()
     try:
         yield running
@@ -167,19 +186,21 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def user(hoster: Hoster, session) -> User:
+def user(hoster: Hoster, session: aiohttp.ClientSession) -> User:
     return User(hoster.base_url, session)
 
 
 @pytest.fixture
-def stranger(hoster: Hoster, session) -> User:
+def stranger(hoster: Hoster, session: aiohttp.ClientSession) -> User:
     return User(hoster.base_url, session, user_id="user_b", org_id="org_b")
 
 
 CAPACITY = {"cpu_cores": 8, "memory_mb": 16_000, "disk_mb": 100_000}
 
 
-async def join_worker(base_url: str, session, token: str = JOIN_TOKEN, **more: object) -> FakeWorker:
+async def join_worker(
+    base_url: str, session: aiohttp.ClientSession, token: str = JOIN_TOKEN, **more: object
+) -> FakeWorker:
     """A worker that has joined, is listening, and was heard of just now."""
     worker = FakeWorker("", SystemClock())
     await worker.start()
@@ -195,7 +216,9 @@ async def join_worker(base_url: str, session, token: str = JOIN_TOKEN, **more: o
     return worker
 
 
-async def beat(base_url: str, session, worker: FakeWorker, **more: object) -> tuple[int, dict]:
+async def beat(
+    base_url: str, session: aiohttp.ClientSession, worker: FakeWorker, **more: object
+) -> tuple[int, dict]:
     body = json.dumps(
         {"version": "1", "capacity": CAPACITY, "used": {"cpu_cores": 1, "memory_mb": 2, "disk_mb": 3}, **more}
     ).encode()
@@ -211,7 +234,7 @@ async def beat(base_url: str, session, worker: FakeWorker, **more: object) -> tu
 
 
 @pytest.fixture
-async def worker(hoster: Hoster, session) -> AsyncIterator[FakeWorker]:
+async def worker(hoster: Hoster, session: aiohttp.ClientSession) -> AsyncIterator[FakeWorker]:
     joined = await join_worker(hoster.base_url, session)
     try:
         yield joined

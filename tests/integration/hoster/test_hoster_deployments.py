@@ -1,22 +1,29 @@
 import asyncio
 import json
+from typing import Any
 
-from tests.integration.hoster.conftest import beat
+import aiohttp
+import pytest
+
+from tests.fakes.hoster_worker import FakeWorker
+from tests.integration.hoster.conftest import Hoster, User, beat, eventually
 
 EVENT = "X-Event-Type"
 DEPLOYMENTS = "/api/v1/deployments"
 
 
-async def _create(user, hello_id, **more):
+async def _create(user: User, hello_id: str, **more: Any) -> Any:
     return await user.ask("POST", DEPLOYMENTS, {"name": "My App!", "template_id": hello_id, **more})
 
 
-async def _event_types(user):
+async def _event_types(user: User) -> Any:
     events = await user.ask("GET", "/api/v1/billing/events")
     return [event["event_type"] for event in events.body["items"]]
 
 
-async def test_the_whole_life_of_a_deployment_makes_exactly_four_events(user, worker, hello_id):
+async def test_the_whole_life_of_a_deployment_makes_exactly_four_events(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
     created = await _create(user, hello_id, variables={"MESSAGE": 'a "quoted" ${MESSAGE} line\r\n'})
     assert created.status == 202, created.body
     assert created.headers[EVENT] == "deployment.created"
@@ -30,7 +37,10 @@ async def test_the_whole_life_of_a_deployment_makes_exactly_four_events(user, wo
     assert running["variables"] == project.env
     assert project.org_id == "org_a"
     assert project.visibility == "public"
-    assert running["hosts"] == [f"{project.project_id}.apps.localhost", f"{project.project_id}.zexio.internal"]
+    assert running["hosts"] == [
+        f"{project.project_id}.apps.localhost",
+        f"{project.project_id}.zexio.internal",
+    ]
     assert running["url"] == f"http://{project.project_id}.apps.localhost:8090/"
     assert running["release_id"] == "deploy-1"
     assert running["started_at"] is not None
@@ -62,7 +72,7 @@ async def test_the_whole_life_of_a_deployment_makes_exactly_four_events(user, wo
     assert worker.refused_signatures == 0
 
 
-async def test_an_image_can_be_deployed_without_a_template(user, worker):
+async def test_an_image_can_be_deployed_without_a_template(user: User, worker: FakeWorker) -> None:
     created = await user.ask(
         "POST", DEPLOYMENTS,
         {"name": "img", "source": {"image": "localhost/x:1", "port": 80}, "variables": {"A": "1", "N": 2}, "start": False,
@@ -74,9 +84,11 @@ async def test_an_image_can_be_deployed_without_a_template(user, worker):
 
     started = await user.ask("POST", f"{DEPLOYMENTS}/{created.body['id']}/start")
     assert started.headers[EVENT] == "deployment.started"
-    async with asyncio.timeout(10):
-        while not worker.projects or not next(iter(worker.projects.values())).deploys:
-            await asyncio.sleep(0.05)
+
+    async def is_deploying() -> bool:
+        return any(project.deploys for project in worker.projects.values())
+
+    await eventually(is_deploying, 10)
     project = next(iter(worker.projects.values()))
     body = project.deploys["deploy-1"]["body"]
     assert (body["image"], body["port"], "healthcheck" in body) == ("localhost/x:1", 80, False)
@@ -85,7 +97,10 @@ async def test_an_image_can_be_deployed_without_a_template(user, worker):
     await user.until(created.body["id"], "running")
 
 
-async def test_the_same_request_id_performs_once_and_is_answered_from_the_record(user, stranger, worker, hello_id):
+@pytest.mark.usefixtures("worker")
+async def test_the_same_request_id_performs_once_and_is_answered_from_the_record(
+    user: User, stranger: User, hello_id: str
+) -> None:
     body = {"name": "x", "template_id": hello_id}
     first, second = await asyncio.gather(
         *(user.ask("POST", DEPLOYMENTS, body, request_id="req-1") for _ in range(2))
@@ -109,7 +124,8 @@ async def test_the_same_request_id_performs_once_and_is_answered_from_the_record
     assert (await user.ask("DELETE", one)).status == 404
 
 
-async def test_an_illegal_order_is_a_conflict_and_writes_nothing(user, worker, hello_id):
+@pytest.mark.usefixtures("worker")
+async def test_an_illegal_order_is_a_conflict_and_writes_nothing(user: User, hello_id: str) -> None:
     created = await _create(user, hello_id, start=False)
     stop = await user.ask("POST", f"{DEPLOYMENTS}/{created.body['id']}/stop")
 
@@ -118,8 +134,13 @@ async def test_an_illegal_order_is_a_conflict_and_writes_nothing(user, worker, h
     assert await _event_types(user) == ["deployment.created"]
 
 
-async def test_twenty_creates_at_once_against_a_limit_of_five_make_exactly_five(user, worker, hello_id):
-    user.limits = json.dumps({"max_deployments": 5, "max_cpu_cores": 100, "max_memory_mb": 10**6, "max_disk_mb": 10**6})
+@pytest.mark.usefixtures("worker")
+async def test_twenty_creates_at_once_against_a_limit_of_five_make_exactly_five(
+    user: User, hello_id: str
+) -> None:
+    user.limits = json.dumps(
+        {"max_deployments": 5, "max_cpu_cores": 100, "max_memory_mb": 10**6, "max_disk_mb": 10**6}
+    )
     answers = await asyncio.gather(*(_create(user, hello_id) for _ in range(20)))
 
     assert sorted(answer.status for answer in answers) == [202] * 5 + [403] * 15
@@ -132,7 +153,10 @@ async def test_twenty_creates_at_once_against_a_limit_of_five_make_exactly_five(
     }  # fmt: skip
 
 
-async def test_missing_plan_limits_are_the_free_plan_and_unreadable_ones_are_refused(user, worker, hello_id):
+@pytest.mark.usefixtures("worker")
+async def test_missing_plan_limits_are_the_free_plan_and_unreadable_ones_are_refused(
+    user: User, hello_id: str
+) -> None:
     user.limits = ""
     limits = (await user.ask("GET", "/api/v1/me")).body["limits"]
     assert limits["max_deployments"] == 1
@@ -143,7 +167,9 @@ async def test_missing_plan_limits_are_the_free_plan_and_unreadable_ones_are_ref
     assert (unreadable.status, unreadable.body["code"]) == (400, "plan_limits_unreadable")
 
 
-async def test_a_failed_deploy_says_why_and_can_be_started_again(user, worker, hello_id):
+async def test_a_failed_deploy_says_why_and_can_be_started_again(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
     worker.fail_deploys_with = "health check /healthz answered 500"
     created = await _create(user, hello_id)
     failed = await user.until(created.body["id"], "failed")
@@ -157,7 +183,9 @@ async def test_a_failed_deploy_says_why_and_can_be_started_again(user, worker, h
     assert running["status_reason"] is None
 
 
-async def test_waiting_ends_as_not_yet_when_the_time_is_over(user, worker, hello_id):
+async def test_waiting_ends_as_not_yet_when_the_time_is_over(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
     worker.deploy_s = 5
     created = await _create(user, hello_id)
     answer = await user.ask("GET", f"{DEPLOYMENTS}/{created.body['id']}/wait?status=running&timeout=0")
@@ -165,7 +193,7 @@ async def test_waiting_ends_as_not_yet_when_the_time_is_over(user, worker, hello
     assert (answer.status, answer.body["code"]) == (408, "not_yet")
 
 
-async def test_a_delete_while_it_is_starting_wins(user, worker, hello_id):
+async def test_a_delete_while_it_is_starting_wins(user: User, worker: FakeWorker, hello_id: str) -> None:
     worker.deploy_s = 15
     created = await _create(user, hello_id)
     await user.until(created.body["id"], "starting")
@@ -179,14 +207,16 @@ async def test_a_delete_while_it_is_starting_wins(user, worker, hello_id):
     assert worker.projects == {}
 
 
-async def test_what_never_ran_can_be_deleted(user, hello_id):
+async def test_what_never_ran_can_be_deleted(user: User, hello_id: str) -> None:
     created = await _create(user, hello_id, start=False)
     await user.ask("DELETE", f"{DEPLOYMENTS}/{created.body['id']}")
 
     await user.until_gone(created.body["id"])
 
 
-async def test_a_node_that_cannot_be_reached_never_counts_as_success(user, worker, hello_id):
+async def test_a_node_that_cannot_be_reached_never_counts_as_success(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
     created = await _create(user, hello_id)
     await user.until(created.body["id"], "running")
     one = f"{DEPLOYMENTS}/{created.body['id']}"
@@ -210,7 +240,9 @@ async def test_a_node_that_cannot_be_reached_never_counts_as_success(user, worke
     assert worker.projects == {}
 
 
-async def test_a_start_on_a_silent_node_fails_with_the_reason(user, worker, hello_id):
+async def test_a_start_on_a_silent_node_fails_with_the_reason(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
     await worker.stop()
     created = await _create(user, hello_id)
     failed = await user.until(created.body["id"], "failed")
@@ -218,7 +250,9 @@ async def test_a_start_on_a_silent_node_fails_with_the_reason(user, worker, hell
     assert "cannot be reached" in failed["status_reason"]
 
 
-async def test_an_engine_that_is_down_is_said_at_once_and_nothing_is_recorded(hoster, session, user, worker, hello_id):
+async def test_an_engine_that_is_down_is_said_at_once_and_nothing_is_recorded(
+    hoster: Hoster, session: aiohttp.ClientSession, user: User, worker: FakeWorker, hello_id: str
+) -> None:
     status, _ = await beat(hoster.base_url, session, worker, engine="unavailable")
     assert status == 200
     refused = await _create(user, hello_id)
@@ -230,7 +264,8 @@ async def test_an_engine_that_is_down_is_said_at_once_and_nothing_is_recorded(ho
     assert (await _create(user, hello_id)).status == 202
 
 
-async def test_without_room_the_reasons_are_counted(user, worker):
+@pytest.mark.usefixtures("worker")
+async def test_without_room_the_reasons_are_counted(user: User) -> None:
     nowhere = await user.ask(
         "POST", DEPLOYMENTS, {"name": "x", "source": {"image": "a", "port": 1}, "region": "the moon"}
     )
@@ -239,9 +274,12 @@ async def test_without_room_the_reasons_are_counted(user, worker):
     assert nowhere.body["reasons"] == {"region": 1}
 
 
-async def test_wrong_fields_are_all_named(user, worker, hello_id):
+@pytest.mark.usefixtures("worker")
+async def test_wrong_fields_are_all_named(user: User, hello_id: str) -> None:
     wrong = await user.ask(
-        "POST", DEPLOYMENTS, {"name": "", "template_id": "hello", "status": "running", "variables": {"A": [1]}}
+        "POST",
+        DEPLOYMENTS,
+        {"name": "", "template_id": "hello", "status": "running", "variables": {"A": [1]}},
     )
     assert wrong.status == 422
     assert wrong.body["code"] == "validation_failed"
@@ -260,7 +298,7 @@ async def test_wrong_fields_are_all_named(user, worker, hello_id):
     assert await _event_types(user) == []
 
 
-async def test_lists_are_newest_first_with_a_cursor_and_the_true_total(user, hello_id):
+async def test_lists_are_newest_first_with_a_cursor_and_the_true_total(user: User, hello_id: str) -> None:
     for number in range(5):
         await _create(user, hello_id, name=f"app {number}", start=False)
     first = (await user.ask("GET", f"{DEPLOYMENTS}?limit=2")).body
@@ -274,7 +312,7 @@ async def test_lists_are_newest_first_with_a_cursor_and_the_true_total(user, hel
     assert (await user.ask("GET", f"{DEPLOYMENTS}?cursor=%21")).status == 422
 
 
-async def test_only_the_name_can_be_changed(user, hello_id):
+async def test_only_the_name_can_be_changed(user: User, hello_id: str) -> None:
     created = await _create(user, hello_id, start=False)
     one = f"{DEPLOYMENTS}/{created.body['id']}"
 
@@ -283,7 +321,8 @@ async def test_only_the_name_can_be_changed(user, hello_id):
     assert (renamed.body["name"], renamed.body["hosts"]) == ("other", created.body["hosts"])
 
 
-async def test_twenty_stops_at_once_are_one_operation(user, worker, hello_id):
+@pytest.mark.usefixtures("worker")
+async def test_twenty_stops_at_once_are_one_operation(user: User, hello_id: str) -> None:
     created = await _create(user, hello_id)
     await user.until(created.body["id"], "running")
     answers = await asyncio.gather(

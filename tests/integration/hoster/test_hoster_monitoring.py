@@ -3,28 +3,44 @@ import asyncio
 import pytest
 from yarl import URL
 
-PIECES = [b"retry: 2000\n\n", b"id: e-1\nevent: log\ndata: {\"message\":\"a\\r\"}\n\n", b": keep", b"-alive\n\n"]
+from tests.fakes.hoster_worker import FakeWorker
+from tests.integration.hoster.conftest import Hoster, User, eventually
+
+PIECES = [b"retry: 2000\n\n", b'id: e-1\nevent: log\ndata: {"message":"a\\r"}\n\n', b": keep", b"-alive\n\n"]
 
 
 @pytest.fixture
-async def running(user, worker, hello_id):
+async def running(user: User, worker: FakeWorker, hello_id: str) -> str:
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
     await user.until(created.body["id"], "running")
+    assert len(worker.projects) == 1
     return f"/api/v1/deployments/{created.body['id']}/monitoring"
 
 
-async def test_the_answers_are_the_nodes(user, running):
+async def test_the_answers_are_the_nodes(user: User, running: str) -> None:
     health = (await user.ask("GET", f"{running}/health")).body
     assert health["status"] == "healthy"
     assert health["containers"] == [
-        {"name": "web", "status": "running", "health": "healthy", "started_at": "2026-11-22T00:00:00Z", "restarts": 0}
+        {
+            "name": "web",
+            "status": "running",
+            "health": "healthy",
+            "started_at": "2026-11-22T00:00:00Z",
+            "restarts": 0,
+        }
     ]
     stats = (await user.ask("GET", f"{running}/stats")).body
     assert stats["containers"][0]["memory_usage_bytes"] == 1000
     assert stats["collected_at"] == "2026-11-22T00:00:00.000Z"
     logs = (await user.ask("GET", f"{running}/logs?tail=5&container=db")).body
     assert logs["items"] == [
-        {"id": "e-1", "container": "db", "timestamp": "2026-11-22T00:00:00Z", "stream": "stdout", "message": "up"}
+        {
+            "id": "e-1",
+            "container": "db",
+            "timestamp": "2026-11-22T00:00:00Z",
+            "stream": "stdout",
+            "message": "up",
+        }
     ]
     assert (await user.ask("GET", f"{running}/logs?tail=x")).status == 422
     events = (await user.ask("GET", f"{running}/events")).body["items"]
@@ -32,8 +48,10 @@ async def test_the_answers_are_the_nodes(user, running):
     assert events[1]["message"] == "preparing: image is here"
 
 
-async def test_a_deployment_that_is_nowhere_has_no_containers(user, hello_id):
-    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id, "start": False})
+async def test_a_deployment_that_is_nowhere_has_no_containers(user: User, hello_id: str) -> None:
+    created = await user.ask(
+        "POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id, "start": False}
+    )
     at = f"/api/v1/deployments/{created.body['id']}/monitoring"
 
     assert (await user.ask("GET", f"{at}/health")).body["status"] == "unknown"
@@ -42,7 +60,9 @@ async def test_a_deployment_that_is_nowhere_has_no_containers(user, hello_id):
     assert (await user.ask("GET", f"{at}/logs/stream")).status == 409
 
 
-async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(user, worker, running):
+async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(
+    user: User, worker: FakeWorker, running: str
+) -> None:
     worker.stream_pieces = PIECES
     target = f"{running}/logs/stream?last_event_id=e-0&container=web"
     headers = {**user.headers("GET", target, "r-1"), "Last-Event-ID": "e-00"}
@@ -54,12 +74,15 @@ async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(user, 
         assert any("last_event_id=e-0" in path and "service=web" in path for _, path in worker.calls)
         response.close()
 
-    async with asyncio.timeout(1):
-        while worker.open_streams:
-            await asyncio.sleep(0.02)
+    async def has_ended() -> bool:
+        return worker.open_streams == 0
+
+    await eventually(has_ended, 1)
 
 
-async def test_a_stream_opened_before_the_app_is_there_waits_for_it(user, worker, hello_id):
+async def test_a_stream_opened_before_the_app_is_there_waits_for_it(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
     worker.answer_s = 0.3
     worker.stream_pieces = PIECES
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
@@ -72,7 +95,9 @@ async def test_a_stream_opened_before_the_app_is_there_waits_for_it(user, worker
                 received += await response.content.readany()
 
 
-async def test_streams_end_when_the_service_stops(hoster, user, worker, running):
+async def test_streams_end_when_the_service_stops(
+    hoster: Hoster, user: User, worker: FakeWorker, running: str
+) -> None:
     worker.stream_pieces = PIECES
     target = f"{running}/stats/stream"
     async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:

@@ -1,15 +1,27 @@
 import sqlite3
+from pathlib import Path
+from typing import Any
 
-from tests.integration.hoster.conftest import CAPACITY, JOIN_TOKEN, beat, join_worker
+import aiohttp
+import pytest
+
+from tests.fakes.hoster_worker import FakeWorker
+from tests.integration.hoster.conftest import CAPACITY, JOIN_TOKEN, Hoster, User, beat, join_worker
 
 
-async def _join(hoster, session, token):
-    body = {"token": token, "address": "http://127.0.0.1:1", "capacity": CAPACITY, "name": "x", "version": "1"}
+async def _join(hoster: Hoster, session: aiohttp.ClientSession, token: Any) -> Any:
+    body = {
+        "token": token,
+        "address": "http://127.0.0.1:1",
+        "capacity": CAPACITY,
+        "name": "x",
+        "version": "1",
+    }
     async with session.post(f"{hoster.base_url}/nodes/v1/join", json=body) as response:
         return response.status, await response.json()
 
 
-async def test_a_join_token_is_used_once(hoster, session, user):
+async def test_a_join_token_is_used_once(hoster: Hoster, session: aiohttp.ClientSession, user: User) -> None:
     made = await user.ask("POST", "/api/v1/nodes", {"name": "my node", "location": "attic"})
     assert made.status == 201
     assert made.body["status"] == "joining"
@@ -26,9 +38,10 @@ async def test_a_join_token_is_used_once(hoster, session, user):
     assert (shown["status"], shown["name"], shown["location"]) == ("online", "my node", "attic")
 
 
+@pytest.mark.usefixtures("hoster", "worker")
 async def test_the_first_node_joins_with_the_operators_token_once_also_after_a_restart(
-    hoster, start_hoster, session, user, worker
-):
+    start_hoster: Any, session: aiohttp.ClientSession, user: User
+) -> None:
     again, database = await start_hoster()
     try:
         status, _ = await _join(again, session, JOIN_TOKEN)
@@ -41,7 +54,9 @@ async def test_the_first_node_joins_with_the_operators_token_once_also_after_a_r
     assert (nodes["total"], nodes["items"][0]["public"], nodes["items"][0]["address"]) == (1, True, None)
 
 
-async def test_a_heartbeat_is_signed_and_accepted_once(hoster, session, user, worker):
+async def test_a_heartbeat_is_signed_and_accepted_once(
+    hoster: Hoster, session: aiohttp.ClientSession, user: User, worker: FakeWorker
+) -> None:
     status, sent = await beat(hoster.base_url, session, worker)
     assert (status, sent["answer"]) == (200, {})
     node = (await user.ask("GET", "/api/v1/nodes")).body["items"][0]
@@ -54,11 +69,16 @@ async def test_a_heartbeat_is_signed_and_accepted_once(hoster, session, user, wo
         ({**replayed, "X-Node-ID": "node_x"}, sent["data"]),
         (replayed, b"{}"),
     ):
-        async with session.post(f"{hoster.base_url}/nodes/v1/heartbeat", data=data, headers=headers) as response:
+        async with session.post(
+            f"{hoster.base_url}/nodes/v1/heartbeat", data=data, headers=headers
+        ) as response:
             assert (response.status, (await response.json())["code"]) == (401, "invalid_signature")
 
 
-async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(hoster, user, worker, tmp_path, hello_id):
+@pytest.mark.usefixtures("hoster", "worker")
+async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
+    user: User, tmp_path: Path, hello_id: str
+) -> None:
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
     await user.until(created.body["id"], "running")
     one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
@@ -74,7 +94,9 @@ async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(h
     assert (refused.status, refused.body["reasons"]) == (409, {"offline": 1})
 
 
-async def test_private_nodes_are_their_owners_alone(hoster, session, user, stranger, hello_id):
+async def test_private_nodes_are_their_owners_alone(
+    hoster: Hoster, session: aiohttp.ClientSession, user: User, stranger: User, hello_id: str
+) -> None:
     made = await user.ask("POST", "/api/v1/nodes", {"name": "mine"})
     one = f"/api/v1/nodes/{made.body['id']}"
     worker = await join_worker(hoster.base_url, session, made.body["join_token"])
@@ -85,7 +107,10 @@ async def test_private_nodes_are_their_owners_alone(hoster, session, user, stran
         named = await stranger.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
         assert [fault["field"] for fault in named.body["errors"]] == ["node_id"]
         anywhere = await stranger.ask("POST", "/api/v1/deployments", body)
-        assert (anywhere.status, anywhere.body["reasons"]) == (409, {"offline": 1})  # the first node, not joined yet
+        assert (anywhere.status, anywhere.body["reasons"]) == (
+            409,
+            {"offline": 1},
+        )  # the first node, not joined yet
 
         created = await user.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
         await user.until(created.body["id"], "running")
@@ -99,19 +124,21 @@ async def test_private_nodes_are_their_owners_alone(hoster, session, user, stran
         await worker.stop()
 
 
-async def test_secrets_are_sealed_in_the_database(user, worker, tmp_path):
+@pytest.mark.usefixtures("user")
+async def test_secrets_are_sealed_in_the_database(worker: FakeWorker, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "hoster.db") as other:
         [sealed] = other.execute("SELECT secret FROM nodes").fetchone()
     other.close()
 
     assert worker.secret not in sealed
-    for file in tmp_path.glob("hoster.db*"):
-        assert worker.secret not in file.read_bytes()
-        assert JOIN_TOKEN.encode() not in file.read_bytes()
+    written = b"".join(file.read_bytes() for file in tmp_path.glob("hoster.db*"))
+    assert worker.secret not in written
+    assert JOIN_TOKEN.encode() not in written
     assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
 
 
-async def test_status_pages_count(user, worker):
+@pytest.mark.usefixtures("worker")
+async def test_status_pages_count(user: User) -> None:
     health = await user.ask_raw("GET", "/health", None, {})
     assert health.body == {
         "status": "ok", "database": "ok", "nodes": {"joining": 0, "online": 1, "offline": 0, "maintenance": 0},

@@ -2,14 +2,17 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, join_worker
+from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, eventually, join_worker
 
 
 @pytest.fixture
-def spawn(tmp_path, free_port):
+def spawn(tmp_path: Path, free_port: Any) -> Any:
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
@@ -28,19 +31,19 @@ def spawn(tmp_path, free_port):
     return start
 
 
-async def _listening(process) -> None:
+async def _listening(process: Any) -> None:
     async with asyncio.timeout(15):
         while b"listening" not in await process.stderr.readline():
             assert process.returncode is None
 
 
-async def _killed(process) -> None:
+async def _killed(process: Any) -> None:
     if process.returncode is None:
         process.kill()
     await process.communicate()
 
 
-async def test_a_create_is_finished_after_kill_minus_nine(spawn, session):
+async def test_a_create_is_finished_after_kill_minus_nine(spawn: Any, session: aiohttp.ClientSession) -> None:
     process = await spawn()
     worker = None
     try:
@@ -50,9 +53,11 @@ async def test_a_create_is_finished_after_kill_minus_nine(spawn, session):
         user = User(spawn.base_url, session)
         template = (await user.ask("GET", "/api/v1/templates?q=hello")).body["items"][0]["id"]
         created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": template})
-        async with asyncio.timeout(10):
-            while not any(project.deploys for project in worker.projects.values()):
-                await asyncio.sleep(0.02)
+
+        async def is_deploying() -> bool:
+            return any(project.deploys for project in worker.projects.values())
+
+        await eventually(is_deploying, 10)
         process.kill()
         await process.communicate()
 
@@ -73,7 +78,7 @@ async def test_a_create_is_finished_after_kill_minus_nine(spawn, session):
 
 
 @pytest.mark.parametrize("secret", ["", "short"])
-async def test_without_a_good_identity_secret_it_says_why_and_does_not_start(spawn, secret):
+async def test_without_a_good_identity_secret_it_says_why_and_does_not_start(spawn: Any, secret: str) -> None:
     process = await spawn(IDENTITY_SECRET=secret, HOSTER_PORT="http")
     async with asyncio.timeout(15):
         _, said = await process.communicate()
@@ -84,7 +89,7 @@ async def test_without_a_good_identity_secret_it_says_why_and_does_not_start(spa
     assert b"Traceback" not in said
 
 
-async def test_a_database_without_its_key_is_refused(spawn, tmp_path):
+async def test_a_database_without_its_key_is_refused(spawn: Any, tmp_path: Path) -> None:
     process = await spawn()
     await _listening(process)
     await _killed(process)
