@@ -7,7 +7,7 @@ from datetime import datetime
 UP_FOR_S = 10.0
 
 _BROKEN = frozenset({"failed", "crashed"})
-_NOT_YET = frozenset({"starting", "unhealthy"})
+_NOT_YET = frozenset({"starting", "unhealthy", "unknown"})
 _DOWN = frozenset({"created", "stopped", "failed", "crashed"})
 
 

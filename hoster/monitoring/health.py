@@ -26,6 +26,8 @@ class Container:
 
     @property
     def health(self) -> Health:
+        if "unknown" in {self.status, self.reported_health}:
+            return Health.UNKNOWN
         if self.status != "running" or self.reported_health == "unhealthy":
             return Health.UNHEALTHY
         if self.restarts > RESTARTS_TOLERATED or self.reported_health == "starting":
@@ -60,7 +62,7 @@ def overall(containers: Sequence[Container]) -> Health:
     found = {container.health for container in containers}
     if not found:
         return Health.UNKNOWN
-    return found.pop() if found in ({Health.HEALTHY}, {Health.UNHEALTHY}) else Health.DEGRADED
+    return found.pop() if len(found) == 1 else Health.DEGRADED
 
 
 def _text(value: object) -> str | None:

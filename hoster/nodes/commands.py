@@ -22,6 +22,9 @@ from shared.signature import Command, SignatureInvalid
 
 _BOOTSTRAP_NAME = "first node"
 
+EVERY_NODE_OFFERS = "standard"
+"""What plans without special hardware name."""
+
 
 class NodeNotFound(Exception):
     """No such node, or not this viewer's."""
@@ -139,7 +142,9 @@ class NodeCommands:
                     capacity.cpu_millis,
                     capacity.memory_mb,
                     capacity.disk_mb,
-                    json.dumps(sorted({*body.capabilities, *json.loads(waiting["capabilities"])})),
+                    json.dumps(
+                        sorted({EVERY_NODE_OFFERS, *body.capabilities, *json.loads(waiting["capabilities"])})
+                    ),
                     self._vault.seal(secret, secret_row(waiting["id"])),
                     waiting["id"],
                 ),

@@ -164,16 +164,16 @@ class _Reader:
             path = "/"
         return HealthCheck(
             path,
-            self.seconds(keys.get("interval", "1s"), f"{at}.interval"),
-            self.seconds(keys.get("timeout", "2s"), f"{at}.timeout"),
-            self.seconds(keys.get("x-deadline", "60s"), f"{at}.x-deadline"),
+            self.seconds(keys.get("interval", "1s"), f"{at}.interval", 60),
+            self.seconds(keys.get("timeout", "2s"), f"{at}.timeout", 60),
+            self.seconds(keys.get("x-deadline", "60s"), f"{at}.x-deadline", 900),
         )
 
-    def seconds(self, value: object, at: str) -> float:
+    def seconds(self, value: object, at: str, most: int) -> float:
         try:
             seconds = parse_duration(str(value))
         except ValueError:
             seconds = 0.0
-        if not 0.1 <= seconds <= 600:
-            self.fault(at, "must be a duration from 100ms to 10m")
+        if not 0.1 <= seconds <= most:
+            self.fault(at, f"must be a duration from 100ms to {most}s")
         return seconds

@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -129,12 +130,17 @@ async def test_secrets_are_sealed_in_the_database(worker: FakeWorker, tmp_path: 
     with sqlite3.connect(tmp_path / "hoster.db") as other:
         [sealed] = other.execute("SELECT secret FROM nodes").fetchone()
     other.close()
-
     assert worker.secret not in sealed
-    written = b"".join(file.read_bytes() for file in tmp_path.glob("hoster.db*"))
+
+    written, mode = await asyncio.to_thread(_at_rest, tmp_path)
     assert worker.secret not in written
     assert JOIN_TOKEN.encode() not in written
-    assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
+    assert mode == 0o600
+
+
+def _at_rest(folder: Path) -> tuple[bytes, int]:
+    written = b"".join(file.read_bytes() for file in folder.glob("hoster.db*"))
+    return written, (folder / "secrets.key").stat().st_mode & 0o777
 
 
 @pytest.mark.usefixtures("worker")
