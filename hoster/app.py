@@ -34,6 +34,7 @@ from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import WorkerClient
 from hoster.problems import PROBLEMS
 from hoster.templates import api as templates_api
+from hoster.templates.commands import TemplateCommands
 from hoster.templates.model import TemplateDocument
 from hoster.templates.store import TemplateStore
 from hoster.users import api as users_api
@@ -108,6 +109,9 @@ def build_app(parts: Parts) -> web.Application:
         parts.database, app[nodes_api.NODE_STORE], parts.vault, parts.clock
     )
     app[templates_api.TEMPLATE_STORE] = TemplateStore(parts.database, parts.clock)
+    app[templates_api.TEMPLATE_COMMANDS] = TemplateCommands(
+        parts.database, app[templates_api.TEMPLATE_STORE], parts.clock
+    )
     app.cleanup_ctx.append(_serving(parts))
     app.on_shutdown.append(_leave)
     return app

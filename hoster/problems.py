@@ -11,7 +11,7 @@ from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound
 from hoster.nodes.worker_client import NodeUnreachable
-from hoster.templates.api import TemplateNotFound
+from hoster.templates.commands import TemplateNotFound
 from shared.identity import IdentityUnverified
 from shared.problem import Problem
 from shared.problem_middleware import ProblemTable

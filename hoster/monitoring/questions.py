@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from hoster.bodies import BodyInvalid
 from hoster.deployments.model import Deployment
 from hoster.deployments.readiness import services_of
 from hoster.monitoring.health import containers_of, overall
@@ -79,10 +80,17 @@ class Monitor:
         except WorkerRefused as refused:
             if refused.status == 404:
                 return {}
-            raise NodeUnreachable(f"Node {worker.node_id} could not answer: {refused}") from refused
+            raise cannot_answer(worker, refused) from refused
 
 
 MONITOR = web.AppKey("monitor", Monitor)
+
+
+def cannot_answer(worker: Worker, refused: WorkerRefused) -> BodyInvalid | NodeUnreachable:
+    """Whose fault a refusal is: the reader's, who asked for something that cannot be read, or the node's."""
+    if refused.status == 422:
+        return BodyInvalid.of("query", refused.detail or "was not understood by the node")
+    return NodeUnreachable(f"Node {worker.node_id} could not answer: {refused}")
 
 
 def target_of(path: str, query: Mapping[str, str]) -> str:

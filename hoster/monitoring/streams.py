@@ -13,9 +13,11 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from hoster.bodies import BodyInvalid
 from hoster.deployments.model import Deployment
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State
+from hoster.monitoring.questions import cannot_answer
 from hoster.nodes.model import Worker
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from shared import sse
@@ -49,7 +51,7 @@ class StreamCarrier:
     async def carry(
         self, request: web.Request, worker: Worker, question: StreamQuestion
     ) -> web.StreamResponse:
-        """Raises NodeUnreachable or StreamUnavailable before the response has begun."""
+        """Raises BodyInvalid, NodeUnreachable or StreamUnavailable before the response has begun."""
         response = web.StreamResponse(headers=sse.HEADERS)
         try:
             async with asyncio.TaskGroup() as group:
@@ -60,7 +62,7 @@ class StreamCarrier:
                 await asyncio.wait({copying, watching}, return_when=asyncio.FIRST_COMPLETED)
                 copying.cancel()
                 watching.cancel()
-        except* (NodeUnreachable, StreamUnavailable) as refusals:
+        except* (BodyInvalid, NodeUnreachable, StreamUnavailable) as refusals:
             raise refusals.exceptions[0] from None
         return response
 
@@ -88,7 +90,7 @@ class StreamCarrier:
                 await asyncio.sleep(LOOK_FOR_PROJECT_S)
         except ConnectionError:
             return  # the reader has gone
-        except (NodeUnreachable, StreamUnavailable, aiohttp.ClientError, TimeoutError) as broken:
+        except (BodyInvalid, NodeUnreachable, StreamUnavailable, aiohttp.ClientError, TimeoutError) as broken:
             if not response.prepared:
                 raise
             _log.info("stream_broke_off", deployment_id=question.deployment.id, reason=str(broken))
@@ -110,7 +112,7 @@ class StreamCarrier:
         except WorkerRefused as refused:
             if refused.status == 404:
                 return False
-            raise NodeUnreachable(f"Node {worker.node_id} could not answer: {refused}") from refused
+            raise cannot_answer(worker, refused) from refused
         return True
 
 

@@ -58,10 +58,7 @@ class TemplateStore:
             await connection.execute(
                 "UPDATE templates SET revision = ?, updated_at = ? WHERE id = ?", (revision, now, identifier)
             )
-        await connection.execute(
-            "INSERT INTO template_revisions (template_id, revision, document, created_at) VALUES (?, ?, ?, ?)",
-            (identifier, revision, document, now),
-        )
+        await write_revision(connection, identifier, revision, document, now)
 
     async def find(self, template_id: str, viewer_id: str) -> Template | None:
         """Published ones, and the viewer's own drafts."""
@@ -103,6 +100,15 @@ class TemplateStore:
         if row is None:
             raise BodyInvalid.of("template_id", "has no such revision")
         return read_document(json.loads(row["document"]))
+
+
+async def write_revision(
+    connection: aiosqlite.Connection, template_id: str, revision: int, document: str, now: float
+) -> None:
+    await connection.execute(
+        "INSERT INTO template_revisions (template_id, revision, document, created_at) VALUES (?, ?, ?, ?)",
+        (template_id, revision, document, now),
+    )
 
 
 def _template(row: Row) -> Template:

@@ -212,6 +212,8 @@ class FakeWorker:
 
     async def _logs(self, request: web.Request) -> web.Response:
         self._project(request)
+        if request.query.get("since") == "nonsense":
+            return _problem(422, "invalid_query")
         service = request.query.get("service", "web")
         item = {"id": "e-1", "service": service, "container": service, "timestamp": "2026-11-22T00:00:00Z", "stream": "stdout",
                 "message": "up"}  # fmt: skip

@@ -43,6 +43,7 @@ async def test_the_answers_are_the_nodes(user: User, running: str) -> None:
         }
     ]
     assert (await user.ask("GET", f"{running}/logs?tail=x")).status == 422
+    assert (await user.ask("GET", f"{running}/logs?since=nonsense")).status == 422
     events = (await user.ask("GET", f"{running}/events")).body["items"]
     assert [event["type"] for event in events] == ["running", "deploy_step", "starting", "scheduled"]
     assert events[1]["message"] == "preparing: image is here"
