@@ -141,7 +141,7 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
                 parts.patience,
                 bell.ring,
             )
-            app[MONITOR] = Monitor(app[nodes_api.NODE_STORE], client, parts.clock)
+            app[MONITOR] = Monitor(app[nodes_api.NODE_STORE], app[DEPLOYMENT_STORE], client, parts.clock)
             app[STREAM_CARRIER] = StreamCarrier(client, app[DEPLOYMENT_STORE], app[LEAVING])
             jobs = _runner(parts, app, client, bell)
             nodes = _node_watch(app[nodes_api.NODE_STORE], parts.clock)

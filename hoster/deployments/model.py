@@ -92,6 +92,9 @@ class Deployment:
         }
 
 
+DEPLOY_STEP = "deploy_step"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
     """Something that happened to a deployment. `origin` names the occurrence: told again, it is the same row."""
@@ -113,7 +116,7 @@ class Event:
 
     def as_json(self) -> dict[str, object]:
         return {
-            "id": str(self.seq),
+            "id": f"hoster-{self.seq}",  # the node numbers its own
             "type": self.type,
             "container": None,
             "message": self.message,

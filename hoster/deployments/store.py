@@ -226,7 +226,7 @@ async def move(
     await write_happening(
         connection,
         deployment_id,
-        Happening(type=step.target.value, message=message, origin=new_id("move_"), at=now),
+        Happening(type=f"deployment_{step.target.value}", message=message, origin=new_id("move_"), at=now),
     )
 
 

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import structlog
 
-from hoster.deployments.model import Deployment, Happening, ImageSource
+from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening, ImageSource
 from hoster.deployments.readiness import Broken, Ready, is_down, readiness
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
@@ -179,7 +179,7 @@ class DeploymentWork:
         steps = record.get("steps")
         fresh = [
             Happening(
-                type="deploy_step",
+                type=DEPLOY_STEP,
                 message=f"{step.get('name')}: {step.get('detail') or 'done'}",
                 origin=f"{deploy_id}/{step.get('name')}",
                 at=self._clock.now(),

@@ -7,7 +7,6 @@ from aiohttp import web
 from hoster.access import Route
 from hoster.bodies import BodyInvalid, query_integer
 from hoster.deployments.api import COLLECTION, owned
-from hoster.deployments.store import DEPLOYMENT_STORE
 from hoster.monitoring.questions import MONITOR, target_of
 from hoster.monitoring.streams import STREAM_CARRIER, StreamQuestion, StreamUnavailable
 
@@ -33,8 +32,7 @@ async def logs(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.Response:
     deployment = await owned(request)
     limit = query_integer(request.query, "limit", 50, (1, _EVENTS_MOST))
-    found = await request.app[DEPLOYMENT_STORE].events(deployment.id, request.query.get("type"), limit)
-    return web.json_response({"items": [event.as_json() for event in found]})
+    return web.json_response(await request.app[MONITOR].events(deployment, request.query.get("type"), limit))
 
 
 async def stats_stream(request: web.Request) -> web.StreamResponse:

@@ -26,10 +26,12 @@ class Container:
 
     @property
     def health(self) -> Health:
-        if "unknown" in {self.status, self.reported_health}:
+        if self.status == "unknown":
             return Health.UNKNOWN
         if self.status != "running" or self.reported_health == "unhealthy":
             return Health.UNHEALTHY
+        if self.reported_health == "unknown":
+            return Health.UNKNOWN
         if self.restarts > RESTARTS_TOLERATED or self.reported_health == "starting":
             return Health.DEGRADED
         return Health.HEALTHY

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from hoster.bodies import BodyInvalid
-from hoster.deployments.model import Deployment
+from hoster.deployments.model import DEPLOY_STEP, Deployment
 from hoster.deployments.readiness import services_of
+from hoster.deployments.store import DeploymentStore
 from hoster.monitoring.health import containers_of, overall
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
@@ -28,6 +29,7 @@ _STATS_FIELDS = (
     "block_write_bytes",
     "pids",
 )
+_EVENT_FIELDS = ("id", "type", "container", "message", "timestamp")
 _LOG_FIELDS = ("id", "container", "timestamp", "stream", "message")
 
 
@@ -37,8 +39,11 @@ class Monitor:
     Failure policy: NodeUnreachable reaches the caller, also for a node whose container engine is down.
     """
 
-    def __init__(self, nodes: NodeStore, client: WorkerClient, clock: Clock) -> None:
+    def __init__(
+        self, nodes: NodeStore, deployments: DeploymentStore, client: WorkerClient, clock: Clock
+    ) -> None:
         self._nodes = nodes
+        self._deployments = deployments
         self._client = client
         self._clock = clock
 
@@ -69,6 +74,18 @@ class Monitor:
     async def logs(self, deployment: Deployment, query: Mapping[str, str]) -> dict[str, object]:
         answer = await self._ask(deployment, target_of("/logs", query))
         return {"items": _select(answer.get("items"), _LOG_FIELDS)}
+
+    async def events(self, deployment: Deployment, kind: str | None, limit: int) -> dict[str, object]:
+        """The node's own, newest first, with the changes of state that were decided here. Deploy steps are told by the node as
+        long as it knows the project; what was heard of them remains afterwards.
+        """
+        query = {"limit": str(limit), **({} if kind is None else {"type": kind})}
+        answer = await self._ask(deployment, target_of("/events", query))
+        heard = await self._deployments.events(deployment.id, kind, limit)
+        items = _select(answer.get("items"), _EVENT_FIELDS)
+        items += [event.as_json() for event in heard if not (answer and event.type == DEPLOY_STEP)]
+        items.sort(key=lambda item: str(item["timestamp"]), reverse=True)
+        return {"items": items[:limit]}
 
     async def _ask(self, deployment: Deployment, what: str) -> Mapping[str, object]:
         worker = await self.worker(deployment)

@@ -70,6 +70,7 @@ class FakeWorker:
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
         self.open_streams = 0
+        self.tells_events = True
         self._nonces: set[str] = set()
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -93,6 +94,7 @@ class FakeWorker:
         app.router.add_post("/projects/{id}/stop", self._set("stopped"))
         app.router.add_get("/projects/{id}/stats", self._stats)
         app.router.add_get("/projects/{id}/logs", self._logs)
+        app.router.add_get("/projects/{id}/events", self._events)
         app.router.add_get("/projects/{id}/stats/stream", self._stream)
         app.router.add_get("/projects/{id}/logs/stream", self._stream)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -217,6 +219,14 @@ class FakeWorker:
         service = request.query.get("service", "web")
         item = {"id": "e-1", "service": service, "container": service, "timestamp": "2026-11-22T00:00:00Z", "stream": "stdout",
                 "message": "up"}  # fmt: skip
+        return web.json_response({"items": [item]})
+
+    async def _events(self, request: web.Request) -> web.Response:
+        if not self.tells_events:
+            return _problem(404, "not_found")
+        self._project(request)
+        item = {"id": "7", "type": "container_started", "container": "web", "message": "started",
+                "timestamp": "2999-01-01T00:00:00.000Z"}  # fmt: skip
         return web.json_response({"items": [item]})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 from yarl import URL
@@ -44,9 +45,32 @@ async def test_the_answers_are_the_nodes(user: User, running: str) -> None:
     ]
     assert (await user.ask("GET", f"{running}/logs?tail=x")).status == 422
     assert (await user.ask("GET", f"{running}/logs?since=nonsense")).status == 422
-    events = (await user.ask("GET", f"{running}/events")).body["items"]
-    assert [event["type"] for event in events] == ["running", "deploy_step", "starting", "scheduled"]
-    assert events[1]["message"] == "preparing: image is here"
+
+
+async def test_events_are_the_nodes_and_the_changes_of_state(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    def types(answer: Any) -> list[str]:
+        return [event["type"] for event in answer.body["items"]]
+
+    told = await user.ask("GET", f"{running}/events")
+    assert types(told) == [
+        "container_started", "deployment_running", "deployment_starting", "deployment_scheduled",
+    ]  # fmt: skip
+    assert types(await user.ask("GET", f"{running}/events?limit=2")) == [
+        "container_started",
+        "deployment_running",
+    ]
+
+    worker.tells_events = False
+    heard = await user.ask("GET", f"{running}/events")
+    assert types(heard) == [
+        "deployment_running",
+        "deploy_step",
+        "deployment_starting",
+        "deployment_scheduled",
+    ]
+    assert heard.body["items"][1]["message"] == "preparing: image is here"
 
 
 async def test_a_deployment_that_is_nowhere_has_no_containers(user: User, hello_id: str) -> None:

@@ -50,6 +50,7 @@ def _service(**more: Any) -> Any:
         ([_service()], Health.HEALTHY),
         ([_service(health=None)], Health.HEALTHY),
         ([_service(status="exited")], Health.UNHEALTHY),
+        ([_service(status="exited", health="unknown")], Health.UNHEALTHY),
         ([_service(status="unknown", health="unknown")], Health.UNKNOWN),
         ([_service(), _service(health="unknown")], Health.DEGRADED),
         ([_service(health="unhealthy")], Health.UNHEALTHY),
