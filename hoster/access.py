@@ -34,16 +34,8 @@ class AccessTable:
 
     def register(self, router: web.UrlDispatcher, routes: Iterable[Route]) -> None:
         for route in routes:
-            registered = (
-                router.add_get(route.path, route.handler)
-                if route.method == "GET"
-                else router.add_route(route.method, route.path, route.handler)
-            )
-            self._by_route[registered] = route.access
-            # GET also answers HEAD, as a second route of the same resource.
-            self._by_route |= (
-                dict.fromkeys(registered.resource or (), route.access) if route.method == "GET" else {}
-            )
+            for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+                self._by_route[router.add_route(method, route.path, route.handler)] = route.access
 
     def of(self, route: web.AbstractRoute) -> Access:
         return self._by_route.get(route, Access.VIEWER)

@@ -43,6 +43,9 @@ async def read_json(request: web.Request) -> dict[str, object]:
         return {}
     try:
         members = json.loads(raw)
+        json.dumps(
+            members, ensure_ascii=False
+        ).encode()  # half a surrogate pair is not text, and cannot be stored
     except (ValueError, RecursionError) as error:
         raise BodyMalformed("The body is not valid JSON.") from error
     if not isinstance(members, dict):

@@ -20,7 +20,7 @@ from hoster.templates.store import TemplateStore
 from shared.clock import Clock
 
 DELETE_DEADLINE_S = 60.0
-_POLL_LONGEST_S = 2.0
+_POLL_LONGEST_S = 1.0
 _ENDED_WITHOUT_SUCCESS = frozenset({"failed", "cancelled", "superseded"})
 _RESUMABLE = frozenset({"running", "stopped"})
 
@@ -143,7 +143,7 @@ class DeploymentWork:
                 await self._cancel(worker, f"{at}/deploys/{deploy_id}")
                 return Again(f"The deploy was still {status} at its deadline.", reached_node=True)
             await asyncio.sleep(pause)
-            pause = min(_POLL_LONGEST_S, pause * 1.2)
+            pause = min(_POLL_LONGEST_S, pause * 1.05)
         return Superseded()
 
     async def _until_up(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from shared.database import Database
 from shared.ids import new_id
 from shared.signature import Command, SignatureInvalid
 
+_NODE_ID = re.compile(r"node_[0-9a-f]{32}")
 _BOOTSTRAP_NAME = "first node"
 
 EVERY_NODE_OFFERS = "standard"
@@ -154,7 +156,7 @@ class NodeCommands:
 
     async def authenticate(self, beat: SignedBeat) -> None:
         """Raises SignatureInvalid, in the same words for an unknown node. A signature is accepted once."""
-        worker = await self._nodes.worker(beat.node_id)
+        worker = await self._nodes.worker(beat.node_id) if _NODE_ID.fullmatch(beat.node_id) else None
         if worker is None:
             raise SignatureInvalid("missing or malformed signature")
         now = self._clock.now()

@@ -99,13 +99,18 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
     return _document(body)
 
 
+def stored_document(text: str) -> TemplateDocument:
+    """What `write_document` wrote. Its compose file was checked then, and is only read again when it is deployed."""
+    return _document(TemplateBody.model_validate_json(text))
+
+
 def read_service(compose: str) -> Service:
     """Raises BodyInvalid."""
     return parse_compose(_compose_tree(compose))
 
 
 def write_document(document: TemplateDocument) -> str:
-    """The JSON that `read_document` takes back."""
+    """The JSON that `stored_document` takes back."""
     members = {
         "name": document.name,
         "description": document.description,

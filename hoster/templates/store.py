@@ -1,13 +1,12 @@
 """Templates and their revisions in the database."""
 
-import json
 from collections.abc import Callable, Mapping
 
 import aiosqlite
 
 from hoster.bodies import BodyInvalid
 from hoster.paging import Page, PageRequest
-from hoster.templates.document import read_document, write_document
+from hoster.templates.document import stored_document, write_document
 from hoster.templates.model import Template, TemplateDocument
 from shared.clock import Clock
 from shared.database import Database, Row
@@ -99,7 +98,7 @@ class TemplateStore:
         )
         if row is None:
             raise BodyInvalid.of("template_id", "has no such revision")
-        return read_document(json.loads(row["document"]))
+        return stored_document(row["document"])
 
 
 async def write_revision(
@@ -121,5 +120,5 @@ def _template(row: Row) -> Template:
         published=bool(row["published"]),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
-        document=read_document(json.loads(row["document"])),
+        document=stored_document(row["document"]),
     )

@@ -133,6 +133,25 @@ async def test_unknown_paths_of_the_services_are_never_the_page(user: User) -> N
     assert (wrong_method.status, wrong_method.body["code"]) == (405, "method_not_allowed")
 
 
+async def test_bytes_that_are_no_text_are_refused_and_never_a_fault_of_ours(user: User) -> None:
+    half_a_pair = await user.ask("POST", "/api/v1/nodes", {"name": "x\ud800"})
+    assert (half_a_pair.status, half_a_pair.body["code"]) == (400, "bad_request")
+    for target in ("/api/v1/templates?q=%ff%00", "/api/v1/templates/%ff", "/api/v1/deployments?cursor=%ff"):
+        assert (await user.ask("GET", target)).status in {200, 404, 422}
+    beat = await user.ask_raw(
+        "POST", "/nodes/v1/heartbeat", {}, {"X-Node-ID": "node_\udcff", "X-Signature": "\udcff"}
+    )
+    assert (beat.status, beat.body["code"]) == (401, "invalid_signature")
+    join = await user.ask_raw("POST", "/nodes/v1/join", {"token": "\ud800"}, {})
+    assert join.status in {400, 422}
+
+
+async def test_head_is_answered_like_get_and_as_protected(user: User) -> None:
+    assert (await user.ask_raw("HEAD", "/health", None, {})).status == 200
+    assert (await user.ask_raw("HEAD", "/api/v1/me", None, {})).status == 401
+    assert (await user.ask("HEAD", "/api/v1/me")).status == 200
+
+
 async def test_the_start_page_runs_under_a_strict_policy(user: User) -> None:
     page = await user.ask_raw("GET", "/any/where", None, {})
     assert page.status == 200

@@ -7,7 +7,7 @@ import yaml
 from hoster.bodies import BodyInvalid
 from hoster.templates.catalog import FOLDER, read_catalog
 from hoster.templates.compose import HealthCheck, parse_compose
-from hoster.templates.document import read_document, read_service, write_document
+from hoster.templates.document import read_document, read_service, stored_document, write_document
 from hoster.templates.model import Variable, VariableType
 from hoster.templates.rendering import render_service
 from hoster.templates.variables import plain, resolve
@@ -141,6 +141,7 @@ def test_every_shipped_template_keeps_the_rules_and_survives_storage() -> None:
     catalog = read_catalog()
     assert "hello" in catalog
     for document in catalog.values():
+        assert stored_document(write_document(document)) == document
         assert read_document(json.loads(write_document(document))) == document
     hello = read_service(catalog["hello"].compose)
     assert (hello.image, hello.port) == ("localhost/hello:1", 8080)
