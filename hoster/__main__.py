@@ -1,0 +1,93 @@
+"""`python -m hoster`: reads the environment, serves, and drains on SIGTERM."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from hoster.app import Parts, build_app
+from hoster.config import Config
+from hoster.jobs.model import Patience
+from hoster.templates.catalog import read_catalog
+from hoster.vault import Vault, VaultUnusable, open_vault
+from hoster.web.pages import read_pages
+from shared.clock import SystemClock
+from shared.config import ConfigInvalid
+from shared.database import Database, MigrationFailed
+from shared.log import configure_logging
+
+DRAIN_S = 30.0
+MIGRATIONS = Path(__file__).with_name("migrations")
+EXIT_CONFIGURATION = 2
+
+
+def main() -> int:
+    try:
+        config = Config.from_env(os.environ)
+        vault = open_vault(config.data_dir / "secrets.key", config.data_dir / "hoster.db")
+    except ConfigInvalid as invalid:
+        return _refuse(invalid.faults)
+    except (VaultUnusable, OSError) as unusable:
+        return _refuse([f"HOSTER_DATA_DIR: {unusable}"])
+    configure_logging("hoster", config.log_level, config.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            return runner.run(_serve(config, vault))
+        except (MigrationFailed, OSError) as error:
+            return _refuse([str(error)])
+
+
+def _refuse(faults: list[str]) -> int:
+    for fault in faults:
+        print(f"hoster: {fault}", file=sys.stderr)  # noqa: T201 - the operator reads this before there is a log
+    return EXIT_CONFIGURATION
+
+
+async def _serve(config: Config, vault: Vault) -> int:
+    """0 after a signal, 1 when a background job died."""
+    log = structlog.get_logger("service")
+    stop = asyncio.Event()
+    deaths: list[str] = []
+
+    def died() -> None:
+        deaths.append("background job")
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    catalog, start_page = await asyncio.to_thread(lambda: (read_catalog(), read_pages()))
+    database = await Database.open(config.data_dir / "hoster.db", MIGRATIONS)
+    try:
+        parts = Parts(
+            config=config,
+            clock=SystemClock(),
+            database=database,
+            vault=vault,
+            catalog=catalog,
+            pages=start_page,
+            patience=Patience(),
+            on_death=died,
+        )
+        runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=DRAIN_S)
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, config.host, config.port).start()
+            log.info("listening", addresses=[f"{address[0]}:{address[1]}" for address in runner.addresses])
+            await stop.wait()
+            log.info("draining")
+        finally:
+            await runner.cleanup()
+    finally:
+        await database.close()
+    log.info("stopped")
+    return 1 if deaths else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""Wiring: what Hoster is made of, put together in one place."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from hoster import status_api
+from hoster.access import AccessTable, Route
+from hoster.billing import api as billing_api
+from hoster.billing.store import BILLING_STORE, BillingStore
+from hoster.config import Config
+from hoster.deployments import api as deployments_api
+from hoster.deployments.commands import DEPLOYMENT_COMMANDS, DeploymentCommands
+from hoster.deployments.model import AppUrls
+from hoster.deployments.store import DEPLOYMENT_STORE, DeploymentStore
+from hoster.deployments.work import DeploymentWork
+from hoster.identity_middleware import identity_middleware
+from hoster.jobs.model import Patience
+from hoster.jobs.runner import Bell, JobRunner
+from hoster.jobs.store import JobStore
+from hoster.leaving import LEAVING
+from hoster.monitoring import api as monitoring_api
+from hoster.monitoring.questions import MONITOR, Monitor
+from hoster.monitoring.streams import STREAM_CARRIER, StreamCarrier
+from hoster.nodes import api as nodes_api
+from hoster.nodes import enrolment_api
+from hoster.nodes.commands import NodeCommands
+from hoster.nodes.store import NodeStore
+from hoster.nodes.worker_client import WorkerClient
+from hoster.problems import PROBLEMS
+from hoster.templates import api as templates_api
+from hoster.templates.commands import TemplateCommands
+from hoster.templates.model import TemplateDocument
+from hoster.templates.store import TemplateStore
+from hoster.users import api as users_api
+from hoster.users.store import UserStore
+from hoster.vault import Vault
+from hoster.viewer import Viewer
+from hoster.web import pages
+from hoster.web.pages import PAGES, Pages
+from shared.clock import Clock
+from shared.database import Database
+from shared.ids import new_id, request_ids
+from shared.problem_middleware import problem_middleware
+from shared.supervise import BackgroundJob, forever, supervised
+
+BODY_MOST_BYTES = 1024 * 1024
+NODE_CHECK_EVERY_S = 5.0
+
+ROUTES: tuple[Route, ...] = (
+    *status_api.ROUTES,
+    *users_api.ROUTES,
+    *templates_api.ROUTES,
+    *deployments_api.ROUTES,
+    *monitoring_api.ROUTES,
+    *nodes_api.ROUTES,
+    *enrolment_api.ROUTES,
+    *billing_api.ROUTES,
+    *pages.ROUTES,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What is opened or read before the application exists. `on_death` stops the service when a background job dies."""
+
+    config: Config
+    clock: Clock
+    database: Database
+    vault: Vault
+    catalog: Mapping[str, TemplateDocument]
+    pages: Pages
+    patience: Patience
+    on_death: Callable[[], None]
+
+
+def build_app(parts: Parts) -> web.Application:
+    new_request_id = request_ids(parts.clock)
+    access = AccessTable()
+    users = UserStore(parts.database, parts.clock)
+
+    async def introduce(viewer: Viewer) -> None:
+        await users.introduce(viewer)
+
+    app = web.Application(
+        client_max_size=BODY_MOST_BYTES,
+        middlewares=[
+            problem_middleware(PROBLEMS, new_request_id),
+            identity_middleware(access, parts.config.identity_secret, parts.clock, introduce, new_request_id),
+        ],
+    )
+    access.register(app.router, ROUTES)
+    app[status_api.DATABASE] = parts.database
+    app[status_api.STARTED_AT] = parts.clock.monotonic()
+    app[nodes_api.CLOCK] = parts.clock
+    app[nodes_api.PUBLIC_URL] = parts.config.public_url
+    app[deployments_api.APP_URLS] = AppUrls(parts.config.app_domain, parts.config.app_url_port)
+    app[LEAVING] = asyncio.Event()
+    app[PAGES] = parts.pages
+    app[BILLING_STORE] = BillingStore(parts.database)
+    app[DEPLOYMENT_STORE] = DeploymentStore(parts.database, parts.vault)
+    app[nodes_api.NODE_STORE] = NodeStore(parts.database, parts.vault)
+    app[nodes_api.NODE_COMMANDS] = NodeCommands(
+        parts.database, app[nodes_api.NODE_STORE], parts.vault, parts.clock
+    )
+    app[templates_api.TEMPLATE_STORE] = TemplateStore(parts.database, parts.clock)
+    app[templates_api.TEMPLATE_COMMANDS] = TemplateCommands(
+        parts.database, app[templates_api.TEMPLATE_STORE], parts.clock
+    )
+    app.cleanup_ctx.append(_serving(parts))
+    app.on_shutdown.append(_leave)
+    return app
+
+
+async def _leave(app: web.Application) -> None:
+    app[LEAVING].set()
+
+
+def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
+    """From the shipped templates and the first node's token to the background jobs; all of it ends with the application."""
+
+    async def serving(app: web.Application) -> AsyncIterator[None]:
+        await app[templates_api.TEMPLATE_STORE].ship(parts.catalog)
+        if parts.config.join_token is not None:
+            await app[nodes_api.NODE_COMMANDS].expect_first_node(parts.config.join_token)
+        bell = Bell()
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, limit_per_host=0), cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
+            client = WorkerClient(session, parts.clock, lambda: secrets.token_urlsafe(16))
+            app[DEPLOYMENT_COMMANDS] = DeploymentCommands(
+                parts.database,
+                app[DEPLOYMENT_STORE],
+                app[templates_api.TEMPLATE_STORE],
+                parts.clock,
+                parts.patience,
+                bell.ring,
+            )
+            app[MONITOR] = Monitor(app[nodes_api.NODE_STORE], app[DEPLOYMENT_STORE], client, parts.clock)
+            app[STREAM_CARRIER] = StreamCarrier(client, app[DEPLOYMENT_STORE], app[LEAVING])
+            jobs = _runner(parts, app, client, bell)
+            nodes = _node_watch(app[nodes_api.NODE_STORE], parts.clock)
+            async with supervised({"jobs": jobs.run, "nodes": nodes}, parts.on_death):
+                yield
+
+    return serving
+
+
+def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell) -> JobRunner:
+    deployments = app[DEPLOYMENT_STORE]
+    work = DeploymentWork(
+        deployments,
+        app[templates_api.TEMPLATE_STORE],
+        app[nodes_api.NODE_STORE],
+        client,
+        parts.clock,
+        parts.patience,
+    )
+    store = JobStore(parts.database, parts.clock, owner=new_id("runner_"))
+    return JobRunner(store, deployments, work.perform, parts.clock, bell, parts.patience)
+
+
+def _node_watch(nodes: NodeStore, clock: Clock) -> BackgroundJob:
+    log = structlog.get_logger("nodes")
+
+    async def look() -> None:
+        for node_id in await nodes.forget_silent(clock.now()):
+            log.warning("node_offline", node_id=node_id)
+
+    async def watch() -> None:
+        await forever(NODE_CHECK_EVERY_S, look, "node watch")
+
+    return watch

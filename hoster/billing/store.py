@@ -1,0 +1,114 @@
+"""Billing events: each is written in the transaction of the operation that it records, and is the record of that operation."""
+
+from dataclasses import dataclass
+
+import aiosqlite
+from aiohttp import web
+
+from hoster.paging import Page, PageRequest
+from shared.clock import rfc3339
+from shared.database import Database, Row
+from shared.ids import new_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingEvent:
+    """`status` is that of the HTTP answer; `request_id` is APIGate's, and unique."""
+
+    seq: int
+    id: str
+    user_id: str
+    event_type: str
+    resource_id: str
+    resource_type: str
+    request_id: str
+    status: int
+    created_at: float
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "event_type": self.event_type,
+            "resource_id": self.resource_id,
+            "resource_type": self.resource_type,
+            "request_id": self.request_id,
+            "created_at": rfc3339(self.created_at),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What is about to be recorded."""
+
+    user_id: str
+    event_type: str
+    resource_id: str
+    request_id: str
+    status: int
+
+
+class BillingStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, user_id: str, request: PageRequest) -> Page[BillingEvent]:
+        rows = await self._database.fetch_all(
+            "SELECT * FROM billing_events WHERE user_id = :user AND (:before IS NULL OR seq < :before)"
+            " ORDER BY seq DESC LIMIT :limit",
+            {"user": user_id, "before": request.before, "limit": request.limit + 1},
+        )
+        total = await self._database.fetch_one(
+            "SELECT count(*) FROM billing_events WHERE user_id = ?", (user_id,)
+        )
+        items = [_event(row) for row in rows[: request.limit]]
+        return Page(
+            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
+        )
+
+    async def find(self, request_id: str) -> BillingEvent | None:
+        row = await self._database.fetch_one(
+            "SELECT * FROM billing_events WHERE request_id = ?", (request_id,)
+        )
+        return None if row is None else _event(row)
+
+
+BILLING_STORE = web.AppKey("billing_store", BillingStore)
+
+
+async def recorded(connection: aiosqlite.Connection, request_id: str) -> BillingEvent | None:
+    """Within the transaction that is about to perform an operation: was it performed before?"""
+    rows = await connection.execute_fetchall(
+        "SELECT * FROM billing_events WHERE request_id = ?", (request_id,)
+    )
+    found = next(iter(rows), None)
+    return None if found is None else _event(found)
+
+
+async def record(connection: aiosqlite.Connection, operation: Operation, now: float) -> None:
+    await connection.execute(
+        "INSERT INTO billing_events (id, user_id, event_type, resource_id, resource_type, request_id, status, created_at)"
+        " VALUES (?, ?, ?, ?, 'deployment', ?, ?, ?)",
+        (
+            new_id("evt_"),
+            operation.user_id,
+            operation.event_type,
+            operation.resource_id,
+            operation.request_id,
+            operation.status,
+            now,
+        ),
+    )
+
+
+def _event(row: Row) -> BillingEvent:
+    return BillingEvent(
+        seq=row["seq"],
+        id=row["id"],
+        user_id=row["user_id"],
+        event_type=row["event_type"],
+        resource_id=row["resource_id"],
+        resource_type=row["resource_type"],
+        request_id=row["request_id"],
+        status=row["status"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,89 @@
+"""Bodies and query parameters become typed values here, or a list of what is wrong with them."""
+
+import json
+from collections.abc import Mapping
+from typing import Self, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.problem import FieldFault
+
+Body = TypeVar("Body", bound="StrictBody")
+
+_SENTENCES = {"extra_forbidden": "is not a field of this body", "missing": "is required"}
+
+
+class BodyMalformed(Exception):
+    """The body is not a JSON object."""
+
+
+class BodyInvalid(Exception):
+    """Fields or parameters that cannot be accepted, all of them."""
+
+    def __init__(self, faults: list[FieldFault]) -> None:
+        super().__init__("; ".join(f"{fault.field} {fault.message}" for fault in faults))
+        self.faults = faults
+
+    @classmethod
+    def of(cls, field: str, message: str) -> Self:
+        return cls([FieldFault(field, message)])
+
+
+class StrictBody(BaseModel):
+    """Unknown fields are faults, and nothing is coerced: `"80"` is not a port."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+async def read_json(request: web.Request) -> dict[str, object]:
+    """An absent body is an empty object. Raises BodyMalformed."""
+    raw = await request.read()
+    if not raw.strip():
+        return {}
+    try:
+        members = json.loads(raw)
+        json.dumps(
+            members, ensure_ascii=False
+        ).encode()  # half a surrogate pair is not text, and cannot be stored
+    except (ValueError, RecursionError) as error:
+        raise BodyMalformed("The body is not valid JSON.") from error
+    if not isinstance(members, dict):
+        raise BodyMalformed("The body must be a JSON object.")
+    return members
+
+
+async def read_body(request: web.Request, kind: type[Body]) -> Body:
+    """Raises BodyMalformed or BodyInvalid."""
+    members = await read_json(request)
+    try:
+        return kind.model_validate(members)
+    except ValidationError as error:
+        raise BodyInvalid(faults_of(error)) from None
+
+
+def faults_of(error: ValidationError) -> list[FieldFault]:
+    return [
+        FieldFault(
+            ".".join(str(part) for part in fault["loc"]) or "body",
+            _SENTENCES.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
+        )
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def query_integer(query: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
+    """Raises BodyInvalid."""
+    least, most = bounds
+    text = query.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most):
+        raise BodyInvalid.of(name, f"must be a whole number from {least} to {most}")
+    return int(text)
+
+
+def query_choice(query: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """Raises BodyInvalid."""
+    value = query.get(name, default)
+    if value not in allowed:
+        raise BodyInvalid.of(name, f"must be one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,70 @@
+"""Configuration of Hoster, read once from the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from shared.config import Environment, Secret
+
+_DOMAIN = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_JOIN_TOKEN_LEAST = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """`app_url_port` is 0 when the mesh is reached on the default port of the scheme."""
+
+    host: str
+    port: int
+    data_dir: Path
+    identity_secret: Secret
+    public_url: str
+    app_domain: str
+    app_url_port: int
+    join_token: Secret | None
+    log_level: str
+    log_format: str
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str]) -> Self:
+        """Raises shared.config.ConfigInvalid with every fault."""
+        env = Environment(variables)
+        config = cls(
+            host=env.text("HOSTER_HOST", "127.0.0.1"),
+            port=env.port("HOSTER_PORT", 8080),
+            data_dir=env.path("HOSTER_DATA_DIR", "data/hoster"),
+            identity_secret=env.secret("IDENTITY_SECRET"),
+            public_url=_public_url(env),
+            app_domain=_app_domain(env),
+            app_url_port=env.port("APP_URL_PORT", 0),
+            join_token=_join_token(env),
+            log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+            log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
+        )
+        env.close()
+        return config
+
+
+def _public_url(env: Environment) -> str:
+    url = env.text("HOSTER_PUBLIC_URL", "http://localhost:8082").rstrip("/")
+    if re.fullmatch(r"https?://[^/?#\s@'\"]+", url) is None:
+        env.fault(f"HOSTER_PUBLIC_URL must be http(s)://host[:port], not {url!r}")
+    return url
+
+
+def _app_domain(env: Environment) -> str:
+    domain = env.text("APP_DOMAIN", "zexio.app").lower().strip(".")
+    if _DOMAIN.fullmatch(domain) is None:
+        env.fault(f"APP_DOMAIN must be a domain name, not {domain!r}")
+    return domain
+
+
+def _join_token(env: Environment) -> Secret | None:
+    token = env.optional("HOSTER_JOIN_TOKEN")
+    if token is None:
+        return None
+    if len(token) < _JOIN_TOKEN_LEAST:
+        env.fault(f"HOSTER_JOIN_TOKEN is too short: at least {_JOIN_TOKEN_LEAST} characters are needed")
+    return Secret(token.encode())

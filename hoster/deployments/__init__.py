@@ -1,0 +1,1 @@
+"""What customers run: deployments, their states, limits and placement."""

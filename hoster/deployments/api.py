@@ -1,0 +1,169 @@
+"""`/api/v1/deployments`."""
+
+from typing import Annotated, Literal, Self
+
+from aiohttp import web
+from pydantic import Field, model_validator
+
+from hoster.access import Route
+from hoster.bodies import StrictBody, query_choice, query_integer, read_body
+from hoster.deployments.commands import (
+    ACCEPTED,
+    DEPLOYMENT_COMMANDS,
+    DeploymentNotFound,
+    Order,
+    Performed,
+)
+from hoster.deployments.model import AppUrls, Deployment, ImageSource, Visibility
+from hoster.deployments.store import DEPLOYMENT_STORE
+from hoster.deployments.transitions import State
+from hoster.deployments.waiting import WaitEnded, wait_for
+from hoster.jobs.model import Volumes
+from hoster.leaving import LEAVING
+from hoster.paging import parse_page
+from hoster.templates.compose import IMAGE
+from hoster.viewer import VIEWER
+from shared.identity import EVENT_TYPE
+
+APP_URLS = web.AppKey("app_urls", AppUrls)
+COLLECTION = "/api/v1/deployments"
+WAIT_MOST_S = 300
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
+]
+
+
+class WaitNotOver(Exception):
+    """The state was not reached in time, but still may be."""
+
+
+class WaitPointless(Exception):
+    """The state will not be reached any more."""
+
+
+class SourceBody(StrictBody):
+    image: str = Field(pattern=f"^{IMAGE.pattern}$")
+    port: int = Field(ge=1, le=65535)
+
+
+class CreateBody(StrictBody):
+    name: Name
+    template_id: str | None = None
+    source: SourceBody | None = None
+    variables: dict[str, str | int | float | bool] = Field(default={})
+    node_id: str | None = None
+    region: str | None = None
+    visibility: Literal["public", "private"] = "public"
+    start: bool = True
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.template_id is None) == (self.source is None):
+            raise ValueError("needs either template_id or source")
+        return self
+
+    def order(self) -> Order:
+        return Order(
+            name=self.name.strip(),
+            source=ImageSource(self.source.image, self.source.port) if self.source else str(self.template_id),
+            variables=self.variables,
+            visibility=Visibility(self.visibility),
+            node_id=self.node_id,
+            region=self.region,
+            start=self.start,
+        )
+
+
+class ChangeBody(StrictBody):
+    name: Name
+
+
+async def create(request: web.Request) -> web.Response:
+    body = await read_body(request, CreateBody)
+    performed = await request.app[DEPLOYMENT_COMMANDS].create(request[VIEWER], body.order())
+    response = _performed(request, performed)
+    response.headers["Location"] = f"{COLLECTION}/{performed.deployment.id}"
+    return response
+
+
+async def list_deployments(request: web.Request) -> web.Response:
+    page = await request.app[DEPLOYMENT_STORE].page(request[VIEWER].user_id, parse_page(request.query))
+    return web.json_response(page.as_json(lambda deployment: deployment.as_json(request.app[APP_URLS])))
+
+
+async def show(request: web.Request) -> web.Response:
+    return _shown(request, await owned(request))
+
+
+async def change(request: web.Request) -> web.Response:
+    deployment = await owned(request)
+    body = await read_body(request, ChangeBody)
+    await request.app[DEPLOYMENT_COMMANDS].rename(request[VIEWER], deployment.id, body.name.strip())
+    return _shown(request, await owned(request))
+
+
+async def start(request: web.Request) -> web.Response:
+    return _performed(request, await request.app[DEPLOYMENT_COMMANDS].start(request[VIEWER], _id(request)))
+
+
+async def stop(request: web.Request) -> web.Response:
+    return _performed(request, await request.app[DEPLOYMENT_COMMANDS].stop(request[VIEWER], _id(request)))
+
+
+async def delete(request: web.Request) -> web.Response:
+    volumes = Volumes(query_choice(request.query, "volumes", "keep", tuple(Volumes)))
+    performed = await request.app[DEPLOYMENT_COMMANDS].delete(request[VIEWER], _id(request), volumes)
+    response = _performed(request, performed)
+    response.set_status(ACCEPTED)  # a delete is accepted in every state, also while it is under way
+    return response
+
+
+async def wait(request: web.Request) -> web.Response:
+    deployment = await owned(request)
+    target = State(query_choice(request.query, "status", State.RUNNING.value, tuple(State)))
+    timeout = query_integer(request.query, "timeout", 60, (0, WAIT_MOST_S))
+    store = request.app[DEPLOYMENT_STORE]
+    match await wait_for(store, deployment.id, target, timeout, request.app[LEAVING]):
+        case WaitEnded.NOT_YET:
+            raise WaitNotOver
+        case WaitEnded.IMPOSSIBLE:
+            raise WaitPointless
+        case WaitEnded.REACHED:
+            return _shown(request, await store.get_also_deleted(deployment.id))
+
+
+async def owned(request: web.Request) -> Deployment:
+    """The deployment that the path names; raises DeploymentNotFound for a stranger's as for none."""
+    deployment = await request.app[DEPLOYMENT_STORE].find(_id(request), request[VIEWER].user_id)
+    if deployment is None:
+        raise DeploymentNotFound
+    return deployment
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]
+
+
+def _shown(request: web.Request, deployment: Deployment) -> web.Response:
+    return web.json_response(deployment.as_json(request.app[APP_URLS]))
+
+
+def _performed(request: web.Request, performed: Performed) -> web.Response:
+    response = _shown(request, performed.deployment)
+    if performed.event_type is not None:
+        response.set_status(ACCEPTED)
+        response.headers[EVENT_TYPE] = performed.event_type
+    return response
+
+
+ROUTES = (
+    Route("POST", COLLECTION, create),
+    Route("GET", COLLECTION, list_deployments),
+    Route("GET", COLLECTION + "/{id}", show),
+    Route("PATCH", COLLECTION + "/{id}", change),
+    Route("DELETE", COLLECTION + "/{id}", delete),
+    Route("POST", COLLECTION + "/{id}/start", start),
+    Route("POST", COLLECTION + "/{id}/stop", stop),
+    Route("GET", COLLECTION + "/{id}/wait", wait),
+)

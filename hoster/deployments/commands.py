@@ -1,0 +1,266 @@
+"""The operations on deployments. Each is one transaction: the change of state, the job that carries it out, the billing event.
+
+Rules:
+- An operation is named by APIGate's request id, and performed once under it: asked again, it answers from its record.
+- A repeat, a refusal and an error write nothing.
+"""
+
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiosqlite
+from aiohttp import web
+
+from hoster.billing.store import BillingEvent, Operation, record, recorded
+from hoster.bodies import BodyInvalid
+from hoster.deployments import naming
+from hoster.deployments.limits import PlanLimitReached, check_capabilities, check_limits
+from hoster.deployments.model import Deployment, ImageSource, Source, TemplateSource, Visibility
+from hoster.deployments.placement import Demand, EngineUnavailable, NoNodeAvailable, Refusal, choose
+from hoster.deployments.resources import Resources
+from hoster.deployments.store import (
+    DeploymentStore,
+    Effects,
+    NewDeployment,
+    move,
+    read,
+    read_also_deleted,
+    usage_of,
+)
+from hoster.deployments.transitions import Repeat, State, Trigger, decide
+from hoster.jobs.model import Kind, Patience, Volumes
+from hoster.jobs.store import enqueue
+from hoster.nodes.store import candidates
+from hoster.templates.model import Scalar, TemplateDocument
+from hoster.templates.store import TemplateStore
+from hoster.templates.variables import Values, plain, resolve
+from hoster.viewer import Viewer
+from shared.clock import Clock
+from shared.database import Database
+from shared.ids import new_id
+
+ACCEPTED = 202
+IMAGE_RESOURCES = Resources(500, 256, 512)
+"""What a deployment of a bare image is given, since no template says what it needs."""
+
+_SUFFIX_ALPHABET = string.ascii_lowercase + string.digits
+_JOBS = {Trigger.START: Kind.START, Trigger.STOP: Kind.STOP, Trigger.DELETE: Kind.DELETE}
+_EVENTS = {
+    Trigger.START: "deployment.started",
+    Trigger.STOP: "deployment.stopped",
+    Trigger.DELETE: "deployment.deleted",
+}
+_CREATED = "deployment.created"
+
+
+class DeploymentNotFound(Exception):
+    """No such deployment, or not this viewer's."""
+
+
+class RequestIdReused(Exception):
+    """Another operation was performed under this request id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a customer asks to be deployed. `source` is an image, or the id of a template."""
+
+    name: str
+    source: ImageSource | str
+    variables: Mapping[str, Scalar]
+    visibility: Visibility
+    node_id: str | None
+    region: str | None
+    start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """`event_type` None: nothing was changed, so nothing is billed."""
+
+    deployment: Deployment
+    event_type: str | None
+
+
+class DeploymentCommands:
+    def __init__(
+        self, database: Database, deployments: DeploymentStore, templates: TemplateStore, clock: Clock,
+        patience: Patience, ring: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._deployments = deployments
+        self._templates = templates
+        self._clock = clock
+        self._patience = patience
+        self._ring = ring
+
+    async def create(self, viewer: Viewer, order: Order) -> Performed:
+        """Raises BodyInvalid, PlanLimitReached, NoNodeAvailable, EngineUnavailable or RequestIdReused."""
+        new = await self._prepare(viewer, order)
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            before = await recorded(connection, viewer.request_id)
+            if before is not None:
+                return await _replay(connection, before, viewer, _CREATED, before.resource_id)
+            check_limits(viewer.limits, await usage_of(connection, viewer.user_id), new.resources)
+            check_capabilities(viewer.limits, new.required_capabilities)
+            await _check_node(connection, viewer, new.node_id, now)
+            await self._deployments.insert(connection, new, now)
+            if order.start:
+                await self._schedule(connection, viewer, await _owned(connection, new.id, viewer), now)
+            await record(connection, _operation(viewer, _CREATED, new.id), now)
+            deployment = await _owned(connection, new.id, viewer)
+        self._ring()
+        return Performed(deployment, _CREATED)
+
+    async def start(self, viewer: Viewer, deployment_id: str) -> Performed:
+        """Raises DeploymentNotFound, InvalidTransition, NoNodeAvailable, EngineUnavailable or RequestIdReused."""
+        return await self._operate(viewer, deployment_id, Trigger.START, Volumes.KEEP)
+
+    async def stop(self, viewer: Viewer, deployment_id: str) -> Performed:
+        """Raises DeploymentNotFound, InvalidTransition or RequestIdReused."""
+        return await self._operate(viewer, deployment_id, Trigger.STOP, Volumes.KEEP)
+
+    async def delete(self, viewer: Viewer, deployment_id: str, volumes: Volumes) -> Performed:
+        """Raises DeploymentNotFound or RequestIdReused."""
+        return await self._operate(viewer, deployment_id, Trigger.DELETE, volumes)
+
+    async def rename(self, viewer: Viewer, deployment_id: str, name: str) -> None:
+        """The host names stay: they are made from the first name. Raises DeploymentNotFound."""
+        if not await self._deployments.rename(deployment_id, viewer.user_id, name, self._clock.now()):
+            raise DeploymentNotFound
+
+    async def _operate(
+        self, viewer: Viewer, deployment_id: str, trigger: Trigger, volumes: Volumes
+    ) -> Performed:
+        now = self._clock.now()
+        event_type = _EVENTS[trigger]
+        async with self._database.transaction() as connection:
+            before = await recorded(connection, viewer.request_id)
+            if before is not None:
+                return await _replay(connection, before, viewer, event_type, deployment_id)
+            deployment = await _owned(connection, deployment_id, viewer)
+            step = decide(deployment.status, trigger)
+            if isinstance(step, Repeat):
+                return Performed(deployment, None)
+            if deployment.status is State.PENDING and trigger is Trigger.START:
+                await self._schedule(connection, viewer, deployment, now)
+            else:
+                if trigger is Trigger.START:
+                    await _check_engine(connection, deployment, now)
+                await move(connection, deployment.id, step, Effects(), now)
+                await enqueue(connection, deployment.id, _JOBS[trigger], volumes, self._patience, now)
+            await record(connection, _operation(viewer, event_type, deployment.id), now)
+            after = await _owned(connection, deployment.id, viewer)
+        self._ring()
+        return Performed(after, event_type)
+
+    async def _schedule(
+        self, connection: aiosqlite.Connection, viewer: Viewer, deployment: Deployment, now: float
+    ) -> None:
+        """Chooses the node, moves from pending to scheduled, and records the job."""
+        demand = Demand(
+            resources=deployment.resources,
+            region=deployment.requested_region,
+            required_capabilities=deployment.required_capabilities,
+            allowed_capabilities=viewer.limits.allowed_capabilities,
+        )
+        offers = await candidates(connection, viewer.user_id, deployment.requested_node_id, now)
+        try:
+            node_id = choose(offers, demand)
+        except NoNodeAvailable as nowhere:
+            if set(nowhere.reasons) == {Refusal.PLAN}:
+                offered = sorted({name for offer in offers for name in offer.capabilities})
+                raise PlanLimitReached(
+                    "allowed_capabilities", offered, sorted(demand.allowed_capabilities)
+                ) from nowhere
+            raise
+        step = decide(deployment.status, Trigger.START)
+        if isinstance(step, Repeat):  # pending is never a repeat; said for the type
+            return
+        await move(connection, deployment.id, step, Effects(node_id=node_id), now)
+        await enqueue(connection, deployment.id, Kind.START, Volumes.KEEP, self._patience, now)
+
+    async def _prepare(self, viewer: Viewer, order: Order) -> NewDeployment:
+        source, document = await self._source(viewer, order)
+        return NewDeployment(
+            id=new_id("dep_"),
+            user_id=viewer.user_id,
+            org_id=viewer.org_id,
+            name=order.name,
+            project_id=naming.project_id(order.name, _suffix()),
+            source=source,
+            visibility=order.visibility,
+            node_id=order.node_id,
+            region=order.region,
+            required_capabilities=document.required_capabilities if document else frozenset(),
+            resources=document.resources if document else IMAGE_RESOURCES,
+            values=_values(order, document),
+        )
+
+    async def _source(self, viewer: Viewer, order: Order) -> tuple[Source, TemplateDocument | None]:
+        if isinstance(order.source, ImageSource):
+            return order.source, None
+        template = await self._templates.find(order.source, viewer.user_id)
+        if template is None:
+            raise BodyInvalid.of("template_id", "is not the id of a template")
+        return TemplateSource(template.id, template.revision), template.document
+
+
+DEPLOYMENT_COMMANDS = web.AppKey("deployment_commands", DeploymentCommands)
+
+
+def _values(order: Order, document: TemplateDocument | None) -> Values:
+    if document is None:
+        return plain(order.variables)
+    return resolve(document.variables, order.variables, lambda: secrets.token_urlsafe(24))
+
+
+async def _owned(connection: aiosqlite.Connection, deployment_id: str, viewer: Viewer) -> Deployment:
+    deployment = await read(connection, deployment_id, viewer.user_id)
+    if deployment is None:
+        raise DeploymentNotFound
+    return deployment
+
+
+async def _replay(
+    connection: aiosqlite.Connection, before: BillingEvent, viewer: Viewer, event_type: str, resource_id: str
+) -> Performed:
+    same = (viewer.user_id, event_type, resource_id) == (
+        before.user_id,
+        before.event_type,
+        before.resource_id,
+    )
+    if not same:
+        raise RequestIdReused
+    return Performed(await read_also_deleted(connection, before.resource_id), before.event_type)
+
+
+async def _check_node(
+    connection: aiosqlite.Connection, viewer: Viewer, node_id: str | None, now: float
+) -> None:
+    if node_id is not None and not await candidates(connection, viewer.user_id, node_id, now):
+        raise BodyInvalid.of("node_id", "is not the id of a node that you may use")
+
+
+async def _check_engine(connection: aiosqlite.Connection, deployment: Deployment, now: float) -> None:
+    """For a start on the node where the deployment already lives."""
+    offers = await candidates(connection, deployment.user_id, deployment.node_id, now)
+    if any(offer.online and not offer.engine_ok for offer in offers):
+        raise EngineUnavailable("The container engine of the node does not answer. Try again shortly.")
+
+
+def _operation(viewer: Viewer, event_type: str, deployment_id: str) -> Operation:
+    return Operation(
+        user_id=viewer.user_id,
+        event_type=event_type,
+        resource_id=deployment_id,
+        request_id=viewer.request_id,
+        status=ACCEPTED,
+    )
+
+
+def _suffix() -> str:
+    return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(8))

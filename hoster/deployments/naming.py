@@ -1,0 +1,28 @@
+"""From the name a customer gave to the project, host names and URL of a deployment."""
+
+import re
+
+INTERNAL_SUFFIX = "zexio.internal"
+SLUG_MOST = 40
+
+
+def slug(name: str) -> str:
+    """Lower-case letters, digits and single hyphens, at most 40; `app` when nothing is left."""
+    kept = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return kept[:SLUG_MOST].rstrip("-") or "app"
+
+
+def project_id(name: str, suffix: str) -> str:
+    """`suffix` is 8 random characters of [a-z0-9]: two deployments of one name never share a host."""
+    return f"{slug(name)}-{suffix}"
+
+
+def hosts(project: str, app_domain: str) -> list[str]:
+    """The public host name first, then the one inside the mesh."""
+    return [f"{project}.{app_domain}", f"{project}.{INTERNAL_SUFFIX}"]
+
+
+def url(project: str, app_domain: str, port: int) -> str:
+    """`port` 0 leaves it out."""
+    where = f":{port}" if port not in {0, 80} else ""
+    return f"http://{project}.{app_domain}{where}/"

@@ -1,0 +1,1 @@
+"""Work that is recorded before it is begun, and resumed after a crash."""

@@ -1,0 +1,89 @@
+"""A job: work for one deployment, recorded in the transaction that made it necessary."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hoster.deployments.transitions import Trigger
+
+
+class Kind(StrEnum):
+    START = "start"
+    STOP = "stop"
+    DELETE = "delete"
+
+
+class Volumes(StrEnum):
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """`attempts` counts this one. `unreachable_since` is when the node was first found silent, without an answer since."""
+
+    id: str
+    deployment_id: str
+    kind: Kind
+    volumes: Volumes
+    attempts: int
+    deadline_at: float
+    unreachable_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The job has ended, and this is what it found out. `release_id` is set when a new release runs."""
+
+    trigger: Trigger
+    reason: str | None = None
+    release_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The deployment has moved on to something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not done yet. `reached_node` is false when the node did not answer."""
+
+    reason: str
+    reached_node: bool
+
+
+Outcome = Settled | Superseded | Again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds. How long work may take, and how often it is tried again.
+
+    A start gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop gives up at its deadline only
+    when the node answers. A delete never gives up.
+    """
+
+    start_s: float = 900.0
+    stop_s: float = 180.0
+    unreachable_s: float = 90.0
+    first_retry_s: float = 0.5
+    longest_retry_s: float = 15.0
+    poll_s: float = 0.25
+
+
+def deadline_of(kind: Kind, patience: Patience, now: float) -> float:
+    """A delete has none that matters; the column holds the moment it was asked for."""
+    return now + {Kind.START: patience.start_s, Kind.STOP: patience.stop_s, Kind.DELETE: 0.0}[kind]
+
+
+def retry_in(attempts: int, patience: Patience) -> float:
+    return float(min(patience.longest_retry_s, patience.first_retry_s * 2 ** min(attempts - 1, 16)))
+
+
+def gives_up(job: Job, outcome: Again, patience: Patience, now: float) -> bool:
+    if job.kind is Kind.DELETE:
+        return False
+    if job.kind is Kind.STOP:
+        return outcome.reached_node and now >= job.deadline_at
+    silent_s = 0.0 if outcome.reached_node or job.unreachable_since is None else now - job.unreachable_since
+    return now >= job.deadline_at or silent_s >= patience.unreachable_s

@@ -1,0 +1,134 @@
+"""Jobs in the database. A claim is a lease: who holds it must renew it, and what is not renewed is taken over.
+
+Rules:
+- Jobs of one deployment run one at a time, oldest first.
+- A job that was superseded while it ran keeps its lease until its runner lets go, so that its successor waits.
+- The state change that a job leads to and the end of the job are one transaction.
+"""
+
+import aiosqlite
+
+from hoster.deployments.store import Effects, advance
+from hoster.jobs.model import Job, Kind, Patience, Settled, Volumes, deadline_of
+from shared.clock import Clock
+from shared.database import Database, Row
+from shared.ids import new_id
+
+LEASE_S = 10.0
+
+_CLAIM = """
+    UPDATE jobs SET lease_owner = :owner, lease_until = :until, attempts = attempts + 1
+    WHERE seq = (
+        SELECT j.seq FROM jobs j
+        WHERE j.status = 'queued' AND j.not_before <= :now AND j.lease_until <= :now
+          AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.deployment_id = j.deployment_id AND o.seq <> j.seq
+                          AND ((o.status = 'queued' AND o.seq < j.seq) OR o.lease_until > :now))
+        ORDER BY j.not_before LIMIT 1)
+    RETURNING *
+"""
+
+
+class JobStore:
+    """`owner` names this process; it is new at every start."""
+
+    def __init__(self, database: Database, clock: Clock, owner: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._owner = owner
+
+    async def claim(self) -> Job | None:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            rows = await connection.execute_fetchall(
+                _CLAIM, {"owner": self._owner, "until": now + LEASE_S, "now": now}
+            )
+        found = next(iter(rows), None)
+        return None if found is None else _job(found)
+
+    async def renew(self) -> None:
+        """Keeps every lease of this process for another `LEASE_S`."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs SET lease_until = ? WHERE lease_owner = ? AND lease_until > 0",
+                (now + LEASE_S, self._owner),
+            )
+
+    async def settle(self, job: Job, outcome: Settled) -> bool:
+        """Moves the deployment and ends the job. False when the deployment has moved on: then the job is superseded."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            effects = Effects(reason=outcome.reason, release_id=outcome.release_id)
+            moved = await advance(connection, job.deployment_id, outcome.trigger, effects, now)
+            await connection.execute(
+                "UPDATE jobs SET status = ?, error = ?, finished_at = ?, lease_owner = NULL, lease_until = 0 WHERE id = ?",
+                ("done" if moved else "superseded", outcome.reason, now, job.id),
+            )
+        return moved
+
+    async def supersede(self, job: Job) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs SET status = 'superseded', finished_at = ?, lease_owner = NULL, lease_until = 0 WHERE id = ?",
+                (now, job.id),
+            )
+
+    async def postpone(self, job: Job, delay_s: float, reason: str, unreachable_since: float | None) -> None:
+        """Back into the queue, unless an order of the owner has superseded it meanwhile."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs SET not_before = ?, error = ?, unreachable_since = ?, lease_owner = NULL, lease_until = 0 WHERE id = ?",
+                (self._clock.now() + delay_s, reason, unreachable_since, job.id),
+            )
+
+    async def let_go(self) -> None:
+        """Gives back every lease, so that the next process need not wait for them to run out."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE jobs SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = ?", (self._owner,)
+            )
+
+    async def counts(self) -> dict[str, int]:
+        rows = await self._database.fetch_all("SELECT status, count(*) AS n FROM jobs GROUP BY status")
+        return {row["status"]: row["n"] for row in rows}
+
+
+async def enqueue(
+    connection: aiosqlite.Connection,
+    deployment_id: str,
+    kind: Kind,
+    volumes: Volumes,
+    patience: Patience,
+    now: float,
+) -> None:
+    """Records the job, in the transaction of the order; what was queued before is superseded by the new order."""
+    await connection.execute(
+        "UPDATE jobs SET status = 'superseded', finished_at = ? WHERE deployment_id = ? AND status = 'queued'",
+        (now, deployment_id),
+    )
+    await connection.execute(
+        "INSERT INTO jobs (id, deployment_id, kind, volumes, status, not_before, deadline_at, created_at)"
+        " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)",
+        (
+            new_id("job_"),
+            deployment_id,
+            kind.value,
+            volumes.value,
+            now,
+            deadline_of(kind, patience, now),
+            now,
+        ),
+    )
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id=row["id"],
+        deployment_id=row["deployment_id"],
+        kind=Kind(row["kind"]),
+        volumes=Volumes(row["volumes"]),
+        attempts=row["attempts"],
+        deadline_at=row["deadline_at"],
+        unreachable_since=row["unreachable_since"],
+    )

@@ -1,0 +1,86 @@
+"""`/api/v1/deployments/{id}/monitoring`."""
+
+import re
+
+from aiohttp import web
+
+from hoster.access import Route
+from hoster.bodies import BodyInvalid, query_integer
+from hoster.deployments.api import COLLECTION, owned
+from hoster.monitoring.questions import MONITOR, target_of
+from hoster.monitoring.streams import STREAM_CARRIER, StreamQuestion, StreamUnavailable
+
+_BASE = COLLECTION + "/{id}/monitoring"
+_TAIL_MOST = 10_000
+_EVENTS_MOST = 1000
+_TEXT = re.compile(r"[ -~]{1,200}")
+
+
+async def health(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[MONITOR].health(await owned(request)))
+
+
+async def stats(request: web.Request) -> web.Response:
+    return web.json_response(await request.app[MONITOR].stats(await owned(request)))
+
+
+async def logs(request: web.Request) -> web.Response:
+    deployment = await owned(request)
+    return web.json_response(await request.app[MONITOR].logs(deployment, _log_query(request)))
+
+
+async def events(request: web.Request) -> web.Response:
+    deployment = await owned(request)
+    limit = query_integer(request.query, "limit", 50, (1, _EVENTS_MOST))
+    return web.json_response(await request.app[MONITOR].events(deployment, request.query.get("type"), limit))
+
+
+async def stats_stream(request: web.Request) -> web.StreamResponse:
+    return await _stream(request, "/stats/stream")
+
+
+async def logs_stream(request: web.Request) -> web.StreamResponse:
+    return await _stream(request, "/logs/stream")
+
+
+async def _stream(request: web.Request, path: str) -> web.StreamResponse:
+    deployment = await owned(request)
+    query = _log_query(request) if path.startswith("/logs") else {}
+    last_seen = request.query.get("last_event_id")
+    if last_seen is not None:
+        query["last_event_id"] = last_seen
+    header = request.headers.get("Last-Event-ID")
+    worker = await request.app[MONITOR].worker(deployment)
+    if worker is None:
+        raise StreamUnavailable
+    question = StreamQuestion(
+        deployment,
+        target_of(f"/projects/{deployment.project_id}{path}", query),
+        {} if header is None else {"Last-Event-ID": header},
+    )
+    return await request.app[STREAM_CARRIER].carry(request, worker, question)
+
+
+def _log_query(request: web.Request) -> dict[str, str]:
+    """The worker calls a container's name its service. Raises BodyInvalid."""
+    found: dict[str, str] = {}
+    if "tail" in request.query:
+        found["tail"] = str(query_integer(request.query, "tail", 100, (0, _TAIL_MOST)))
+    for ours, theirs in (("since", "since"), ("container", "service")):
+        value = request.query.get(ours)
+        if value is None:
+            continue
+        if _TEXT.fullmatch(value) is None:
+            raise BodyInvalid.of(ours, "is not readable")
+        found[theirs] = value
+    return found
+
+
+ROUTES = (
+    Route("GET", _BASE + "/health", health),
+    Route("GET", _BASE + "/stats", stats),
+    Route("GET", _BASE + "/logs", logs),
+    Route("GET", _BASE + "/events", events),
+    Route("GET", _BASE + "/stats/stream", stats_stream),
+    Route("GET", _BASE + "/logs/stream", logs_stream),
+)

@@ -1,0 +1,119 @@
+"""What a deployment's node is asked, and its answers in the fields of Hoster's contract."""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from hoster.bodies import BodyInvalid
+from hoster.deployments.model import DEPLOY_STEP, Deployment
+from hoster.deployments.readiness import services_of
+from hoster.deployments.store import DeploymentStore
+from hoster.monitoring.health import containers_of, overall
+from hoster.nodes.model import Worker
+from hoster.nodes.store import NodeStore
+from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
+from shared.clock import Clock, rfc3339
+
+DEADLINE_S = 8.0
+
+_STATS_FIELDS = (
+    "name",
+    "cpu_percent",
+    "memory_usage_bytes",
+    "memory_limit_bytes",
+    "memory_percent",
+    "network_rx_bytes",
+    "network_tx_bytes",
+    "block_read_bytes",
+    "block_write_bytes",
+    "pids",
+)
+_EVENT_FIELDS = ("id", "type", "container", "message", "timestamp")
+_LOG_FIELDS = ("id", "container", "timestamp", "stream", "message")
+
+
+class Monitor:
+    """A deployment that was never placed, or that its node does not know, has no containers: that is an answer, not an error.
+
+    Failure policy: NodeUnreachable reaches the caller, also for a node whose container engine is down.
+    """
+
+    def __init__(
+        self, nodes: NodeStore, deployments: DeploymentStore, client: WorkerClient, clock: Clock
+    ) -> None:
+        self._nodes = nodes
+        self._deployments = deployments
+        self._client = client
+        self._clock = clock
+
+    async def worker(self, deployment: Deployment) -> Worker | None:
+        return await self._nodes.worker(deployment.node_id) if deployment.node_id else None
+
+    async def health(self, deployment: Deployment) -> dict[str, object]:
+        """Unknown while the node sends no heartbeats."""
+        node = await self._nodes.get(deployment.node_id) if deployment.node_id else None
+        project: Mapping[str, object] = {}
+        if node is not None and node.is_online(self._clock.now()):
+            project = await self._ask(deployment, "")
+        containers = containers_of(services_of(project))
+        return {
+            "status": overall(containers).value,
+            "containers": [container.as_json() for container in containers],
+            "checked_at": rfc3339(self._clock.now()),
+        }
+
+    async def stats(self, deployment: Deployment) -> dict[str, object]:
+        answer = await self._ask(deployment, "/stats")
+        collected_at = answer.get("collected_at")
+        return {
+            "containers": _select(answer.get("containers"), _STATS_FIELDS),
+            "collected_at": collected_at if isinstance(collected_at, str) else rfc3339(self._clock.now()),
+        }
+
+    async def logs(self, deployment: Deployment, query: Mapping[str, str]) -> dict[str, object]:
+        answer = await self._ask(deployment, target_of("/logs", query))
+        return {"items": _select(answer.get("items"), _LOG_FIELDS)}
+
+    async def events(self, deployment: Deployment, kind: str | None, limit: int) -> dict[str, object]:
+        """The node's own, newest first, with the changes of state that were decided here. Deploy steps are told by the node as
+        long as it knows the project; what was heard of them remains afterwards.
+        """
+        query = {"limit": str(limit), **({} if kind is None else {"type": kind})}
+        answer = await self._ask(deployment, target_of("/events", query))
+        heard = await self._deployments.events(deployment.id, kind, limit)
+        items = _select(answer.get("items"), _EVENT_FIELDS)
+        items += [event.as_json() for event in heard if not (answer and event.type == DEPLOY_STEP)]
+        items.sort(key=lambda item: str(item["timestamp"]), reverse=True)
+        return {"items": items[:limit]}
+
+    async def _ask(self, deployment: Deployment, what: str) -> Mapping[str, object]:
+        worker = await self.worker(deployment)
+        if worker is None:
+            return {}
+        target = f"/projects/{deployment.project_id}{what}"
+        try:
+            return (await self._client.command(worker, "GET", target, deadline_s=DEADLINE_S)).members
+        except WorkerRefused as refused:
+            if refused.status == 404:
+                return {}
+            raise cannot_answer(worker, refused) from refused
+
+
+MONITOR = web.AppKey("monitor", Monitor)
+
+
+def cannot_answer(worker: Worker, refused: WorkerRefused) -> BodyInvalid | NodeUnreachable:
+    """Whose fault a refusal is: the reader's, who asked for something that cannot be read, or the node's."""
+    if refused.status == 422:
+        return BodyInvalid.of("query", refused.detail or "was not understood by the node")
+    return NodeUnreachable(f"Node {worker.node_id} could not answer: {refused}")
+
+
+def target_of(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def _select(items: object, fields: tuple[str, ...]) -> list[dict[str, object]]:
+    found: Iterable[object] = items if isinstance(items, list) else []
+    return [{field: item.get(field) for field in fields} for item in found if isinstance(item, dict)]

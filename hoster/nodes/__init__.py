@@ -1,0 +1,1 @@
+"""The machines that run deployments: enrolment, heartbeats, and signed commands to their workers."""

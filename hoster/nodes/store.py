@@ -1,0 +1,126 @@
+"""Nodes in the database."""
+
+import json
+from collections.abc import Iterable
+
+import aiosqlite
+
+from hoster.deployments.placement import Candidate
+from hoster.deployments.resources import NOTHING, Resources
+from hoster.nodes.model import OFFLINE_AFTER_S, Node, Worker
+from hoster.paging import Page, PageRequest
+from hoster.vault import Vault
+from shared.database import Database, Row
+
+_VISIBLE = "(owner_id = :viewer OR public = 1)"
+
+
+class NodeStore:
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def find(self, node_id: str, viewer_id: str) -> Node | None:
+        """The viewer's own nodes and public ones."""
+        row = await self._database.fetch_one(
+            f"SELECT * FROM nodes WHERE id = :id AND {_VISIBLE}",  # noqa: S608 - constant text
+            {"id": node_id, "viewer": viewer_id},
+        )
+        return None if row is None else node_of(row)
+
+    async def page(self, viewer_id: str, request: PageRequest) -> Page[Node]:
+        parameters = {"viewer": viewer_id, "before": request.before, "limit": request.limit + 1}
+        rows = await self._database.fetch_all(
+            f"SELECT * FROM nodes WHERE {_VISIBLE} AND (:before IS NULL OR seq < :before)"  # noqa: S608 - constant text
+            " ORDER BY seq DESC LIMIT :limit",
+            parameters,
+        )
+        total = await self._database.fetch_one(
+            f"SELECT count(*) FROM nodes WHERE {_VISIBLE}",  # noqa: S608 - constant text
+            parameters,
+        )
+        items = [node_of(row) for row in rows[: request.limit]]
+        return Page(
+            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
+        )
+
+    async def everyone(self) -> list[Node]:
+        return [node_of(row) for row in await self._database.fetch_all("SELECT * FROM nodes")]
+
+    async def get(self, node_id: str) -> Node | None:
+        """Whoever asks: for the platform's own work, never for a viewer."""
+        row = await self._database.fetch_one("SELECT * FROM nodes WHERE id = ?", (node_id,))
+        return None if row is None else node_of(row)
+
+    async def worker(self, node_id: str) -> Worker | None:
+        """None for a node that never joined."""
+        row = await self._database.fetch_one("SELECT address, secret FROM nodes WHERE id = ?", (node_id,))
+        if row is None or row["address"] is None or row["secret"] is None:
+            return None
+        secret = self._vault.open(row["secret"], secret_row(node_id))
+        return Worker(node_id, row["address"], secret.encode())
+
+    async def forget_silent(self, now: float) -> list[str]:
+        """Marks nodes without a recent heartbeat as offline; the ids of those that went now."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute_fetchall(
+                "UPDATE nodes SET online = 0 WHERE online = 1 AND last_seen_at < ? RETURNING id",
+                (now - OFFLINE_AFTER_S,),
+            )
+        return [row["id"] for row in rows]
+
+
+def secret_row(node_id: str) -> str:
+    return f"nodes/{node_id}/secret"
+
+
+async def candidates(
+    connection: aiosqlite.Connection, viewer_id: str, node_id: str | None, now: float
+) -> list[Candidate]:
+    """The nodes that a viewer may deploy on (or the named one of them), with what is promised there already."""
+    rows = await connection.execute_fetchall(
+        f"SELECT * FROM nodes WHERE {_VISIBLE} AND (:id IS NULL OR id = :id)",  # noqa: S608 - constant text
+        {"viewer": viewer_id, "id": node_id},
+    )
+    promised = await connection.execute_fetchall(
+        "SELECT node_id, sum(cpu_millis) AS cpu_millis, sum(memory_mb) AS memory_mb, sum(disk_mb) AS disk_mb"
+        " FROM deployments WHERE status <> 'deleted' AND node_id IS NOT NULL GROUP BY node_id"
+    )
+    return [_candidate(node_of(row), _sums(promised), now) for row in rows]
+
+
+def _sums(rows: Iterable[Row]) -> dict[str, Resources]:
+    return {row["node_id"]: Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]) for row in rows}
+
+
+def _candidate(node: Node, promised: dict[str, Resources], now: float) -> Candidate:
+    return Candidate(
+        node_id=node.id,
+        online=node.is_online(now),
+        maintenance=node.maintenance,
+        engine_ok=node.engine_ok,
+        region=node.location,
+        capabilities=node.capabilities,
+        capacity=node.capacity,
+        reserved=promised.get(node.id, NOTHING),
+    )
+
+
+def node_of(row: Row) -> Node:
+    return Node(
+        seq=row["seq"],
+        id=row["id"],
+        owner_id=row["owner_id"],
+        name=row["name"],
+        public=bool(row["public"]),
+        maintenance=bool(row["maintenance"]),
+        engine_ok=bool(row["engine_ok"]),
+        address=row["address"],
+        capabilities=frozenset(json.loads(row["capabilities"])),
+        location=row["location"],
+        version=row["version"],
+        capacity=Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]),
+        used=Resources(row["used_cpu_millis"], row["used_memory_mb"], row["used_disk_mb"]),
+        last_seen_at=row["last_seen_at"],
+        created_at=row["created_at"],
+    )

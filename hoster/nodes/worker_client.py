@@ -1,0 +1,147 @@
+"""Signed commands to workers over one connection pool, each with a deadline."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from hoster.nodes.model import Worker
+from shared import signature
+from shared.clock import Clock
+from shared.signature import Command
+
+COMMAND_DEADLINE_S = 15.0
+CONNECT_DEADLINE_S = 3.0
+STREAM_SILENCE_S = 45.0
+ANSWER_MOST_BYTES = 8 * 1024 * 1024
+
+
+class NodeUnreachable(Exception):
+    """The worker could not be reached, or did not answer in time: whether the command was carried out is not known."""
+
+
+class WorkerRefused(Exception):
+    """The worker answered with an error. `detail` is for the operator and the owner of the deployment."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+    @property
+    def is_permanent(self) -> bool:
+        """Whether asking again would be answered in the same way."""
+        return 400 <= self.status < 500 and self.status not in {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`members` is empty for an answer without a JSON object."""
+
+    status: int
+    members: Mapping[str, object]
+
+
+class WorkerClient:
+    def __init__(self, session: aiohttp.ClientSession, clock: Clock, new_nonce: Callable[[], str]) -> None:
+        self._session = session
+        self._clock = clock
+        self._new_nonce = new_nonce
+
+    async def command(
+        self,
+        worker: Worker,
+        method: str,
+        target: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        deadline_s: float = COMMAND_DEADLINE_S,
+    ) -> Answer:
+        """`target` is path and query as they go on the wire. Raises NodeUnreachable or WorkerRefused."""
+        payload = b"" if body is None else json.dumps(body).encode()
+        timeout = aiohttp.ClientTimeout(total=deadline_s, sock_connect=CONNECT_DEADLINE_S)
+        try:
+            async with self._ask(worker, Command(method, target, payload), {}, timeout) as response:
+                return await _answer(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(worker, error) from error
+
+    @asynccontextmanager
+    async def stream(
+        self, worker: Worker, target: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A 200 response whose body is still coming. Raises NodeUnreachable or WorkerRefused before the block; inside it, reading
+        raises aiohttp.ClientError or TimeoutError when the worker is silent for longer than its keep-alive.
+        """
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_DEADLINE_S, sock_read=STREAM_SILENCE_S)
+        exchange = self._ask(worker, Command("GET", target, b""), headers, timeout)
+        try:
+            async with asyncio.timeout(COMMAND_DEADLINE_S):
+                response = await exchange
+                if response.status != 200:
+                    async with response:
+                        await _refuse(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unreachable(worker, error) from error
+        try:
+            yield response
+        finally:
+            response.close()  # a stream has no end to wait for
+
+    def _ask(
+        self, worker: Worker, command: Command, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> "aiohttp.client._RequestContextManager":
+        signed = signature.sign(worker.secret, command, int(self._clock.now()), self._new_nonce())
+        content = {"Content-Type": "application/json"} if command.body else {}
+        return self._session.request(
+            command.method,
+            URL(worker.address + command.path_and_query, encoded=True),
+            data=command.body or None,
+            headers={**headers, **content, signature.HEADER: signed},
+            timeout=timeout,
+            allow_redirects=False,
+        )
+
+
+async def _answer(response: aiohttp.ClientResponse) -> Answer:
+    if response.status >= 300:
+        await _refuse(response)
+    return Answer(response.status, _members(await _read(response)))
+
+
+async def _refuse(response: aiohttp.ClientResponse) -> None:
+    members = _members(await _read(response))
+    code, detail = members.get("code"), members.get("detail")
+    raise WorkerRefused(
+        response.status,
+        code if isinstance(code, str) else f"status_{response.status}",
+        detail if isinstance(detail, str) else "",
+    )
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """A worker is trusted with its own deployments, not with this process's memory."""
+    pieces = bytearray()
+    async for piece in response.content.iter_chunked(65_536):
+        pieces += piece
+        if len(pieces) > ANSWER_MOST_BYTES:
+            raise aiohttp.ClientPayloadError("the worker's answer is too large")
+    return bytes(pieces)
+
+
+def _members(raw: bytes) -> Mapping[str, object]:
+    try:
+        members = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _unreachable(worker: Worker, error: Exception) -> NodeUnreachable:
+    why = "it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    return NodeUnreachable(f"Node {worker.node_id} cannot be reached: {why}.")

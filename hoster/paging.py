@@ -1,0 +1,59 @@
+"""Lists: newest first, an opaque cursor, and the true total."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from hoster.bodies import BodyInvalid, query_integer
+
+Item = TypeVar("Item")
+
+LIMIT_DEFAULT = 50
+LIMIT_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """`before` is the sequence number to continue below; None starts at the newest."""
+
+    limit: int
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """`last` is the sequence number of the last item, when there are more behind it."""
+
+    items: Sequence[Item]
+    last: int | None
+    total: int
+
+    def as_json(self, show: Callable[[Item], Mapping[str, object]]) -> dict[str, object]:
+        return {
+            "items": [show(item) for item in self.items],
+            "next_cursor": None if self.last is None else _encode(self.last),
+            "total": self.total,
+        }
+
+
+def parse_page(query: Mapping[str, str]) -> PageRequest:
+    """Raises BodyInvalid."""
+    limit = query_integer(query, "limit", LIMIT_DEFAULT, (1, LIMIT_MOST))
+    cursor = query.get("cursor")
+    return PageRequest(limit, None if not cursor else _decode(cursor))
+
+
+def _encode(sequence: int) -> str:
+    return base64.urlsafe_b64encode(str(sequence).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        text = ""
+    if not (text.isdigit() and len(text) <= 18):
+        raise BodyInvalid.of("cursor", "is not a cursor that this list gave")
+    return int(text)

@@ -1,0 +1,81 @@
+"""Every error of the domain, as the problem that its caller sees."""
+
+from hoster.billing.api import OperationNotFound
+from hoster.bodies import BodyInvalid, BodyMalformed
+from hoster.deployments.api import WaitNotOver, WaitPointless
+from hoster.deployments.commands import DeploymentNotFound, RequestIdReused
+from hoster.deployments.limits import PlanLimitReached, PlanLimitsUnreadable
+from hoster.deployments.placement import EngineUnavailable, NoNodeAvailable
+from hoster.deployments.transitions import InvalidTransition
+from hoster.identity_middleware import IdentityRequired, NotForYou
+from hoster.monitoring.streams import StreamUnavailable
+from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound
+from hoster.nodes.worker_client import NodeUnreachable
+from hoster.templates.commands import TemplateNotFound
+from shared.identity import IdentityUnverified
+from shared.problem import Problem
+from shared.problem_middleware import ProblemTable
+from shared.signature import SignatureInvalid
+
+_RETRY = {"Retry-After": "5"}
+
+
+def _said(status: int, code: str, detail: str) -> Problem:
+    return Problem(status, code, detail)
+
+
+def _invalid(error: Exception) -> Problem:
+    faults = error.faults if isinstance(error, BodyInvalid) else ()
+    return Problem(422, "validation_failed", "Some fields cannot be accepted.", errors=faults)
+
+
+def _limit_reached(error: Exception) -> Problem:
+    extra = (
+        {"limit": error.limit, "used": error.used, "max": error.maximum}
+        if isinstance(error, PlanLimitReached)
+        else {}
+    )
+    return Problem(403, "plan_limit_reached", str(error), extra=extra)
+
+
+def _no_node(error: Exception) -> Problem:
+    reasons = error.reasons if isinstance(error, NoNodeAvailable) else {}
+    counts = {reason.value: count for reason, count in reasons.items()}
+    return Problem(409, "no_node_available", str(error), extra={"reasons": counts})
+
+
+def _invalid_transition(error: Exception) -> Problem:
+    extra = {"status_now": error.state.value} if isinstance(error, InvalidTransition) else {}
+    return Problem(409, "invalid_transition", str(error), extra=extra)
+
+
+PROBLEMS: ProblemTable = {
+    BodyMalformed: lambda error: _said(400, "bad_request", str(error)),
+    BodyInvalid: _invalid,
+    PlanLimitsUnreadable: lambda error: _said(400, "plan_limits_unreadable", str(error)),
+    IdentityUnverified: lambda _: _said(
+        401, "identity_unverified", "The identity of this request is not verified."
+    ),
+    IdentityRequired: lambda _: _said(401, "identity_required", "This needs a signed-in user."),
+    SignatureInvalid: lambda _: _said(
+        401, "invalid_signature", "The signature of this request is not valid."
+    ),
+    JoinTokenInvalid: lambda _: _said(401, "invalid_join_token", "This join token is unknown or was used."),
+    PlanLimitReached: _limit_reached,
+    NotForYou: lambda _: _said(404, "not_found", "There is nothing at this path."),
+    OperationNotFound: lambda _: _said(404, "operation_not_found", "No operation has this request id."),
+    DeploymentNotFound: lambda _: _said(404, "deployment_not_found", "There is no such deployment."),
+    NodeNotFound: lambda _: _said(404, "node_not_found", "There is no such node."),
+    TemplateNotFound: lambda _: _said(404, "template_not_found", "There is no such template."),
+    WaitNotOver: lambda _: _said(408, "not_yet", "The deployment has not reached this status yet."),
+    WaitPointless: lambda _: _said(
+        409, "unreachable_status", "The deployment will not reach this status any more."
+    ),
+    InvalidTransition: _invalid_transition,
+    NoNodeAvailable: _no_node,
+    NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
+    RequestIdReused: lambda _: _said(409, "request_id_reused", "Another operation has this request id."),
+    StreamUnavailable: lambda _: _said(409, "nothing_to_stream", "This deployment is on no node."),
+    EngineUnavailable: lambda error: Problem(503, "engine_unavailable", str(error), headers=_RETRY),
+    NodeUnreachable: lambda error: Problem(503, "node_unreachable", str(error), headers=_RETRY),
+}

@@ -1,0 +1,1 @@
+"""The users that APIGate has vouched for."""

@@ -1,0 +1,251 @@
+"""A worker without containers: a real HTTP server that keeps the worker's contract and verifies every signature.
+
+It can be told to be slow, to fail deploys, to have no engine, and (by stopping and starting it) to be unreachable.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from shared import signature
+from shared.clock import Clock
+from shared.signature import Command, SignatureInvalid
+
+
+@dataclass(slots=True)
+class FakeProject:
+    project_id: str
+    org_id: str
+    name: str
+    visibility: str
+    limits: dict[str, object]
+    status: str = "created"
+    release: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    deploys: dict[str, dict] = field(default_factory=dict)
+    by_key: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        services = []
+        if self.release is not None:
+            services.append(
+                {
+                    "name": "web",
+                    "image": "localhost/hello:1",
+                    "status": "running" if self.status == "running" else "exited",
+                    "health": "healthy",
+                    "started_at": "2026-11-22T00:00:00Z",
+                    "restarts": 0,
+                }
+            )
+        return {
+            "project_id": self.project_id,
+            "org_id": self.org_id,
+            "name": self.name,
+            "status": self.status,
+            "visibility": self.visibility,
+            "hosts": [],
+            "domains": [],
+            "release": self.release,
+            "services": services,
+        }
+
+
+class FakeWorker:
+    """`deploy_s` is how long a deploy takes. `calls` are method and path of every verified command, in order."""
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        self.secret = secret.encode()
+        self.clock = clock
+        self.projects: dict[str, FakeProject] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.refused_signatures = 0
+        self.deploy_s = 0.0
+        self.answer_s = 0.0
+        self.fail_deploys_with: str | None = None
+        self.engine_unavailable = False
+        self.stream_pieces: list[bytes] = []
+        self.stream_headers: list[dict[str, str]] = []
+        self.open_streams = 0
+        self.tells_events = True
+        self._nonces: set[str] = set()
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+        self.node_id = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """On the port that it had before, if it had one."""
+        app = web.Application(middlewares=[self._verify])
+        app.router.add_post("/projects", self._create)
+        app.router.add_get("/projects/{id}", self._show)
+        app.router.add_delete("/projects/{id}", self._delete)
+        app.router.add_post("/projects/{id}/env", self._env)
+        app.router.add_post("/projects/{id}/deploy", self._deploy)
+        app.router.add_get("/projects/{id}/deploys/{deploy}", self._deploy_record)
+        app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
+        app.router.add_post("/projects/{id}/start", self._set("running"))
+        app.router.add_post("/projects/{id}/stop", self._set("stopped"))
+        app.router.add_get("/projects/{id}/stats", self._stats)
+        app.router.add_get("/projects/{id}/logs", self._logs)
+        app.router.add_get("/projects/{id}/events", self._events)
+        app.router.add_get("/projects/{id}/stats/stream", self._stream)
+        app.router.add_get("/projects/{id}/logs/stream", self._stream)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @web.middleware
+    async def _verify(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        body = await request.read()
+        command = Command(request.method, request.raw_path, body)
+        try:
+            nonce = signature.verify(
+                self.secret, request.headers.get(signature.HEADER, ""), command, self.clock.now()
+            )
+            self._accept_once(nonce)
+        except SignatureInvalid:
+            self.refused_signatures += 1
+            return _problem(401, "invalid_signature")
+        self.calls.append((request.method, request.raw_path))
+        if self.answer_s:
+            await asyncio.sleep(self.answer_s)
+        if self.engine_unavailable:
+            return _problem(503, "engine_unavailable")
+        return await handler(request)
+
+    def _accept_once(self, nonce: str) -> None:
+        if nonce in self._nonces:
+            raise SignatureInvalid("replayed")
+        self._nonces.add(nonce)
+
+    async def _create(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if body["project_id"] in self.projects:
+            return _problem(409, "project_exists")
+        project = FakeProject(
+            body["project_id"], body["org_id"], body["name"], body["visibility"], body["limits"]
+        )
+        self.projects[project.project_id] = project
+        return web.json_response(project.as_json(), status=201)
+
+    def _project(self, request: web.Request) -> FakeProject:
+        project = self.projects.get(request.match_info["id"])
+        if project is None:
+            raise web.HTTPNotFound(text=json.dumps({"code": "project_not_found"}))
+        return project
+
+    async def _show(self, request: web.Request) -> web.Response:
+        return web.json_response(self._project(request).as_json())
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        del self.projects[self._project(request).project_id]
+        return web.json_response({})
+
+    async def _env(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        project.env |= (await request.json())["env"]
+        return web.json_response({"keys": sorted(project.env), "applied": False})
+
+    async def _deploy(self, request: web.Request) -> web.Response:
+        project, body = self._project(request), await request.json()
+        known = project.by_key.get(body["idempotency_key"])
+        deploy_id = known or f"deploy-{len(project.deploys) + 1}"
+        if known is None:
+            project.by_key[body["idempotency_key"]] = deploy_id
+            project.deploys[deploy_id] = {"body": body, "begun": self.clock.now()}
+            project.status = "deploying"
+        return web.json_response({"deploy_id": deploy_id, "status": "queued"}, status=202)
+
+    async def _deploy_record(self, request: web.Request) -> web.Response:
+        project, deploy_id = self._project(request), request.match_info["deploy"]
+        deploy = project.deploys[deploy_id]
+        status, reason = "checking", None
+        if self.clock.now() - deploy["begun"] >= self.deploy_s:
+            status = "active"
+            if self.fail_deploys_with is not None:
+                status, reason = "failed", self.fail_deploys_with
+        if status == "active":
+            project.status, project.release = "running", deploy_id
+        elif status == "failed":
+            project.status = "failed"
+        steps = [
+            {"name": "preparing", "started_at": "2026-11-22T00:00:00Z", "finished_at": "2026-11-22T00:00:01Z",
+             "detail": "image is here"},
+            {"name": "checking", "started_at": "2026-11-22T00:00:01Z", "finished_at": None, "detail": ""},
+        ]  # fmt: skip
+        return web.json_response(
+            {"deploy_id": deploy_id, "status": status, "steps": steps, "reason": reason, "log_tail": []}
+        )
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        self._project(request).status = "failed"
+        return web.json_response({})
+
+    def _set(self, status: str) -> Any:
+        async def answer(request: web.Request) -> web.Response:
+            self._project(request).status = status
+            return web.json_response({"status": status}, status=202)
+
+        return answer
+
+    async def _stats(self, request: web.Request) -> web.Response:
+        self._project(request)
+        sample = {
+            "name": "web", "cpu_percent": 1.5, "memory_usage_bytes": 1000, "memory_limit_bytes": 2000, "memory_percent": 50.0,
+            "network_rx_bytes": 1, "network_tx_bytes": 2, "block_read_bytes": 3, "block_write_bytes": 4, "pids": 5,
+        }  # fmt: skip
+        return web.json_response(
+            {"containers": [sample], "total": {}, "collected_at": "2026-11-22T00:00:00.000Z"}
+        )
+
+    async def _logs(self, request: web.Request) -> web.Response:
+        self._project(request)
+        if request.query.get("since") == "nonsense":
+            return _problem(422, "invalid_query")
+        service = request.query.get("service", "web")
+        item = {"id": "e-1", "service": service, "container": service, "timestamp": "2026-11-22T00:00:00Z", "stream": "stdout",
+                "message": "up"}  # fmt: skip
+        return web.json_response({"items": [item]})
+
+    async def _events(self, request: web.Request) -> web.Response:
+        if not self.tells_events:
+            return _problem(404, "not_found")
+        self._project(request)
+        item = {"id": "7", "type": "container_started", "container": "web", "message": "started",
+                "timestamp": "2999-01-01T00:00:00.000Z"}  # fmt: skip
+        return web.json_response({"items": [item]})
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Sends the pieces and then nothing, until the reader has gone."""
+        self._project(request)
+        self.stream_headers.append(dict(request.headers))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        self.open_streams += 1
+        try:
+            for piece in self.stream_pieces:
+                await response.write(piece)
+            await asyncio.sleep(3600)
+        finally:
+            self.open_streams -= 1
+        return response
+
+
+def _problem(status: int, code: str) -> web.Response:
+    return web.json_response(
+        {"code": code, "detail": ""}, status=status, content_type="application/problem+json"
+    )

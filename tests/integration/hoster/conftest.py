@@ -1,0 +1,248 @@
+"""A whole Hoster on a real socket, a user's client that signs as APIGate does, and a worker that keeps the contract."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from yarl import URL
+
+from hoster.__main__ import MIGRATIONS
+from hoster.app import Parts, build_app
+from hoster.config import Config
+from hoster.jobs.model import Patience
+from hoster.templates.catalog import read_catalog
+from hoster.vault import open_vault
+from hoster.web.pages import read_pages
+from shared import identity, signature
+from shared.clock import SystemClock
+from shared.database import Database
+from shared.identity import Identity, SignedRequest
+from shared.signature import Command
+from tests.fakes.hoster_worker import FakeWorker
+
+IDENTITY_SECRET = "an identity secret of more than 32 bytes"
+JOIN_TOKEN = "first-node-join-token"
+PLENTY = {
+    "max_deployments": 100, "max_cpu_cores": 100, "max_memory_mb": 100_000, "max_disk_mb": 1_000_000,
+    "allowed_capabilities": [],
+}  # fmt: skip
+QUICK = Patience(
+    start_s=20, stop_s=10, unreachable_s=1.5, first_retry_s=0.1, longest_retry_s=0.3, poll_s=0.05
+)
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]], within_s: float) -> None:
+    async with asyncio.timeout(within_s):
+        while True:
+            if await is_so():
+                return
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    body: Any
+    raw: bytes
+
+
+@dataclass
+class User:
+    """Speaks to Hoster as APIGate would for this user."""
+
+    base_url: str
+    session: aiohttp.ClientSession
+    user_id: str = "user_a"
+    org_id: str = "org_a"
+    limits: str = field(default_factory=lambda: json.dumps(PLENTY))
+    clock: SystemClock = field(default_factory=SystemClock)
+    sent: int = 0
+
+    def headers(self, method: str, target: str, request_id: str) -> dict[str, str]:
+        who = Identity(
+            user_id=self.user_id, org_id=self.org_id, plan_id="pro", plan_limits=self.limits, key_id="sess_1"
+        )
+        signed = identity.sign(
+            IDENTITY_SECRET.encode(), who, SignedRequest(method, target, request_id), int(self.clock.now())
+        )
+        return {
+            identity.USER_ID: who.user_id,
+            identity.ORG_ID: who.org_id,
+            identity.PLAN_ID: who.plan_id,
+            identity.PLAN_LIMITS: who.plan_limits,
+            identity.KEY_ID: who.key_id,
+            identity.REQUEST_ID: request_id,
+            identity.SIGNATURE: signed,
+        }
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: object = None,
+        *,
+        request_id: str | None = None,
+        headers: dict | None = None,
+    ) -> Answer:
+        if request_id is None:
+            self.sent += 1
+            request_id = f"{self.user_id}-{id(self)}-{self.sent}"
+        sent = self.headers(method, target, request_id) if headers is None else headers
+        return await self.ask_raw(method, target, body, sent)
+
+    async def ask_raw(self, method: str, target: str, body: object, headers: dict[str, str]) -> Answer:
+        url = URL(self.base_url + target, encoded=True)
+        data = None if body is None else json.dumps(body)
+        async with self.session.request(method, url, data=data, headers=headers) as response:
+            raw = await response.read()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            return Answer(
+                response.status, response.headers, json.loads(raw) if is_json and raw else None, raw
+            )
+
+    async def until(self, deployment_id: str, status: str) -> dict:
+        answer = await self.ask("GET", f"/api/v1/deployments/{deployment_id}/wait?status={status}&timeout=20")
+        assert answer.status == 200, answer.body
+        return answer.body
+
+    async def until_gone(self, deployment_id: str) -> None:
+        async def is_gone() -> bool:
+            return (await self.ask("GET", f"/api/v1/deployments/{deployment_id}")).status == 404
+
+        await eventually(is_gone, 20)
+
+
+def config_for(folder: Path) -> Config:
+    return Config.from_env(
+        {
+            "IDENTITY_SECRET": IDENTITY_SECRET,
+            "HOSTER_DATA_DIR": str(folder),
+            "HOSTER_JOIN_TOKEN": JOIN_TOKEN,
+            "APP_DOMAIN": "apps.localhost",
+            "APP_URL_PORT": "8090",
+            "HOSTER_PORT": "0",
+        }
+    )
+
+
+@dataclass
+class Hoster:
+    base_url: str
+    app: web.Application
+    runner: web.AppRunner
+
+
+@pytest.fixture
+def start_hoster(tmp_path: Path) -> Callable[[], Any]:
+    config = config_for(tmp_path)
+    vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
+    catalog, pages = read_catalog(), read_pages()
+
+    async def start() -> tuple[Hoster, Database]:
+        database = await Database.open(tmp_path / "hoster.db", MIGRATIONS)
+        died: list[str] = []
+        app = build_app(
+            Parts(
+                config=config,
+                clock=SystemClock(),
+                database=database,
+                vault=vault,
+                catalog=catalog,
+                pages=pages,
+                patience=QUICK,
+                on_death=lambda: died.append("job"),
+            )
+        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return Hoster(f"http://127.0.0.1:{runner.addresses[0][1]}", app, runner), database
+
+    return start
+
+
+@pytest.fixture
+async def hoster(start_hoster: Any) -> AsyncIterator[Hoster]:
+    running, database = await start_hoster()
+    try:
+        yield running
+    finally:
+        await running.runner.cleanup()
+        await database.close()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def user(hoster: Hoster, session: aiohttp.ClientSession) -> User:
+    return User(hoster.base_url, session)
+
+
+@pytest.fixture
+def stranger(hoster: Hoster, session: aiohttp.ClientSession) -> User:
+    return User(hoster.base_url, session, user_id="user_b", org_id="org_b")
+
+
+CAPACITY = {"cpu_cores": 8, "memory_mb": 16_000, "disk_mb": 100_000}
+
+
+async def join_worker(
+    base_url: str, session: aiohttp.ClientSession, token: str = JOIN_TOKEN, **more: object
+) -> FakeWorker:
+    """A worker that has joined, is listening, and was heard of just now."""
+    worker = FakeWorker("", SystemClock())
+    await worker.start()
+    body = {
+        "token": token, "name": "n1", "address": worker.address, "version": "1", "capacity": CAPACITY, "capabilities": [],
+        **more,
+    }  # fmt: skip
+    async with session.post(f"{base_url}/nodes/v1/join", json=body) as response:
+        members = await response.json()
+        assert response.status == 201, members
+    worker.secret = members["secret"].encode()
+    worker.node_id = members["node_id"]
+    return worker
+
+
+async def beat(
+    base_url: str, session: aiohttp.ClientSession, worker: FakeWorker, **more: object
+) -> tuple[int, dict]:
+    body = json.dumps(
+        {"version": "1", "capacity": CAPACITY, "used": {"cpu_cores": 1, "memory_mb": 2, "disk_mb": 3}, **more}
+    ).encode()
+    signed = signature.sign(
+        worker.secret,
+        Command("POST", "/nodes/v1/heartbeat", body),
+        int(SystemClock().now()),
+        secrets.token_hex(8),
+    )
+    headers = {signature.HEADER: signed, "X-Node-ID": worker.node_id, "Content-Type": "application/json"}
+    async with session.post(f"{base_url}/nodes/v1/heartbeat", data=body, headers=headers) as response:
+        return response.status, {"headers": headers, "data": body, "answer": await response.json()}
+
+
+@pytest.fixture
+async def worker(hoster: Hoster, session: aiohttp.ClientSession) -> AsyncIterator[FakeWorker]:
+    joined = await join_worker(hoster.base_url, session)
+    try:
+        yield joined
+    finally:
+        await joined.stop()
+
+
+@pytest.fixture
+async def hello_id(user: User) -> str:
+    found = await user.ask("GET", "/api/v1/templates?q=hello")
+    return found.body["items"][0]["id"]

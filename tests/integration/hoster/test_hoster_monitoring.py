@@ -1,0 +1,132 @@
+import asyncio
+from typing import Any
+
+import pytest
+from yarl import URL
+
+from tests.fakes.hoster_worker import FakeWorker
+from tests.integration.hoster.conftest import Hoster, User, eventually
+
+PIECES = [b"retry: 2000\n\n", b'id: e-1\nevent: log\ndata: {"message":"a\\r"}\n\n', b": keep", b"-alive\n\n"]
+
+
+@pytest.fixture
+async def running(user: User, worker: FakeWorker, hello_id: str) -> str:
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    await user.until(created.body["id"], "running")
+    assert len(worker.projects) == 1
+    return f"/api/v1/deployments/{created.body['id']}/monitoring"
+
+
+async def test_the_answers_are_the_nodes(user: User, running: str) -> None:
+    health = (await user.ask("GET", f"{running}/health")).body
+    assert health["status"] == "healthy"
+    assert health["containers"] == [
+        {
+            "name": "web",
+            "status": "running",
+            "health": "healthy",
+            "started_at": "2026-11-22T00:00:00Z",
+            "restarts": 0,
+        }
+    ]
+    stats = (await user.ask("GET", f"{running}/stats")).body
+    assert stats["containers"][0]["memory_usage_bytes"] == 1000
+    assert stats["collected_at"] == "2026-11-22T00:00:00.000Z"
+    logs = (await user.ask("GET", f"{running}/logs?tail=5&container=db")).body
+    assert logs["items"] == [
+        {
+            "id": "e-1",
+            "container": "db",
+            "timestamp": "2026-11-22T00:00:00Z",
+            "stream": "stdout",
+            "message": "up",
+        }
+    ]
+    assert (await user.ask("GET", f"{running}/logs?tail=x")).status == 422
+    assert (await user.ask("GET", f"{running}/logs?since=nonsense")).status == 422
+
+
+async def test_events_are_the_nodes_and_the_changes_of_state(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    def types(answer: Any) -> list[str]:
+        return [event["type"] for event in answer.body["items"]]
+
+    told = await user.ask("GET", f"{running}/events")
+    assert types(told) == [
+        "container_started", "deployment_running", "deployment_starting", "deployment_scheduled",
+    ]  # fmt: skip
+    assert types(await user.ask("GET", f"{running}/events?limit=2")) == [
+        "container_started",
+        "deployment_running",
+    ]
+
+    worker.tells_events = False
+    heard = await user.ask("GET", f"{running}/events")
+    assert types(heard) == [
+        "deployment_running",
+        "deploy_step",
+        "deployment_starting",
+        "deployment_scheduled",
+    ]
+    assert heard.body["items"][1]["message"] == "preparing: image is here"
+
+
+async def test_a_deployment_that_is_nowhere_has_no_containers(user: User, hello_id: str) -> None:
+    created = await user.ask(
+        "POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id, "start": False}
+    )
+    at = f"/api/v1/deployments/{created.body['id']}/monitoring"
+
+    assert (await user.ask("GET", f"{at}/health")).body["status"] == "unknown"
+    assert (await user.ask("GET", f"{at}/stats")).body["containers"] == []
+    assert (await user.ask("GET", f"{at}/logs")).body["items"] == []
+    assert (await user.ask("GET", f"{at}/logs/stream")).status == 409
+
+
+async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = PIECES
+    target = f"{running}/logs/stream?last_event_id=e-0&container=web"
+    headers = {**user.headers("GET", target, "r-1"), "Last-Event-ID": "e-00"}
+    async with user.session.get(URL(user.base_url + target, encoded=True), headers=headers) as response:
+        assert response.headers["Content-Type"] == "text/event-stream"
+        assert await response.content.readexactly(sum(map(len, PIECES))) == b"".join(PIECES)
+        assert worker.open_streams == 1
+        assert worker.stream_headers[0]["Last-Event-ID"] == "e-00"
+        assert any("last_event_id=e-0" in path and "service=web" in path for _, path in worker.calls)
+        response.close()
+
+    async def has_ended() -> bool:
+        return worker.open_streams == 0
+
+    await eventually(has_ended, 1)
+
+
+async def test_a_stream_opened_before_the_app_is_there_waits_for_it(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
+    worker.answer_s = 0.3
+    worker.stream_pieces = PIECES
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    target = f"/api/v1/deployments/{created.body['id']}/monitoring/stats/stream"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        assert response.status == 200
+        received = b""
+        async with asyncio.timeout(10):
+            while not received.endswith(b"".join(PIECES)):
+                received += await response.content.readany()
+
+
+async def test_streams_end_when_the_service_stops(
+    hoster: Hoster, user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = PIECES
+    target = f"{running}/stats/stream"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        await response.content.readexactly(sum(map(len, PIECES)))
+        async with asyncio.timeout(1.5):
+            await hoster.runner.shutdown()
+            assert await response.content.read() == b""

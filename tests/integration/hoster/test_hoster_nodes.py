@@ -1,0 +1,153 @@
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.fakes.hoster_worker import FakeWorker
+from tests.integration.hoster.conftest import CAPACITY, JOIN_TOKEN, Hoster, User, beat, join_worker
+
+
+async def _join(hoster: Hoster, session: aiohttp.ClientSession, token: Any) -> Any:
+    body = {
+        "token": token,
+        "address": "http://127.0.0.1:1",
+        "capacity": CAPACITY,
+        "name": "x",
+        "version": "1",
+    }
+    async with session.post(f"{hoster.base_url}/nodes/v1/join", json=body) as response:
+        return response.status, await response.json()
+
+
+async def test_a_join_token_is_used_once(hoster: Hoster, session: aiohttp.ClientSession, user: User) -> None:
+    made = await user.ask("POST", "/api/v1/nodes", {"name": "my node", "location": "attic"})
+    assert made.status == 201
+    assert made.body["status"] == "joining"
+    token = made.body["join_token"]
+    assert token in made.body["join_command"]
+    assert "join_token" not in (await user.ask("GET", f"/api/v1/nodes/{made.body['id']}")).body
+
+    status, joined = await _join(hoster, session, token)
+    assert (status, joined["node_id"]) == (201, made.body["id"])
+    for used in (token, "unknown"):
+        status, refused = await _join(hoster, session, used)
+        assert (status, refused["code"]) == (401, "invalid_join_token")
+    shown = (await user.ask("GET", f"/api/v1/nodes/{made.body['id']}")).body
+    assert (shown["status"], shown["name"], shown["location"]) == ("online", "my node", "attic")
+
+
+@pytest.mark.usefixtures("hoster", "worker")
+async def test_the_first_node_joins_with_the_operators_token_once_also_after_a_restart(
+    start_hoster: Any, session: aiohttp.ClientSession, user: User
+) -> None:
+    again, database = await start_hoster()
+    try:
+        status, _ = await _join(again, session, JOIN_TOKEN)
+        nodes = (await user.ask("GET", "/api/v1/nodes")).body
+    finally:
+        await again.runner.cleanup()
+        await database.close()
+
+    assert status == 401
+    assert (nodes["total"], nodes["items"][0]["public"], nodes["items"][0]["address"]) == (1, True, None)
+
+
+async def test_a_heartbeat_is_signed_and_accepted_once(
+    hoster: Hoster, session: aiohttp.ClientSession, user: User, worker: FakeWorker
+) -> None:
+    status, sent = await beat(hoster.base_url, session, worker)
+    assert (status, sent["answer"]) == (200, {})
+    node = (await user.ask("GET", "/api/v1/nodes")).body["items"][0]
+    assert node["capacity"] == {**CAPACITY, "used": {"cpu_cores": 1.0, "memory_mb": 2, "disk_mb": 3}}
+
+    replayed = {**sent["headers"]}
+    for headers, data in (
+        (replayed, sent["data"]),
+        ({"X-Node-ID": worker.node_id}, sent["data"]),
+        ({**replayed, "X-Node-ID": "node_x"}, sent["data"]),
+        (replayed, b"{}"),
+    ):
+        async with session.post(
+            f"{hoster.base_url}/nodes/v1/heartbeat", data=data, headers=headers
+        ) as response:
+            assert (response.status, (await response.json())["code"]) == (401, "invalid_signature")
+
+
+@pytest.mark.usefixtures("hoster", "worker")
+async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
+    user: User, tmp_path: Path, hello_id: str
+) -> None:
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    await user.until(created.body["id"], "running")
+    one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
+    assert (await user.ask("GET", one)).body["status"] == "healthy"
+
+    with sqlite3.connect(tmp_path / "hoster.db") as other:
+        other.execute("UPDATE nodes SET last_seen_at = last_seen_at - 31")
+    other.close()
+    assert (await user.ask("GET", "/api/v1/nodes")).body["items"][0]["status"] == "offline"
+    health = (await user.ask("GET", one)).body
+    assert (health["status"], health["containers"]) == ("unknown", [])
+    refused = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    assert (refused.status, refused.body["reasons"]) == (409, {"offline": 1})
+
+
+async def test_private_nodes_are_their_owners_alone(
+    hoster: Hoster, session: aiohttp.ClientSession, user: User, stranger: User, hello_id: str
+) -> None:
+    made = await user.ask("POST", "/api/v1/nodes", {"name": "mine"})
+    one = f"/api/v1/nodes/{made.body['id']}"
+    worker = await join_worker(hoster.base_url, session, made.body["join_token"])
+    try:
+        for method in ("GET", "DELETE"):
+            assert (await stranger.ask(method, one)).status == 404
+        body = {"name": "x", "template_id": hello_id}
+        named = await stranger.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
+        assert [fault["field"] for fault in named.body["errors"]] == ["node_id"]
+        anywhere = await stranger.ask("POST", "/api/v1/deployments", body)
+        assert (anywhere.status, anywhere.body["reasons"]) == (
+            409,
+            {"offline": 1},
+        )  # the first node, not joined yet
+
+        created = await user.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
+        await user.until(created.body["id"], "running")
+        in_use = await user.ask("DELETE", one)
+        assert (in_use.status, in_use.body["code"]) == (409, "node_in_use")
+        await user.ask("DELETE", f"/api/v1/deployments/{created.body['id']}")
+        await user.until_gone(created.body["id"])
+        assert (await user.ask("DELETE", one)).status == 204
+        assert (await user.ask("GET", one)).status == 404
+    finally:
+        await worker.stop()
+
+
+@pytest.mark.usefixtures("user")
+async def test_secrets_are_sealed_in_the_database(worker: FakeWorker, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "hoster.db") as other:
+        [sealed] = other.execute("SELECT secret FROM nodes").fetchone()
+    other.close()
+    assert worker.secret not in sealed
+
+    written, mode = await asyncio.to_thread(_at_rest, tmp_path)
+    assert worker.secret not in written
+    assert JOIN_TOKEN.encode() not in written
+    assert mode == 0o600
+
+
+def _at_rest(folder: Path) -> tuple[bytes, int]:
+    written = b"".join(file.read_bytes() for file in folder.glob("hoster.db*"))
+    return written, (folder / "secrets.key").stat().st_mode & 0o777
+
+
+@pytest.mark.usefixtures("worker")
+async def test_status_pages_count(user: User) -> None:
+    health = await user.ask_raw("GET", "/health", None, {})
+    assert health.body == {
+        "status": "ok", "database": "ok", "nodes": {"joining": 0, "online": 1, "offline": 0, "maintenance": 0},
+    }  # fmt: skip
+    stats = (await user.ask_raw("GET", "/stats", None, {})).body
+    assert stats["templates"]["published"] >= 1

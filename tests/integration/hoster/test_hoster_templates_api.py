@@ -1,0 +1,113 @@
+from typing import Any
+
+import pytest
+
+from hoster.deployments.transitions import State
+from tests.fakes.hoster_worker import FakeWorker
+from tests.integration.hoster.conftest import User
+
+TEMPLATES = "/api/v1/templates"
+COMPOSE = """
+services:
+  web:
+    image: localhost/hello:1
+    ports: [8080]
+    command: run --greeting ${GREETING}
+    environment: {PASSWORD: "${PASSWORD}"}
+    healthcheck: {x-path: /healthz}
+"""
+BODY: dict[str, Any] = {
+    "name": "My 100% Template",
+    "description": "says things",
+    "category": "tools",
+    "compose": COMPOSE,
+    "variables": [
+        {"name": "GREETING", "type": "select", "options": ["hi", "hello there"], "default": "hi"},
+        {"name": "PASSWORD", "type": "password", "required": True},
+    ],
+    "resources": {"cpu_cores": 0.5, "memory_mb": 128, "disk_mb": 64},
+}
+
+
+async def test_the_shipped_templates_are_everyones_and_nobody_elses(user: User) -> None:
+    found = (await user.ask("GET", f"{TEMPLATES}?q=HELLO&category=examples")).body
+    assert [template["slug"] for template in found["items"]] == ["hello"]
+    assert found["items"][0]["resources"] == {"cpu_cores": 0.25, "memory_mb": 64, "disk_mb": 64}
+    assert (await user.ask("GET", f"{TEMPLATES}?q=%25")).body["total"] == 0
+    assert (await user.ask("GET", f"{TEMPLATES}?category=nope")).body["total"] == 0
+
+    one = f"{TEMPLATES}/{found['items'][0]['id']}"
+    assert (await user.ask("GET", one)).body == found["items"][0]
+    for method, target in (("PATCH", one), ("DELETE", one), ("POST", one + "/unpublish")):
+        assert (await user.ask(method, target, {})).status == 404
+
+
+async def test_a_draft_is_its_authors_alone_until_it_is_published(user: User, stranger: User) -> None:
+    written = await user.ask("POST", TEMPLATES, BODY)
+    assert (written.status, written.body["published"], written.body["revision"]) == (201, False, 1)
+    one = written.headers["Location"]
+    for method, target in (("GET", one), ("PATCH", one), ("DELETE", one), ("POST", f"{one}/publish")):
+        assert (await stranger.ask(method, target, {})).status == 404
+    assert (await stranger.ask("GET", f"{TEMPLATES}?q=100%25")).body["total"] == 0
+    used = await stranger.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": written.body["id"]})
+    assert [fault["field"] for fault in used.body["errors"]] == ["template_id"]
+
+    assert (await user.ask("POST", f"{one}/publish")).body["published"] is True
+    assert (await stranger.ask("GET", f"{TEMPLATES}?q=100%25")).body["total"] == 1
+    assert (await stranger.ask("PATCH", one, {"description": "mine now"})).status == 404
+    assert (await user.ask("POST", f"{one}/unpublish")).body["published"] is False
+    assert (await stranger.ask("GET", one)).status == 404
+    assert (await user.ask("DELETE", one)).status == 204
+    assert (await user.ask("GET", one)).status == 404
+
+
+async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, worker: FakeWorker) -> None:
+    template = (await user.ask("POST", TEMPLATES, BODY)).body
+    created = await user.ask(
+        "POST",
+        "/api/v1/deployments",
+        {
+            "name": "x",
+            "template_id": template["id"],
+            "variables": {"GREETING": "hello there"},
+            "start": False,
+        },
+    )
+    assert (created.body["template_revision"], created.body["variables"]["PASSWORD"]) == (1, "***")
+    revised = await user.ask(
+        "PATCH", f"{TEMPLATES}/{template['id']}", {"compose": COMPOSE.replace("hello:1", "hello:2")}
+    )
+    assert revised.body["revision"] == 2
+    assert (await user.ask("DELETE", f"{TEMPLATES}/{template['id']}")).status == 204
+
+    await user.ask("POST", f"/api/v1/deployments/{created.body['id']}/start")
+    running = await user.until(created.body["id"], State.RUNNING.value)
+    project = next(iter(worker.projects.values()))
+    deployed = project.deploys["deploy-1"]["body"]
+    assert deployed["image"] == "localhost/hello:1"
+    assert deployed["command"] == ["run", "--greeting", "hello there"]
+    assert len(project.env["PASSWORD"]) >= 24
+    assert running["variables"]["PASSWORD"] == "***"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"compose": COMPOSE + "    privileged: true\n"}, "compose.services.web.privileged"),
+        ({"compose": COMPOSE + "    volumes: ['/:/host']\n"}, "compose.services.web.volumes"),
+        ({"compose": COMPOSE.replace("${GREETING}", "${NOPE}")}, "compose"),
+        ({"author_id": "user_b"}, "author_id"),
+        ({"published": True}, "published"),
+        ({"resources": {"cpu_cores": -1, "memory_mb": 128, "disk_mb": 64}}, "resources.cpu_cores"),
+    ],
+)
+async def test_what_a_template_may_not_say_is_refused_by_name(
+    user: User, change: dict[str, Any], field: str
+) -> None:
+    refused = await user.ask("POST", TEMPLATES, {**BODY, **change})
+    assert (refused.status, [fault["field"] for fault in refused.body["errors"]]) == (422, [field])
+
+    template = (await user.ask("POST", TEMPLATES, BODY)).body
+    refused = await user.ask("PATCH", f"{TEMPLATES}/{template['id']}", change)
+    assert refused.status == 422
+    assert (await user.ask("GET", f"{TEMPLATES}/{template['id']}")).body == template

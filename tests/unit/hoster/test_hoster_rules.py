@@ -1,0 +1,137 @@
+from typing import Any
+
+import pytest
+
+from hoster.config import Config
+from hoster.deployments import naming
+from hoster.deployments.readiness import Broken, Ready, Waiting, readiness
+from hoster.jobs.model import Again, Job, Kind, Patience, Volumes, gives_up, retry_in
+from hoster.monitoring.health import Health, containers_of, overall
+from hoster.vault import Vault, VaultUnusable
+from shared.config import ConfigInvalid
+
+NOW = 1_800_000_000.0
+SECRET = "s" * 32
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("My App!", "my-app"),
+        ("--a--b--", "a-b"),
+        ("Ünï", "n"),
+        ("日本", "app"),
+        ("x" * 60, "x" * 40),
+        ("a" * 39 + " b", "a" * 39),
+    ],
+)
+def test_a_slug_is_a_good_host_label(name: str, slug: str) -> None:
+    assert naming.slug(name) == slug
+
+
+def test_hosts_and_url_come_from_the_project() -> None:
+    project = naming.project_id("My App", "abcd1234")
+    assert naming.hosts(project, "apps.localhost") == [
+        "my-app-abcd1234.apps.localhost",
+        "my-app-abcd1234.zexio.internal",
+    ]
+    assert naming.url(project, "zexio.app", 0) == "http://my-app-abcd1234.zexio.app/"
+    assert naming.url(project, "apps.localhost", 8090) == "http://my-app-abcd1234.apps.localhost:8090/"
+
+
+def _service(**more: Any) -> Any:
+    return {"name": "web", "status": "running", "health": "healthy", "started_at": "x", "restarts": 0, **more}
+
+
+@pytest.mark.parametrize(
+    ("services", "health"),
+    [
+        ([], Health.UNKNOWN),
+        ([_service()], Health.HEALTHY),
+        ([_service(health=None)], Health.HEALTHY),
+        ([_service(status="exited")], Health.UNHEALTHY),
+        ([_service(status="exited", health="unknown")], Health.UNHEALTHY),
+        ([_service(status="unknown", health="unknown")], Health.UNKNOWN),
+        ([_service(), _service(health="unknown")], Health.DEGRADED),
+        ([_service(health="unhealthy")], Health.UNHEALTHY),
+        ([_service(health="starting")], Health.DEGRADED),
+        ([_service(restarts=3)], Health.HEALTHY),
+        ([_service(restarts=4)], Health.DEGRADED),
+        ([_service(), _service(status="exited")], Health.DEGRADED),
+    ],
+)
+def test_health_is_judged_from_the_containers(services: Any, health: Any) -> None:
+    assert overall(containers_of(services)) is health
+
+
+@pytest.mark.parametrize(
+    ("project", "has_healthcheck", "verdict"),
+    [
+        ({"status": "running", "services": [_service()]}, True, Ready),
+        ({"status": "running", "services": [_service(health="starting")]}, True, Waiting),
+        ({"status": "deploying"}, True, Waiting),
+        ({"status": "crashed"}, True, Broken),
+        ({"status": "running", "services": [_service(started_at="2027-01-15T07:59:49Z")]}, False, Ready),
+        ({"status": "running", "services": [_service(started_at="2027-01-15T07:59:51Z")]}, False, Waiting),
+        ({"status": "running", "services": [_service(started_at=None)]}, False, Waiting),
+        ({}, False, Waiting),
+    ],
+)
+def test_running_means_healthy_or_up_for_ten_seconds(
+    project: Any, has_healthcheck: Any, verdict: Any
+) -> None:
+    assert isinstance(readiness(project, has_healthcheck=has_healthcheck, now=NOW), verdict)
+
+
+def _job(kind: Any, **more: Any) -> Any:
+    return Job(
+        **{"id": "job_1", "deployment_id": "dep_1", "kind": kind, "volumes": Volumes.KEEP, "attempts": 1,
+           "deadline_at": NOW, "unreachable_since": None, **more}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("job", "reached", "now", "ends"),
+    [
+        (_job(Kind.START), True, NOW - 1, False),
+        (_job(Kind.START), True, NOW, True),
+        (_job(Kind.START, unreachable_since=NOW - 100), False, NOW - 11, False),
+        (_job(Kind.START, unreachable_since=NOW - 100), False, NOW - 10, True),
+        (_job(Kind.STOP), True, NOW, True),
+        (_job(Kind.STOP, unreachable_since=NOW - 10**6), False, NOW + 10**6, False),
+        (_job(Kind.DELETE), True, NOW + 10**6, False),
+        (_job(Kind.DELETE, unreachable_since=0.0), False, NOW + 10**6, False),
+    ],
+)
+def test_only_what_may_be_given_up_is_given_up(job: Any, reached: Any, now: Any, ends: Any) -> None:
+    assert gives_up(job, Again("x", reached), Patience(unreachable_s=90), now) is ends
+
+
+def test_retries_back_off_to_a_ceiling() -> None:
+    patience = Patience()
+    waits = [retry_in(attempt, patience) for attempt in range(1, 200)]
+    assert waits[0] == patience.first_retry_s
+    assert waits == sorted(waits)
+    assert waits[-1] == patience.longest_retry_s
+
+
+def test_what_is_sealed_for_one_row_does_not_open_for_another() -> None:
+    vault = Vault(b"k" * 32)
+    sealed = vault.seal("secret", "nodes/a")
+    assert vault.open(sealed, "nodes/a") == "secret"
+    assert vault.seal("secret", "nodes/a") != sealed
+    for attempt in (lambda: vault.open(sealed, "nodes/b"), lambda: Vault(b"l" * 32).open(sealed, "nodes/a")):
+        with pytest.raises(VaultUnusable):
+            attempt()
+
+
+def test_every_fault_of_the_configuration_is_told_at_once_and_no_secret_with_it() -> None:
+    with pytest.raises(ConfigInvalid) as invalid:
+        Config.from_env(
+            {"IDENTITY_SECRET": "hunter2", "HOSTER_PORT": "x", "APP_DOMAIN": "not a domain", "HOSTER_PUBLIC_URL": "ftp://x",
+             "HOSTER_JOIN_TOKEN": "tiny"}
+        )  # fmt: skip
+    assert len(invalid.value.faults) == 5
+    assert "hunter2" not in str(invalid.value)
+    assert "tiny" not in str(invalid.value)
+    assert SECRET not in repr(Config.from_env({"IDENTITY_SECRET": SECRET, "HOSTER_JOIN_TOKEN": SECRET}))

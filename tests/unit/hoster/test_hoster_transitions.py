@@ -1,0 +1,65 @@
+import itertools
+from typing import Any
+
+import pytest
+
+from hoster.deployments.transitions import (
+    InvalidTransition,
+    Move,
+    Repeat,
+    State,
+    Trigger,
+    decide,
+    may_still_reach,
+)
+
+# The contract, written out once more and independently: what each trigger does in each state. `=` is a repeat.
+CONTRACT = {
+    Trigger.START: {"pending": "scheduled", "stopped": "starting", "failed": "starting", "scheduled": "=", "starting": "=",
+                    "running": "="},
+    Trigger.BEGIN: {"scheduled": "starting"},
+    Trigger.UP: {"starting": "running"},
+    Trigger.STOP: {"running": "stopping", "stopping": "=", "stopped": "="},
+    Trigger.DOWN: {"stopping": "stopped"},
+    Trigger.DELETE: {"pending": "deleting", "scheduled": "deleting", "starting": "deleting", "running": "deleting",
+                     "stopping": "deleting", "stopped": "deleting", "failed": "deleting", "deleting": "="},
+    Trigger.GONE: {"deleting": "deleted"},
+    Trigger.FAIL: {"scheduled": "failed", "starting": "failed", "running": "failed", "stopping": "failed"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("state", "trigger"), list(itertools.product(State, Trigger)))
+def test_every_pair_of_state_and_trigger_does_what_the_contract_says(state: State, trigger: Trigger) -> None:
+    expected = CONTRACT[trigger].get(state.value)
+    if expected is None:
+        with pytest.raises(InvalidTransition):
+            decide(state, trigger)
+    elif expected == "=":
+        assert decide(state, trigger) == Repeat(state)
+    else:
+        assert decide(state, trigger) == Move(state, State(expected))
+
+
+def test_a_stopped_deployment_cannot_be_stopped_into_failure() -> None:
+    assert decide(State.STOPPED, Trigger.STOP) == Repeat(State.STOPPED)
+    with pytest.raises(InvalidTransition):
+        decide(State.STOPPED, Trigger.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("state", "target", "sensible"),
+    [
+        (State.SCHEDULED, State.RUNNING, True),
+        (State.STOPPED, State.RUNNING, True),
+        (State.FAILED, State.RUNNING, False),
+        (State.DELETING, State.RUNNING, False),
+        (State.DELETED, State.RUNNING, False),
+        (State.DELETING, State.DELETED, True),
+        (State.RUNNING, State.PENDING, False),
+        (State.FAILED, State.FAILED, True),
+    ],
+)
+def test_waiting_is_given_up_where_the_state_can_no_longer_come(
+    state: State, target: Any, sensible: Any
+) -> None:
+    assert may_still_reach(state, target) is sensible
