@@ -1,7 +1,9 @@
 """`python -m deploy.containers up|down`."""
 
 import asyncio
+import json
 import os
+import subprocess
 import sys
 import time
 import urllib.error
@@ -58,8 +60,8 @@ def up(compose: tuple[str, ...], environment: dict[str, str], address: str, data
     if code != 0:
         return refuse("compose failed (see above)")
     port = environment.get("GATEWAY_PORT") or "8082"
-    if not _ready(f"http://127.0.0.1:{port}/health"):
-        return refuse(f"the containers run, but port {port} does not answer; see: {' '.join(compose)} logs")
+    if not _ready(f"http://127.0.0.1:{port}/health", compose):
+        return refuse(f"the containers run, but the platform is not ready; see: {' '.join(compose)} logs")
     say(f"ready: http://localhost:{port}   stop with: make down")
     return 0
 
@@ -78,17 +80,32 @@ async def _hello(address: str, data: Path) -> None:
         await ensure_hello_image(docker, data / "cache" / "busybox")
 
 
-def _ready(url: str) -> bool:
+def _ready(url: str, compose: tuple[str, ...]) -> bool:
+    """The door answers and counts, and a node has joined: from here on a deployment can work."""
     deadline = time.monotonic() + READY_DEADLINE_S
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - our own loopback URL
-                if answer.status == 200:
-                    return True
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            pass
+        if _door_is_open(url) and _nodes_online(compose) > 0:
+            return True
         time.sleep(0.3)
     return False
+
+
+def _door_is_open(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - our own loopback URL
+            return bool(json.load(answer)["counters"] == "redis")
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+def _nodes_online(compose: tuple[str, ...]) -> int:
+    """As Hoster sees them; it is asked from inside its container, because it is not published."""
+    question = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/health', timeout=3).read().decode())"
+    asked = subprocess.run(
+        [*compose, "exec", "-T", "hoster", "python", "-c", question],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return int(json.loads(asked.stdout)["nodes"]["online"]) if asked.returncode == 0 else 0
 
 
 def say(sentence: str) -> None:
