@@ -9,7 +9,7 @@ from hoster.deployments.placement import EngineUnavailable, NoNodeAvailable
 from hoster.deployments.transitions import InvalidTransition
 from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
-from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound
+from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
 from hoster.nodes.worker_client import NodeUnreachable
 from hoster.templates.commands import TemplateNotFound
 from shared.identity import IdentityUnverified
@@ -73,6 +73,9 @@ PROBLEMS: ProblemTable = {
     ),
     InvalidTransition: _invalid_transition,
     NoNodeAvailable: _no_node,
+    PublicNodeRefused: lambda _: _said(
+        403, "public_node_refused", "Only the operator's own nodes take other customers' deployments."
+    ),
     NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
     RequestIdReused: lambda _: _said(409, "request_id_reused", "Another operation has this request id."),
     StreamUnavailable: lambda _: _said(409, "nothing_to_stream", "This deployment is on no node."),

@@ -36,6 +36,10 @@ class NodeInUse(Exception):
     """Deployments still live on this node."""
 
 
+class PublicNodeRefused(Exception):
+    """A customer asked to run other customers' apps, with their secrets, on a machine of its own."""
+
+
 class JoinTokenInvalid(Exception):
     """Unknown or used."""
 
@@ -74,7 +78,9 @@ class NodeCommands:
         self._log = structlog.get_logger("nodes")
 
     async def register(self, viewer: Viewer, body: NewNodeBody) -> tuple[Node, str]:
-        """The node and its single-use join token, which is shown this once."""
+        """The node and its single-use join token, which is shown this once. Raises PublicNodeRefused."""
+        if body.public:
+            raise PublicNodeRefused
         token = secrets.token_urlsafe(32)
         async with self._database.transaction() as connection:
             rows = await connection.execute_fetchall(

@@ -39,6 +39,14 @@ async def test_a_join_token_is_used_once(hoster: Hoster, session: aiohttp.Client
     assert (shown["status"], shown["name"], shown["location"]) == ("online", "my node", "attic")
 
 
+@pytest.mark.usefixtures("hoster")
+async def test_a_customers_node_cannot_offer_itself_to_other_customers(user: User) -> None:
+    refused = await user.ask("POST", "/api/v1/nodes", {"name": "trap", "public": True})
+
+    assert (refused.status, refused.body["code"]) == (403, "public_node_refused")
+    assert "trap" not in str((await user.ask("GET", "/api/v1/nodes")).body)
+
+
 @pytest.mark.usefixtures("hoster", "worker")
 async def test_the_first_node_joins_with_the_operators_token_once_also_after_a_restart(
     start_hoster: Any, session: aiohttp.ClientSession, user: User
