@@ -33,6 +33,7 @@ CREATE TABLE deploys (
     request         TEXT NOT NULL,
     idempotency_key TEXT,
     attempts        INTEGER NOT NULL DEFAULT 0,
+    cancel_wanted   INTEGER NOT NULL DEFAULT 0,
     reason          TEXT NOT NULL DEFAULT '',
     log_tail        TEXT NOT NULL DEFAULT '[]',
     health_attempts TEXT NOT NULL DEFAULT '[]',
