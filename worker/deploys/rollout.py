@@ -25,9 +25,6 @@ class _StepTimedOut(Exception):
     """A step took longer than its deadline."""
 
 
-_CANCELLED = Interrupted("cancelled")
-
-
 class Rollout:
     def __init__(
         self,
@@ -58,7 +55,7 @@ class Rollout:
             await self._requeue(deploy, f"the container engine went away: {error}")
             raise
         except (Interrupted, TransitionRefused):
-            await self._undo(project, deploy, Status.CANCELLED, _CANCELLED)
+            await self._undo(project, deploy, Status.CANCELLED, Interrupted("cancelled"))
         except (*UNDEPLOYABLE, _StepTimedOut) as error:
             await self._undo(project, deploy, Status.FAILED, error)
         else:

@@ -6,7 +6,7 @@ unreachable engine is `DockerError` 900. So events are read here, and every call
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
@@ -166,7 +166,7 @@ class DockerEngine:
             await self._call("DELETE", f"volumes/{volume['Name']}")
         return len(volumes)
 
-    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[EngineEvent | None]:
+    async def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
         filters = json.dumps({"type": ["container"], "label": [f"{k}={v}" for k, v in labels.items()]})
         endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
         # aiodocker's own subscription never comes back after a lost connection, hence the plain query.

@@ -7,7 +7,7 @@ Rules:
 Errors: EngineUnavailable, EngineRefused, ImageUnavailable.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Protocol
@@ -151,5 +151,5 @@ class Engine(Protocol):
 
     async def remove_volumes(self, labels: Mapping[str, str]) -> int: ...
 
-    def events(self, labels: Mapping[str, str]) -> AsyncIterator[EngineEvent | None]:
+    def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
         """Follows what happens from now on; the first item is None: from here on nothing is missed. Ends when the engine goes."""
