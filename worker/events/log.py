@@ -54,3 +54,17 @@ class EventLog:
             )
             for row in rows
         ]
+
+    async def last_id(self) -> int:
+        row = await self._database.fetch_one("SELECT COALESCE(MAX(event_id), 0) AS last FROM events")
+        return 0 if row is None else int(row["last"])
+
+    async def kinds_after(self, event_id: int) -> dict[str, list[str]]:
+        """What happened since, by project, oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT project_id, kind FROM events WHERE event_id > ? ORDER BY event_id", (event_id,)
+        )
+        kinds: dict[str, list[str]] = {}
+        for row in rows:
+            kinds.setdefault(row["project_id"], []).append(row["kind"])
+        return kinds
