@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.config import Secret
 from shared.database import Database
 from shared.ids import new_id, request_ids
+from shared.supervise import BackgroundJob
 from shared.problem_middleware import problem_middleware
 from worker.config import Config
 from worker.deploys.api import DeployRoutes
