@@ -1,12 +1,12 @@
-"""What can be wrong with a request at the worker, one class for each answer."""
-
-
-class ProjectUnknown(Exception):
-    """No project of this node has that id."""
+"""What can be wrong with a request for logs or numbers, one class for each answer."""
 
 
 class EngineUnavailable(Exception):
     """The container engine does not answer right now."""
+
+
+class ContainerGone(Exception):
+    """The engine does not know this container any more."""
 
 
 class TooManyStreams(Exception):
