@@ -34,14 +34,15 @@ class SystemLogs:
             self._pulse, max_items=KEPT_EVENTS, max_bytes=KEPT_BYTES
         )
         self._thread = threading.get_ident()
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __call__(self, _logger: object, _method: str, event: LogEvent) -> LogEvent:
         text = json.dumps(event, default=str)
-        if threading.get_ident() == self._thread:
-            self._keep(text)
-        elif self._loop is not None and not self._loop.is_closed():
+        if threading.get_ident() != self._thread and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._keep, text)
+        else:
+            self._keep(text)
         return event
 
     def last(self, limit: int) -> Sequence[Mapping[str, object]]:
@@ -54,7 +55,9 @@ class SystemLogs:
         return RingReading(self._ring, self._pulse, start, self._encode)
 
     def _keep(self, text: str) -> None:
-        self._ring.append(json.loads(text), len(text))
+        # Before the first reader other threads come here directly.
+        with self._lock:
+            self._ring.append(json.loads(text), len(text))
 
     def _encode(self, event: Mapping[str, object], sequence: int) -> bytes:
         return encode_event("log", event, f"{self._epoch}-{sequence}")
