@@ -4,10 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
-import socket
 import sys
-from dataclasses import replace
-from pathlib import Path
 
 import aiohttp
 import uvloop
@@ -15,24 +12,14 @@ import uvloop
 from shared.clock import SystemClock
 from shared.config import ConfigInvalid, Secret
 from shared.log import configure_logging
-from worker import VERSION
-from worker.app import Installation
-from worker.capacity import Machine
 from worker.config import Config, JoinBy
-from worker.enrolment import (
-    HosterUnreachable,
-    IdentityUnreadable,
-    JoinRefused,
-    NodeFacts,
-    NodeIdentity,
-    join,
-    load_identity,
-    local_address_towards,
-    save_identity,
-)
+from worker.enrolment import HosterUnreachable, IdentityUnreadable, JoinRefused, load_identity
+from worker.logs.system import SystemLogs
+from worker.node import Place, enrol
+from worker.platform import Installation
 from worker.projects.environment import EnvironmentKeyUnreadable, load_key
 from worker.runtime.instance import InstanceUnreadable, load_instance
-from worker.service import serve
+from worker.service import Startup, serve
 
 UNUSABLE = 2
 FAILED = 1
@@ -63,8 +50,9 @@ async def _serve(config: Config) -> int:
         raise _Unusable(
             "WORKER_SECRET is required (at least 32 bytes), or a joined identity, or HOSTER_URL with WORKER_JOIN_TOKEN"
         )
-    configure_logging("worker", config.log_level, config.log_format)
-    installed = Installation(
+    system_logs = SystemLogs(clock)
+    configure_logging("worker", config.log_level, config.log_format, system_logs)
+    installation = Installation(
         instance=await asyncio.to_thread(load_instance, config.data_dir),
         environment_key=await asyncio.to_thread(load_key, config.data_dir),
     )
@@ -72,24 +60,27 @@ async def _serve(config: Config) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    await serve(config, installed, identity, clock, stop)
+    startup = Startup(
+        config=config, installation=installation, identity=identity, system_logs=system_logs, clock=clock
+    )
+    await serve(startup, stop)
     return 0
 
 
 async def _join(config: Config, hoster_url: str, token: str) -> int:
     if await asyncio.to_thread(load_identity, config.data_dir) is not None:
-        raise _Unusable(f"this worker has joined already; remove {config.data_dir}/identity.json to join anew")
-    hoster_url = hoster_url.rstrip("/")
-    by = JoinBy(hoster_url, Secret(token.encode()))
-    facts = await asyncio.to_thread(_facts, config, hoster_url)
-    machine = await asyncio.to_thread(Machine, config.data_dir)
+        raise _Unusable(
+            f"this worker has joined already; remove {config.data_dir}/identity.json to join anew"
+        )
+    await asyncio.to_thread(config.data_dir.mkdir, parents=True, exist_ok=True)
+    by = JoinBy(hoster_url.rstrip("/"), Secret(token.encode()))
+    place = Place(config.data_dir, config.port, config.advertise_url)
     try:
         async with aiohttp.ClientSession() as session:
-            identity = await join(session, by, facts, machine)
+            identity = await enrol(session, place, by)
     except (JoinRefused, HosterUnreachable) as error:
         sys.stderr.write(f"worker: {error}\n")
         return FAILED
-    await asyncio.to_thread(save_identity, config.data_dir, identity)
     sys.stdout.write(f"joined as {identity.node_id}\n")
     return 0
 

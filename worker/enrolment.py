@@ -1,39 +1,23 @@
-"""How a worker becomes a node of Hoster, and how Hoster knows that it is still there.
-
-Rules:
-- The identity is stored before it is used; the join token is used once and kept nowhere.
-- Failure policy: what Hoster does not answer is asked again for ever; a change is logged once, not every ten seconds.
-"""
+"""How a worker becomes a node of Hoster: a token used once, and an identity that is stored before it is used."""
 
 import asyncio
 import json
-import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import structlog
 
-from shared.clock import Clock
 from shared.config import Secret
-from shared.signature import HEADER, Command, sign
-from worker.capacity import Machine
 from worker.config import JoinBy
 from worker.durable_file import write_private
 
-NODE_ID = "X-Node-ID"
 JOIN_PATH = "/nodes/v1/join"
-HEARTBEAT_PATH = "/nodes/v1/heartbeat"
-HEARTBEAT_S = 10.0
-RETRY_S = 2.0
 CALL_DEADLINE_S = 10.0
 CAPABILITIES = ("docker", "mesh")
-
-log = structlog.get_logger("enrolment")
 
 
 class JoinRefused(Exception):
@@ -62,6 +46,7 @@ class NodeFacts:
     name: str
     address: str
     version: str
+    capacity: Mapping[str, float]
 
 
 def load_identity(folder: Path) -> NodeIdentity | None:
@@ -86,91 +71,22 @@ def save_identity(folder: Path, identity: NodeIdentity) -> None:
     write_private(folder / "identity.json", json.dumps(stored).encode())
 
 
-async def join(
-    session: aiohttp.ClientSession, by: JoinBy, facts: NodeFacts, machine: Machine
-) -> NodeIdentity:
+async def join(session: aiohttp.ClientSession, by: JoinBy, facts: NodeFacts) -> NodeIdentity:
     """Raises JoinRefused, HosterUnreachable."""
     body = {
         "token": by.token.reveal().decode(),
         "name": facts.name,
         "address": facts.address,
         "version": facts.version,
-        "capacity": (await asyncio.to_thread(machine.capacity)).to_json(),
+        "capacity": facts.capacity,
         "capabilities": list(CAPABILITIES),
     }
-    status, answer = await _post(session, by.hoster_url + JOIN_PATH, json.dumps(body).encode(), {})
+    status, answer = await post(session, by.hoster_url + JOIN_PATH, json.dumps(body).encode(), {})
     if status in {401, 403}:
         raise JoinRefused(JoinRefused.__doc__)
     if status != 201 or not {"node_id", "secret"} <= answer.keys():
         raise HosterUnreachable(f"{JOIN_PATH} answered {status} {answer.get('code', '')}".rstrip())
     return NodeIdentity(str(answer["node_id"]), Secret(str(answer["secret"]).encode()), by.hoster_url)
-
-
-async def join_patiently(attempt: Callable[[], Awaitable[NodeIdentity]]) -> NodeIdentity:
-    """Until Hoster answers; a refused token is asked again too, because Hoster may not know it yet."""
-    told = ""
-    while True:
-        try:
-            return await attempt()
-        except (JoinRefused, HosterUnreachable) as error:
-            if str(error) != told:
-                told = str(error)
-                log.warning("join_waits", reason=told)
-        await asyncio.sleep(RETRY_S)
-
-
-class Heartbeat:
-    """`is_engine_up` tells whether the container engine answers."""
-
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        machine: Machine,
-        version: str,
-        clock: Clock,
-        is_engine_up: Callable[[], bool],
-    ) -> None:
-        self._session = session
-        self._machine = machine
-        self._version = version
-        self._clock = clock
-        self._is_engine_up = is_engine_up
-        self._told: str | None = None
-
-    async def beat_forever(self, identity: NodeIdentity, hoster_url: str) -> None:
-        while True:
-            self._tell(await self._beat(identity, hoster_url))
-            await asyncio.sleep(HEARTBEAT_S)
-
-    async def _beat(self, identity: NodeIdentity, hoster_url: str) -> str:
-        """What went wrong, in words; empty when nothing did."""
-        body = json.dumps(
-            {
-                "version": self._version,
-                "engine": "ok" if self._is_engine_up() else "unavailable",
-                "capacity": (await asyncio.to_thread(self._machine.capacity)).to_json(),
-                "used": (await asyncio.to_thread(self._machine.used)).to_json(),
-            }
-        ).encode()
-        url = hoster_url + HEARTBEAT_PATH
-        command = Command("POST", urlsplit(url).path, body)
-        signature = sign(identity.secret.reveal(), command, int(self._clock.now()), secrets.token_urlsafe(18))
-        try:
-            status, _answer = await _post(
-                self._session, url, body, {HEADER: signature, NODE_ID: identity.node_id}
-            )
-        except HosterUnreachable as error:
-            return str(error)
-        return "" if status == 200 else f"{HEARTBEAT_PATH} answered {status}"
-
-    def _tell(self, fault: str) -> None:
-        if fault == self._told:
-            return
-        if fault:
-            log.warning("heartbeat_fails", reason=fault)
-        else:
-            log.info("heartbeat_accepted")
-        self._told = fault
 
 
 def local_address_towards(url: str) -> str:
@@ -184,14 +100,15 @@ def local_address_towards(url: str) -> str:
     return f"[{found}]" if ":" in found else found
 
 
-async def _post(
-    session: aiohttp.ClientSession, url: str, body: bytes, headers: dict[str, str]
+async def post(
+    session: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str]
 ) -> tuple[int, dict[str, Any]]:
-    headers = {"Content-Type": "application/json", **headers}
+    """Status and JSON members of Hoster's answer; raises HosterUnreachable."""
+    sent = {"Content-Type": "application/json", **headers}
     try:
         async with (
             asyncio.timeout(CALL_DEADLINE_S),
-            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+            session.post(url, data=body, headers=sent, allow_redirects=False) as response,
         ):
             text = await response.read()
             answer = json.loads(text) if text else {}

@@ -8,10 +8,10 @@ from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
 from worker.deploys.api import UnsupportedSource
 from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing
+from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
 from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
-from worker.runtime.engine import EngineUnavailable
 from worker.runtime.networks import NetworkPoolExhausted
 from worker.signature_check import BodyTooLarge
 
@@ -54,6 +54,22 @@ TABLE: ProblemTable = dict(
                 "invalid_environment",
                 "A variable is not valid.",
                 [FieldFault(f"env.{raised.name}", str(raised))],
+            ),
+        ),
+        _shows(
+            QueryInvalid,
+            lambda raised: Problem(
+                422, "invalid_query", str(raised), [FieldFault(raised.field, str(raised))]
+            ),
+        ),
+        _says(ContainerGone, 404, "container_gone"),
+        (
+            TooManyStreams,
+            lambda _raised: Problem(
+                503,
+                "too_many_streams",
+                "This worker serves as many live streams as it may.",
+                headers={"Retry-After": "10"},
             ),
         ),
         _says(UnsupportedSource, 422, "unsupported_source"),

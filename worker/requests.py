@@ -7,10 +7,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.problem import FieldFault
+from worker.errors import QueryInvalid
 
 
 class RequestInvalid(Exception):
-    """The body or query is not what the route takes."""
+    """The body is not what the route takes."""
 
     def __init__(self, faults: list[FieldFault]) -> None:
         super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
@@ -50,18 +51,18 @@ def members_of(raw: bytes) -> frozenset[str]:
 
 
 def whole_number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
-    """Raises RequestInvalid."""
+    """Raises QueryInvalid."""
     text = query.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise RequestInvalid([FieldFault(name, f"must be a whole number from {least} to {most}")])
+        raise QueryInvalid(name, f"must be a whole number from {least} to {most}")
     return int(text)
 
 
 def one_of(query: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Raises RequestInvalid."""
+    """Raises QueryInvalid."""
     text = query.get(name, default)
     if text not in allowed:
-        raise RequestInvalid([FieldFault(name, f"must be one of {', '.join(allowed)}")])
+        raise QueryInvalid(name, f"must be one of {', '.join(allowed)}")
     return text

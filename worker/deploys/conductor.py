@@ -1,5 +1,7 @@
 """What comes next for a project: the one place that reads the records and decides."""
 
+from collections.abc import Callable
+
 from worker.deploys.generation import Generations
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
@@ -12,7 +14,10 @@ from worker.runtime.networks import OrgNetworks
 
 
 class Conductor:
-    """`turn` runs in the project's lane; everything it needs to know survives a crash, because it is in the records."""
+    """`turn` runs in the project's lane; everything it needs to know survives a crash, because it is in the records.
+
+    `on_deleted` is told when a project is gone, for those who still show it.
+    """
 
     def __init__(
         self,
@@ -22,6 +27,7 @@ class Conductor:
         generations: Generations,
         networks: OrgNetworks,
         publication: Publication,
+        on_deleted: Callable[[str], None],
     ) -> None:
         self._records = records
         self._rollout = rollout
@@ -29,6 +35,7 @@ class Conductor:
         self._generations = generations
         self._networks = networks
         self._publication = publication
+        self._on_deleted = on_deleted
 
     async def turn(self, project_id: str) -> bool:
         """Does one thing; whether there may be more."""
@@ -68,5 +75,6 @@ class Conductor:
         self._publication.drop(project.project_id)
         await self._generations.remove_project(project)
         await self._records.projects.remove(project.project_id)
+        self._on_deleted(project.project_id)
         if project.org_id not in await self._records.projects.orgs():
             await self._networks.remove(project.org_id)

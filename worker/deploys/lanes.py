@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from worker.runtime.engine import EngineUnavailable
+from worker.errors import EngineUnavailable
 
 log = structlog.get_logger("lanes")
 

@@ -12,10 +12,10 @@ from worker.deploys.model import WEB, Deploy, Ending, Release
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.deploys.transitions import CANDIDATE, DEADLINES_S, DRAIN_S, ENDED, Status, TransitionRefused
+from worker.errors import EngineUnavailable
 from worker.mesh.table import Backend
 from worker.projects.model import Project, State
 from worker.runtime import labels
-from worker.runtime.engine import EngineUnavailable
 
 MOST_ATTEMPTS = 3
 CHECK_SLACK_S = 30.0

@@ -10,8 +10,9 @@ from worker.deploys.conductor import Conductor
 from worker.deploys.lanes import Lanes
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
+from worker.errors import EngineUnavailable
 from worker.runtime import labels
-from worker.runtime.engine import Engine, EngineEvent, EngineUnavailable
+from worker.runtime.engine import Engine, EngineEvent
 
 RECONNECT_S = 0.5
 RECONCILE_S = 30.0

@@ -9,11 +9,12 @@ from worker.deploys.lanes import Lanes
 from worker.deploys.model import WEB
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
+from worker.errors import EngineUnavailable
 from worker.mesh.table import Visibility
 from worker.projects.environment import EnvironmentCipher, merged
 from worker.projects.model import Project, ProjectUnknown, Wanted, checked_domain
 from worker.projects.store import Sealed
-from worker.runtime.engine import Engine, EngineUnavailable
+from worker.runtime.engine import Engine
 from worker.runtime.networks import OrgNetworks
 
 DELETE_DEADLINE_S = 60.0

@@ -74,6 +74,10 @@ class ProjectStore:
     async def all(self) -> list[Project]:
         return [_project(row) for row in await self._database.fetch_all(_SELECT)]
 
+    async def count(self) -> int:
+        row = await self._database.fetch_one("SELECT COUNT(*) AS projects FROM projects")
+        return 0 if row is None else int(row["projects"])
+
     async def orgs(self) -> set[str]:
         return {
             row["org_id"] for row in await self._database.fetch_all("SELECT DISTINCT org_id FROM projects")

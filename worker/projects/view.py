@@ -7,9 +7,10 @@ from worker.deploys.generation import Generations
 from worker.deploys.model import WEB, ReleaseMissing
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
+from worker.errors import EngineUnavailable
 from worker.projects.model import Project, State, shown_status
 from worker.runtime import labels
-from worker.runtime.engine import ContainerSeen, Engine, EngineUnavailable
+from worker.runtime.engine import ContainerSeen, Engine
 
 
 class ProjectView:

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 import aiodocker
 import aiohttp
 
+from worker.errors import EngineUnavailable
 from worker.runtime.engine import (
     ContainerListed,
     ContainerSeen,
     ContainerSpec,
     EngineEvent,
     EngineRefused,
-    EngineUnavailable,
     ImageSeen,
     NetworkSeen,
 )

@@ -4,17 +4,13 @@ Rules:
 - Every call has a deadline. An engine that does not answer in time is as unreachable as one that refuses the connection.
 - Nothing here remembers that the engine was away: the next call simply tries again.
 
-Errors: EngineUnavailable, EngineRefused, ImageUnavailable.
+Errors: EngineUnavailable (of `worker.errors`), EngineRefused, ImageUnavailable.
 """
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Protocol
-
-
-class EngineUnavailable(Exception):
-    """The container engine cannot be reached or does not answer."""
 
 
 class EngineRefused(Exception):

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from worker.runtime.engine import Engine, EngineRefused, EngineUnavailable, ImageSeen, ImageUnavailable
+from worker.errors import EngineUnavailable
+from worker.runtime.engine import Engine, EngineRefused, ImageSeen, ImageUnavailable
 
 LOCAL = "localhost/"
 """Images under this name are built on the node and never pulled."""

@@ -45,9 +45,9 @@ class HostStats:
         return self._sampler.follow(last_event_id)
 
     async def read(self) -> HostReading:
-        """One reading; the heartbeat may use it too."""
+        """One reading."""
         projects, containers = await asyncio.gather(self._count_projects(), self._count_containers())
-        return await asyncio.to_thread(_read_host, self._folder, projects, containers)
+        return await asyncio.to_thread(read_host, self._folder, projects, containers)
 
     async def close(self) -> None:
         await self._tasks.close()
@@ -61,7 +61,8 @@ class HostStats:
             return None
 
 
-def _read_host(folder: Path, projects: int, containers: int | None) -> HostReading:
+def read_host(folder: Path, projects: int, containers: int | None) -> HostReading:
+    """Blocking."""
     memory_total, memory_available = read_memory((PROC / "meminfo").read_text("ascii"))
     disk = os.statvfs(folder)
     return HostReading(
