@@ -30,7 +30,7 @@ COPY busybox /bin/sh
 COPY slow /www/cgi-bin/slow
 CMD ["/bin/sh", "-c", "echo \\"${TEXT:-hello}\\" > /www/index.html; exec /bin/busybox httpd -f -p $PORT -h /www"]
 """
-SLOW = "#!/bin/sh\n/bin/busybox sleep 1\necho 'Content-Type: text/plain'\necho\necho slow\n"
+SLOW = "#!/bin/sh\n/bin/busybox sleep 1\nprintf 'Content-Type: text/plain\\r\\n\\r\\nslow\\n'\n"
 
 
 @pytest.fixture(scope="session")
