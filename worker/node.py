@@ -53,7 +53,6 @@ async def enrol(session: aiohttp.ClientSession, place: Place, by: JoinBy) -> Nod
     facts = await asyncio.to_thread(_facts, place, by.hoster_url)
     identity = await join(session, by, facts)
     await asyncio.to_thread(save_identity, place.data_dir, identity)
-    log.info("joined", node_id=identity.node_id, hoster=by.hoster_url)
     return identity
 
 
@@ -96,11 +95,14 @@ class Membership:
         told = ""
         while True:
             try:
-                return await enrol(self._session, self._place, by)
+                identity = await enrol(self._session, self._place, by)
             except (JoinRefused, HosterUnreachable) as error:
                 if str(error) != told:
                     told = str(error)
                     log.warning("join_waits", reason=told)
+            else:
+                log.info("joined", node_id=identity.node_id, hoster=by.hoster_url)
+                return identity
             await asyncio.sleep(RETRY_S)
 
     async def _beat(

@@ -24,7 +24,7 @@ class Agent:
         self.mesh = f"http://127.0.0.1:{ports[1]}"
         self.commander = Commander(session, self.base)
         self.log = folder / "agent.log"
-        self._session = session
+        self.session = session
         self._variables = {
             "WORKER_DATA_DIR": str(folder / "data"),
             "WORKER_HOST": "127.0.0.1",
@@ -70,7 +70,7 @@ class Agent:
 
     async def _answers(self) -> bool:
         try:
-            async with self._session.get(f"{self.base}/health") as response:
+            async with self.session.get(f"{self.base}/health") as response:
                 return await response.text() == "OK"
         except aiohttp.ClientError:
             return False

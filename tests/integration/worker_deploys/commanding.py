@@ -1,11 +1,13 @@
 """Hoster's side of the contract, for tests: signed commands."""
 
+import io
 import json
 import secrets
 import time
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from shared.signature import HEADER, Command, sign
 
@@ -18,6 +20,9 @@ class Commander:
         self.base = base
         self._secret = secret.encode()
 
+    def with_secret(self, secret: str) -> "Commander":
+        return Commander(self._session, self.base, secret)
+
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         octets = b"" if body is None else json.dumps(body).encode()
         return await self.send(method, path, octets, self.signed(method, path, octets))
@@ -28,7 +33,9 @@ class Commander:
         return answer
 
     async def send(self, method: str, path: str, octets: bytes, headers: dict[str, str]) -> tuple[int, Any]:
-        async with self._session.request(method, self.base + path, data=octets, headers=headers) as response:
+        # Encoded: the client must not rewrite the path, because what is signed is what is sent.
+        url = URL(self.base + path, encoded=True)
+        async with self._session.request(method, url, data=io.BytesIO(octets), headers=headers) as response:
             text = await response.text()
             return response.status, json.loads(text) if "json" in response.content_type else text
 

@@ -69,6 +69,19 @@ class Worker:
             return response.status, await response.text()
 
 
+def worker_variables(docker_host: str, folder: Path, free_port: Callable[[], int]) -> dict[str, str]:
+    return {
+        "WORKER_SECRET": SECRET,
+        "WORKER_DATA_DIR": str(folder),
+        "DOCKER_HOST": docker_host,
+        "WORKER_HOST": "127.0.0.1",
+        "WORKER_PORT": str(free_port()),
+        "MESH_HOST": "127.0.0.1",
+        "MESH_PORT": str(free_port()),
+        "JWKS_URL": "http://127.0.0.1:1/none",
+    }
+
+
 @asynccontextmanager
 async def running_worker(
     variables: Mapping[str, str], session: aiohttp.ClientSession
@@ -110,16 +123,7 @@ async def _answers(session: aiohttp.ClientSession, base: str) -> bool:
 async def worker(
     docker_engine: str, tmp_path: Path, free_port: Callable[[], int], session: aiohttp.ClientSession
 ) -> AsyncIterator[Worker]:
-    variables = {
-        "WORKER_SECRET": SECRET,
-        "WORKER_DATA_DIR": str(tmp_path),
-        "DOCKER_HOST": docker_engine,
-        "WORKER_HOST": "127.0.0.1",
-        "WORKER_PORT": str(free_port()),
-        "MESH_HOST": "127.0.0.1",
-        "MESH_PORT": str(free_port()),
-        "JWKS_URL": "http://127.0.0.1:1/none",
-    }
+    variables = worker_variables(docker_engine, tmp_path, free_port)
     async with running_worker(variables, session) as started:
         yield started
     remove_everything_of(started.instance)
