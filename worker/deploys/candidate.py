@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from shared.clock import Clock
 from worker.deploys.generation import Created, Generations, least_uptime
 from worker.deploys.health import Gate, Healthy, Probes, Unhealthy
-from worker.deploys.model import Deploy, HealthAttempt, Release, ReleaseMissing
+from worker.deploys.model import WEB, Deploy, HealthAttempt, Release, ReleaseMissing
 from worker.deploys.records import Records
 from worker.projects.environment import EnvironmentUnreadable
 from worker.projects.model import Project
@@ -62,6 +62,10 @@ class Candidates:
         self._probes = probes
         self._clock = clock
 
+    async def check_engine(self) -> None:
+        """Raises EngineUnavailable."""
+        await self._engine.ping()
+
     async def prepare(self, project: Project, deploy: Deploy) -> Prepared:
         image = await self._image(deploy)
         release = Release(
@@ -73,7 +77,10 @@ class Candidates:
             environment=await self._records.projects.environment(project.project_id),
             created_at=self._clock.now(),
         )
-        return Prepared(release, f"{image.reference}: {image.detail}, {image.digest or image.image_id}")
+        detail = f"{image.reference}: {image.detail}, {image.digest or image.image_id}"
+        if image.pulled:
+            await self._records.events.record(project.project_id, "image_pulled", WEB, detail)
+        return Prepared(release, detail)
 
     async def create(self, project: Project, prepared: Prepared) -> Created:
         return await self._generations.create(project, prepared.release)
@@ -111,7 +118,9 @@ class Candidates:
         again = await self._records.releases.get(request.release)
         if await self._engine.image(again.image_id) is None:
             raise ImageUnavailable(f"The image of the release {request.release} is no longer on this node.")
-        return PinnedImage(request.image, again.image_id, again.digest, f"image of release {request.release}")
+        return PinnedImage(
+            request.image, again.image_id, again.digest, f"image of release {request.release}", pulled=False
+        )
 
 
 def _must_run(container: ContainerSeen) -> None:

@@ -59,6 +59,9 @@ class Conductor:
             await self._rollout.run(project, deploy)
         return True
 
+    async def join_networks(self) -> None:
+        await self._networks.join_all()
+
     async def remove_orphans(self) -> int:
         """Removes our containers and networks whose project or organisation is not recorded; how many containers that were."""
         seen = await self._generations.ours()

@@ -46,6 +46,8 @@ class Rollout:
             reason = f"given up after {deploy.attempts} interrupted attempts"
             await self._end(project, deploy, Ending(status=Status.FAILED, reason=reason))
             return
+        # An engine that is away does not use up attempts.
+        await self._candidates.check_engine()
         walk = _Walk(self._records, deploy)
         try:
             async with self._interruptions.allowed(project.project_id):
@@ -140,8 +142,6 @@ class _Walk:
 
     async def begin(self, status: Status, deadline_s: float, detail_of_last: str = "") -> None:
         self.deploy = await self._deploys.begin_step(self.deploy, status, deadline_s, detail_of_last)
-        if status is Status.CREATING:
-            await self._events.record(self.deploy.project_id, "image_pulled", WEB, detail_of_last)
         await self._tell(status)
 
     async def choose(self, release: Release, healthy: Healthy) -> None:

@@ -70,6 +70,7 @@ class Watch:
 
     async def reconcile(self) -> int:
         """Nudges every project and removes orphans; how many orphans there were. Raises EngineUnavailable."""
+        await self._conductor.join_networks()
         for project in await self._records.projects.all():
             self._lanes.nudge(project.project_id)
         return await self._conductor.remove_orphans()
@@ -80,10 +81,13 @@ class Watch:
             await self._reconcile_calmly()
 
     async def _is_back(self) -> None:
+        self._answers()
+        await self._reconcile_calmly()
+
+    def _answers(self) -> None:
         if self._connected is not True:
             log.info("engine_connected")
         self._connected = True
-        await self._reconcile_calmly()
 
     def _is_away(self, reason: str) -> None:
         if self._connected is not False:
@@ -98,6 +102,7 @@ class Watch:
         except Exception:
             log.exception("reconcile_failed")
         else:
+            self._answers()
             if removed:
                 log.warning("orphans_removed", count=removed)
 

@@ -21,6 +21,7 @@ class PinnedImage:
     image_id: str
     digest: str | None
     detail: str
+    pulled: bool
 
 
 async def pin_image(engine: Engine, reference: str) -> PinnedImage:
@@ -35,7 +36,7 @@ async def pin_image(engine: Engine, reference: str) -> PinnedImage:
             raise ImageUnavailable(
                 f"The image {reference} is not on this node, and images under {LOCAL} are never pulled."
             )
-        return _pinned(reference, held, "local image")
+        return _held(reference, held, "local image")
     try:
         await engine.pull(name, PULL_DEADLINE_S if held is None else REFRESH_DEADLINE_S)
     except EngineRefused as refusal:
@@ -44,11 +45,11 @@ async def pin_image(engine: Engine, reference: str) -> PinnedImage:
         await engine.ping()
         if held is None:
             raise ImageUnavailable(f"The image {reference} cannot be pulled: {error}") from error
-        return _pinned(reference, held, f"local copy, because the registry cannot be reached: {error}")
+        return _held(reference, held, f"local copy, because the registry cannot be reached: {error}")
     pulled = await engine.image(name)
     if pulled is None:
         raise ImageUnavailable(f"The image {reference} was pulled and is gone again.")
-    return _pinned(reference, pulled, "pulled")
+    return PinnedImage(reference, pulled.image_id, pulled.digest, "pulled", pulled=True)
 
 
 def with_tag(reference: str) -> str:
@@ -57,5 +58,5 @@ def with_tag(reference: str) -> str:
     return reference if ":" in last or "@" in last else f"{reference}:latest"
 
 
-def _pinned(reference: str, image: ImageSeen, detail: str) -> PinnedImage:
-    return PinnedImage(reference, image.image_id, image.digest, detail)
+def _held(reference: str, image: ImageSeen, detail: str) -> PinnedImage:
+    return PinnedImage(reference, image.image_id, image.digest, detail, pulled=False)

@@ -58,6 +58,15 @@ class OrgNetworks:
                 await self._engine.connect(network_id, own)
             return self.name(org_id)
 
+    async def join_all(self) -> None:
+        """After the worker's own container was made anew, it is in none of the networks that it made before."""
+        own = await self._own_id()
+        if own is None:
+            return
+        for network in await self._engine.networks():
+            if network.labels.get(labels.INSTANCE) == self._instance:
+                await self._engine.connect(network.network_id, own)
+
     async def remove(self, org_id: str) -> None:
         """Failure policy: a network that somebody else's container still uses stays, which is logged."""
         async with self._turn:
