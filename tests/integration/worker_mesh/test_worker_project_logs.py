@@ -248,6 +248,17 @@ async def test_an_id_far_back_is_served_from_the_engine(
     assert [event.payload for event in events] == items[10:]
 
 
+async def test_a_log_that_is_rotated_under_its_reader_loses_and_repeats_nothing(
+    containers: Containers, source: DockerSource, http: aiohttp.ClientSession
+) -> None:
+    count = COUNT_FOR_EVER.replace("i=0;", "i=0; sleep 1;")
+    containers.run(PROJECT, count, "--log-opt", "max-size=10k", "--log-opt", "max-file=3")
+    async with agent(source, http) as plane, plane.stream() as reader:
+        events = await reader.take(2000)
+
+    assert_consecutive(events)
+
+
 async def test_a_slow_reader_gets_a_gap_and_slows_nobody(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
@@ -315,6 +326,17 @@ async def test_there_is_a_bound_on_streams(
                 return response.status == 200
 
         await eventually(admitted, 3)
+
+
+@pytest.mark.slow
+async def test_a_silent_stream_carries_a_comment_every_fifteen_seconds(
+    containers: Containers, source: DockerSource, http: aiohttp.ClientSession
+) -> None:
+    containers.run(PROJECT, "echo one; sleep 16; echo two; sleep 60")
+    async with agent(source, http) as plane, plane.stream() as reader:
+        await reader.take(2)
+
+    assert reader.comments == 1
 
 
 async def test_an_engine_that_is_away_is_said_to_be(http: aiohttp.ClientSession) -> None:
