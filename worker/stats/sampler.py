@@ -52,7 +52,6 @@ class Sampler(Generic[Reading]):
         self._sampling: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._last: tuple[float, Reading] | None = None
-        self._log = structlog.get_logger("stats")
 
     async def report_now(self) -> Report:
         """The newest report if it is at most a period old, else a new one. May raise what `read` raises."""
@@ -76,12 +75,13 @@ class Sampler(Generic[Reading]):
         self._ring.close()
 
     async def _sample(self) -> None:
+        log = structlog.get_logger("stats")
         while True:
             try:
                 async with self._turn:
                     await self._measure()
             except Exception:
-                self._log.exception("not_measured", what=self._name)
+                log.exception("not_measured", what=self._name)
             await asyncio.sleep(PERIOD_S)
 
     async def _measure(self) -> Report:

@@ -26,12 +26,16 @@ class LogUnreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """`ns` is `timestamp` in nanoseconds since 1970. `message` is without its line end; invalid UTF-8 is replaced."""
+    """`ns` is `timestamp` in nanoseconds since 1970. `message` is without its line end; invalid UTF-8 is replaced.
+
+    `whole` is false for a piece of a long line that goes on in the next record.
+    """
 
     stream: str
     ns: int
     timestamp: str
     message: str
+    whole: bool
 
 
 class LogDecoder(Protocol):
@@ -61,9 +65,9 @@ class FramedLog:
             stream = _STREAMS.get(buffer[start])
             if stream is None:
                 raise LogUnreadable(f"a frame of kind {buffer[start]}")
-            records.append(
-                self._clock.record(stream, bytes(buffer[start + _FRAME_HEAD : end]).removesuffix(b"\n"))
-            )
+            octets = bytes(buffer[start + _FRAME_HEAD : end])
+            line = octets.removesuffix(b"\n")
+            records.append(self._clock.record(stream, line, whole=len(line) < len(octets)))
             start = end
         del buffer[:start]
         return records
@@ -85,14 +89,14 @@ class TerminalLog:
         start = 0
         while (cut := self._cut(start)) is not None:
             end, after = cut
-            records.append(self._clock.record("stdout", self._buffer[start:end]))
+            records.append(self._clock.record("stdout", self._buffer[start:end], whole=after > end))
             start = after
         self._buffer = self._buffer[start:]
         return records
 
     def close(self) -> list[LogRecord]:
         left, self._buffer = self._buffer, b""
-        return [self._clock.record("stdout", left)] if left else []
+        return [self._clock.record("stdout", left, whole=True)] if left else []
 
     def _cut(self, start: int) -> tuple[int, int] | None:
         """Where the record at `start` ends and the next begins; None when that cannot be told yet."""
@@ -113,7 +117,7 @@ class _Stamps:
         self._second = b""
         self._unix = 0
 
-    def record(self, stream: str, octets: bytes) -> LogRecord:
+    def record(self, stream: str, octets: bytes, *, whole: bool) -> LogRecord:
         if not _STAMP_FORM.match(octets):
             raise LogUnreadable("a record without a time")
         if octets[:19] != self._second:
@@ -124,4 +128,5 @@ class _Stamps:
             self._unix * 1_000_000_000 + int(octets[20:29]),
             octets[:30].decode("ascii"),
             octets[_STAMP:].decode("utf-8", "replace"),
+            whole,
         )

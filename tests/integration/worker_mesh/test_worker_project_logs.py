@@ -14,6 +14,7 @@ from aiohttp import web
 from shared.clock import SystemClock
 from tests.integration.worker_mesh.containers import Containers
 from tests.integration.worker_mesh.event_reader import Event, EventReader
+from tests.integration.worker_mesh.eventually import eventually
 from tests.integration.worker_mesh.stream_server import NoSuchProject, serving
 from worker.logs.project_logs import ProjectLogs
 from worker.logs.routes import add_log_routes
@@ -104,10 +105,11 @@ async def agent(
 
 
 async def until_lines(agent: Agent, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
-        while len(items := await agent.recent(tail="all")) < count:
-            await asyncio.sleep(0.05)
-    return items
+    async def enough() -> list[dict[str, Any]] | None:
+        items = await agent.recent(tail="all")
+        return items if len(items) >= count else None
+
+    return await eventually(enough, 20)
 
 
 async def test_a_line_comes_as_it_was_written(
@@ -194,9 +196,11 @@ async def test_twenty_readers_share_one_docker_stream_that_ends_with_the_last(
             assert counting.following == counting.most == 1
             for events in taken:
                 assert_consecutive(events)
-        async with asyncio.timeout(3):
-            while counting.following:
-                await asyncio.sleep(0.02)
+
+        async def nobody_follows() -> bool:
+            return counting.following == 0
+
+        await eventually(nobody_follows, 3)
 
 
 async def test_a_stream_cut_twenty_times_loses_and_repeats_nothing_even_across_lives_of_the_agent(
@@ -244,12 +248,24 @@ async def test_an_id_far_back_is_served_from_the_engine(
     assert [event.payload for event in events] == items[10:]
 
 
+async def test_a_log_that_is_rotated_under_its_reader_loses_and_repeats_nothing(
+    containers: Containers, source: DockerSource, http: aiohttp.ClientSession
+) -> None:
+    count = COUNT_FOR_EVER.replace("i=0;", "i=0; sleep 1;")
+    containers.run(PROJECT, count, "--log-opt", "max-size=10k", "--log-opt", "max-file=3")
+    async with agent(source, http) as plane, plane.stream() as reader:
+        events = await reader.take(2000)
+
+    assert_consecutive(events)
+
+
 async def test_a_slow_reader_gets_a_gap_and_slows_nobody(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
     lines, width = 30_000, 500
-    script = f"read go; x=$(head -c {width} /dev/zero | tr '\\0' x); i=0; while [ $i -lt {lines} ]; do i=$((i+1)); echo line $i $x; done; sleep 60"
-    name = containers.run(PROJECT, f"mkfifo /go; exec < /go; {script}", "--tmpfs", "/tmp")
+    write = f"i=0; while [ $i -lt {lines} ]; do i=$((i+1)); echo line $i $x; [ $((i % 200)) = 0 ] && usleep 10000; done"
+    wide = f"x=$(head -c {width} /dev/zero | tr '\\0' x)"
+    name = containers.run(PROJECT, f"mkfifo /go; {wide}; read go < /go; {write}; sleep 60")
     async with agent(source, http) as plane, plane.stream() as slow, plane.stream() as quick:
         containers.execute(name, "echo > /go")
         events = await quick.take(lines)
@@ -303,13 +319,24 @@ async def test_there_is_a_bound_on_streams(
             await first.take(1)
             async with http.get(address) as response:
                 assert (response.status, (await response.json())["code"]) == (503, "too_many_streams")
+
         # Both have left without a word; the agent notices although nothing is written to them.
-        async with asyncio.timeout(3):
-            while True:
-                async with http.get(address) as response:
-                    if response.status == 200:
-                        break
-                await asyncio.sleep(0.05)
+        async def admitted() -> bool:
+            async with http.get(address) as response:
+                return response.status == 200
+
+        await eventually(admitted, 3)
+
+
+@pytest.mark.slow
+async def test_a_silent_stream_carries_a_comment_every_fifteen_seconds(
+    containers: Containers, source: DockerSource, http: aiohttp.ClientSession
+) -> None:
+    containers.run(PROJECT, "echo one; sleep 16; echo two; sleep 60")
+    async with agent(source, http) as plane, plane.stream() as reader:
+        await reader.take(2)
+
+    assert reader.comments == 1
 
 
 async def test_an_engine_that_is_away_is_said_to_be(http: aiohttp.ClientSession) -> None:
