@@ -34,20 +34,33 @@ class RawOrigin:
         self.connections = 0
         self.ended = asyncio.Event()
         self.port = 0
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         connection = RecordingConnection(self, self.connections, reader, writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = writer
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 await self._script(connection)
         finally:
             self.ended.set()
             writer.close()
+            del self._open[task]
+
+    async def close(self) -> None:
+        for writer in self._open.values():
+            writer.transport.abort()
+        if self._open:
+            await asyncio.wait(self._open, timeout=2)
 
 
 class RecordingConnection(OriginConnection):
-    def __init__(self, origin: RawOrigin, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, origin: RawOrigin, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         super().__init__(number, reader, writer)
         self._origin = origin
 
@@ -66,6 +79,7 @@ async def raw_origin(script: Script) -> AsyncIterator[RawOrigin]:
         yield origin
     finally:
         server.close()
+        await origin.close()
 
 
 def answering(response: bytes) -> Script:

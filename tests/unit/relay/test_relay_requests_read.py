@@ -42,7 +42,10 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "TE-XCHUNKED": (POST + b"Transfer-Encoding: xchunked\r\n\r\n", 400),
     "TE-SP-BEFORE-COLON": (POST + b"Transfer-Encoding : chunked\r\n\r\n", 400),
     "TE-DOUBLE-CHUNKED": (POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n", 400),
-    "TE-DUPLICATE-HEADERS": (POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", 400),
+    "TE-DUPLICATE-HEADERS": (
+        POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
+        400,
+    ),
     "TE-NOT-FINAL-CHUNKED": (POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n", 400),
     "TE-IDENTITY": (POST + b"Transfer-Encoding: identity\r\n\r\n", 400),
     "TE-EMPTY-VALUE": (POST + b"Transfer-Encoding: \r\n\r\n", 400),
@@ -175,9 +178,17 @@ def test_it_is_refused_as_well_when_it_comes_byte_by_byte(probe: str) -> None:
         pytest.param(POST + b"Content-Length: 5\r\n\r\nhello", b"hello", id="PLAIN-CL"),
         pytest.param(POST + b"Content-Length:   5  \r\n\r\nhello", b"hello", id="CL-OWS"),
         pytest.param(POST + b"Content-Length:\t5\r\n\r\nhello", b"hello", id="CL-TAB"),
-        pytest.param(POST + b"Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"hello", id="TE-CASE-MISMATCH"),
+        pytest.param(
+            POST + b"Transfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            b"hello",
+            id="TE-CASE-MISMATCH",
+        ),
         pytest.param(CHUNKED + b'5;a=b;c="d e"\r\nhello\r\n00\r\n\r\n', b"hello", id="CHUNK-EXT"),
-        pytest.param(CHUNKED + b"A\r\nhellohello\r\n0\r\nContent-Length: 9\r\nX: y\r\n\r\n", b"hellohello", id="TRAILER-CL"),
+        pytest.param(
+            CHUNKED + b"A\r\nhellohello\r\n0\r\nContent-Length: 9\r\nX: y\r\n\r\n",
+            b"hellohello",
+            id="TRAILER-CL",
+        ),
         pytest.param(b"\r\n\r\n" + POST + b"Content-Length: 1\r\n\r\nx", b"x", id="LEADING-EMPTY-LINES"),
     ],
 )
@@ -214,8 +225,18 @@ def test_http10_may_come_without_host_and_closes_by_default() -> None:
 def test_hop_by_hop_and_nominated_fields_end_here_and_the_rest_keeps_order_case_and_duplicates() -> None:
     request, _, _ = read(
         get(
-            b"COOKIE: a", b"X-Two: 1", b"connection: Keep-Alive, x-SECRET", b"X-Secret: s", b"x-two: 2", b"TE: trailers",
-            b"Keep-Alive: 5", b"Proxy-Connection: x", b"Upgrade: h2c", b"HTTP2-Settings: x", b"Trailer: x", b"Proxy-Authorization: x",
+            b"COOKIE: a",
+            b"X-Two: 1",
+            b"connection: Keep-Alive, x-SECRET",
+            b"X-Secret: s",
+            b"x-two: 2",
+            b"TE: trailers",
+            b"Keep-Alive: 5",
+            b"Proxy-Connection: x",
+            b"Upgrade: h2c",
+            b"HTTP2-Settings: x",
+            b"Trailer: x",
+            b"Proxy-Authorization: x",
         )
     )
 
