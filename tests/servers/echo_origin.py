@@ -40,7 +40,7 @@ class EchoOrigin:
             self.gone.set()
             raise
 
-    async def plain(self, request: web.Request) -> web.Response:
+    async def plain(self, _: web.Request) -> web.Response:
         return web.Response(text="plain")
 
 

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from shared.relay.director import Decision, Ending, Forward, RequestHead, Respond, UpstreamSpec
 from shared.relay.limits import Limits
-from tests.integration.relay.conftest import Start
 from tests.servers.raw_origin import OK, OriginConnection, answering, raw_origin
+from tests.servers.relay_under_test import Start, until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -59,7 +59,7 @@ async def test_pipelined_requests_are_answered_in_order_over_one_upstream_connec
 async def test_thousands_of_pipelined_requests_answered_at_once_do_not_exhaust_the_stack(
     start_relay: Start,
 ) -> None:
-    relay = await start_relay(1, decide=lambda head, forward: Respond(204, ()))
+    relay = await start_relay(1, decide=lambda *_: Respond(204, ()))
     async with relay.client() as client:
         await client.send(GET * 3000)
         for _ in range(3000):
@@ -216,7 +216,7 @@ async def test_connections_beyond_the_cap_are_told_503(start_relay: Start) -> No
 
 
 async def test_an_answer_of_the_directors_keeps_the_connection_and_skips_the_body(start_relay: Start) -> None:
-    relay = await start_relay(1, decide=lambda head, forward: Respond(401, [(b"A", b"b")], b"no"))
+    relay = await start_relay(1, decide=lambda *_: Respond(401, [(b"A", b"b")], b"no"))
     async with relay.client() as client:
         await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
         first = await client.response()
@@ -231,7 +231,7 @@ async def test_an_answer_of_the_directors_keeps_the_connection_and_skips_the_bod
 async def test_a_refused_upload_too_large_to_skip_ends_the_connection_after_the_answer(
     start_relay: Start,
 ) -> None:
-    relay = await start_relay(1, decide=lambda head, forward: Respond(401, (), b"no"))
+    relay = await start_relay(1, decide=lambda *_: Respond(401, (), b"no"))
     async with relay.client() as client:
         await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 100_000)
         answer = await client.rest()
@@ -243,7 +243,7 @@ async def test_a_refused_upload_too_large_to_skip_ends_the_connection_after_the_
 async def test_a_late_decision_is_awaited_even_when_the_client_has_left(start_relay: Start) -> None:
     release = asyncio.Event()
 
-    def decide(head: RequestHead, forward: Forward) -> Awaitable[Decision]:
+    def decide(_: RequestHead, forward: Forward) -> Awaitable[Decision]:
         async def later() -> Decision:
             await release.wait()
             return forward
@@ -254,8 +254,7 @@ async def test_a_late_decision_is_awaited_even_when_the_client_has_left(start_re
         relay = await start_relay(origin.port, decide=decide)
         async with relay.client() as client:
             await client.send(GET)
-            while not relay.director.heads:
-                await asyncio.sleep(0.01)
+            await until(lambda: relay.director.heads)
             client.reset()
             await asyncio.sleep(0.1)
             assert relay.relay.in_flight == 1
@@ -275,13 +274,13 @@ async def test_a_late_decision_is_acted_on(start_relay: Start) -> None:
         return forward
 
     async with raw_origin(answering(OK)) as origin:
-        relay = await start_relay(origin.port, decide=lambda head, forward: later(forward))
+        relay = await start_relay(origin.port, decide=lambda _, forward: later(forward))
 
         assert (await relay.exchange(GET))[2] == b"ok"
 
 
 async def test_a_director_that_raises_costs_a_500(start_relay: Start) -> None:
-    def broken(head: RequestHead, forward: Forward) -> Decision:
+    def broken(*_: object) -> Decision:
         raise RuntimeError
 
     relay = await start_relay(1, decide=broken)
@@ -317,7 +316,7 @@ async def test_expect_is_passed_on_and_the_upstreams_100_comes_back(start_relay:
 async def test_expect_is_not_passed_on_when_the_director_refuses_and_the_connection_is_closed(
     start_relay: Start,
 ) -> None:
-    relay = await start_relay(1, decide=lambda head, forward: Respond(402, (), b"no"))
+    relay = await start_relay(1, decide=lambda *_: Respond(402, (), b"no"))
     async with relay.client() as client:
         await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
         answer = await client.rest()

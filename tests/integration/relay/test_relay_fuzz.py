@@ -13,7 +13,7 @@ from shared.relay.faults import MessageRefused
 from shared.relay.limits import Limits
 from shared.relay.received import ReceivedRequest
 from shared.relay.request_reader import RequestReader
-from tests.integration.relay.conftest import Start
+from tests.servers.relay_under_test import Start
 
 _FRAGMENTS = st.sampled_from(
     [
@@ -110,11 +110,9 @@ def test_an_accepted_and_a_refused_message_are_told_apart_by_the_oracle_too() ->
 
 
 async def test_any_bytes_are_answered_or_awaited_but_never_left_hanging(start_relay: Start) -> None:
-    relay = await start_relay(
-        1, decide=lambda head, forward: Respond(200, (), b"ok"), limits=Limits(linger=0.5)
-    )
+    relay = await start_relay(1, decide=lambda *_: Respond(200, (), b"ok"), limits=Limits(linger=0.5))
     failures: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
 
     async def one(data: bytes) -> bytes:
         async with relay.client() as client:

@@ -8,8 +8,8 @@ import pytest
 
 from shared.relay.director import Ending, Target, UpstreamSpec
 from shared.relay.limits import Limits
-from tests.integration.relay.conftest import RelayUnderTest, Start
 from tests.servers.raw_origin import OK, OriginConnection, Script, answering, raw_origin
+from tests.servers.relay_under_test import RelayUnderTest, Start, until
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab"
@@ -82,7 +82,7 @@ async def test_a_connection_whose_exchange_did_not_end_cleanly_is_not_used_again
             for _ in range(2):
                 await client.send(GET)
                 assert await client.head()
-                if first.endswith(b"ok") or first.endswith(b"X"):
+                if first.endswith((b"ok", b"X")):
                     assert await client.reader.readexactly(2) == b"ok"
 
     assert origin.connections == 2
@@ -278,8 +278,7 @@ async def test_the_least_busy_target_is_asked(start_relay: Start) -> None:
     async with raw_origin(silent) as one, raw_origin(silent) as two:
         relay = await start_relay(one.port, two.port)
         tasks = [asyncio.create_task(_ask(relay)) for _ in range(6)]
-        while len(one.heads) + len(two.heads) < 6:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(one.heads) + len(two.heads) == 6)
         state = relay.relay.upstream_state(relay.director.upstream)
         asked = (len(one.heads), len(two.heads))
         for task in tasks:
