@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from typing_extensions import override
+
 Script = Callable[["OriginConnection"], Awaitable[None]]
 
 
@@ -64,6 +66,7 @@ class RecordingConnection(OriginConnection):
         super().__init__(number, reader, writer)
         self._origin = origin
 
+    @override
     async def head(self) -> bytes:
         head = await super().head()
         self._origin.heads.append(head)

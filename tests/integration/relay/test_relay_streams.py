@@ -318,6 +318,7 @@ async def test_the_outcome_is_known_before_the_client_has_the_last_byte(
             await asyncio.sleep(0.05)
 
     seen: list[bytes] = []
+    sock: socket.socket
     async with raw_origin(script) as origin:
         relay = await start_relay(origin.port, when_finished=lambda _: seen.append(_available(sock)))
         sock = socket.create_connection(("127.0.0.1", relay.port))
