@@ -45,7 +45,7 @@ class DeployBody(Body):
     image: str
     port: Annotated[int, Field(ge=1, le=65535)]
     command: list[str] | str | None = None
-    healthcheck: HealthCheckBody = HealthCheckBody()
+    healthcheck: HealthCheckBody | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @field_validator("image")
@@ -68,7 +68,9 @@ class DeployBody(Body):
             image=self.image,
             port=self.port,
             command=None if self.command is None else tuple(self.command),
-            healthcheck=HealthCheck(**self.healthcheck.model_dump()),
+            healthcheck=HealthCheck()
+            if self.healthcheck is None
+            else HealthCheck(**self.healthcheck.model_dump()),
         )
 
 

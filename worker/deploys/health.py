@@ -91,7 +91,8 @@ class Probes:
             elapsed = self._clock.monotonic() - begun
             if ok and elapsed >= gate.least_uptime_s:
                 return Healthy(container, address, tuple(attempts))
-            if elapsed >= gate.check.deadline_s:
+            only_too_young = ok and elapsed < gate.least_uptime_s
+            if elapsed >= gate.check.deadline_s and not only_too_young:
                 reason = f"not healthy within {gate.check.deadline_s:g} s; the last answer was: {outcome}"
                 raise Unhealthy(reason, tuple(attempts))
             turn += 1

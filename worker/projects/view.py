@@ -1,5 +1,6 @@
 """How a project is shown."""
 
+from datetime import datetime
 from typing import Any
 
 from shared.clock import rfc3339
@@ -87,7 +88,7 @@ class ProjectView:
                 **service,
                 "status": container.status,
                 "health": self._health(project, container),
-                "started_at": container.started_at,
+                "started_at": _moment(container.started_at),
                 "restarts": container.restarts,
             }
         ]
@@ -105,3 +106,10 @@ class ProjectView:
         if project.state is State.STARTING:
             return "starting"
         return "unhealthy" if project.state in {State.FAILED, State.CRASHED} else "unknown"
+
+
+def _moment(engine_time: str) -> str | None:
+    """The engine's nanoseconds in the platform's form; None for a container that was never started (year 1)."""
+    if engine_time.startswith("0001-"):
+        return None
+    return rfc3339(datetime.fromisoformat(engine_time).timestamp())

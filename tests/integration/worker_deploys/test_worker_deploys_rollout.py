@@ -1,6 +1,7 @@
 """Deploying on the real engine, seen through the mesh and through docker's own eyes."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -382,3 +383,25 @@ async def _serves(worker: Worker, name: str) -> bool:
 def _address(container_id: str) -> str:
     [network] = inspect(container_id)["NetworkSettings"]["Networks"].values()
     return str(network["IPAddress"])
+
+
+async def test_without_a_health_path_a_release_must_stay_up_for_ten_seconds(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "plain")
+
+    six_seconds = "exec /bin/busybox timeout 6 /bin/busybox httpd -f -p $PORT -h /www"
+    failed = await deploy(
+        worker, "plain", tiny_image, healthcheck=None, command=["/bin/sh", "-c", six_seconds]
+    )
+    assert failed["status"] == "failed"
+    assert "ended" in failed["reason"]
+    active = await deploy(worker, "plain", tiny_image, healthcheck={"deadline_s": 1})
+
+    assert active["status"] == "active"
+    [checking] = [step for step in active["steps"] if step["name"] == "checking"]
+    assert _moment(checking["finished_at"]) - _moment(checking["started_at"]) >= 10
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
