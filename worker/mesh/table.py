@@ -11,7 +11,7 @@ class Visibility(StrEnum):
     PUBLIC = "public"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Backend:
     """One service of one running release. `in_flight` is counted by the mesh and waited for by the drain."""
 
@@ -99,10 +99,9 @@ class MeshTable:
             return Found(
                 route, route.backends.get(service[0] if service else route.web_service), internal=True
             )
-        owner = self._owners.get(host)
-        if owner is None and host.endswith(self._public_suffix):
-            owner = host.removesuffix(self._public_suffix)
-        route = self._projects.get(owner) if owner is not None else None
+        # A project's own name comes before any domain, so that nobody can claim `other.<public suffix>` as a domain.
+        own_name = host.removesuffix(self._public_suffix) if host.endswith(self._public_suffix) else ""
+        route = self._projects.get(own_name) or self._projects.get(self._owners.get(host, ""))
         return None if route is None else Found(route, route.backends.get(route.web_service), internal=False)
 
     def _forget_hosts(self, project_id: str) -> None:

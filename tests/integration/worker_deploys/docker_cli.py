@@ -1,0 +1,45 @@
+"""The docker command, as an observer who shares no code with the worker."""
+
+import json
+import os
+import subprocess
+from typing import Any
+
+from worker.runtime import labels
+
+
+def docker(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        ["docker", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, (arguments, done.stderr)
+    return done.stdout
+
+
+def container_ids(instance: str, *, project: str = "", running_only: bool = False) -> list[str]:
+    wanted = [f"--filter=label={labels.INSTANCE}={instance}"]
+    if project:
+        wanted.append(f"--filter=label={labels.PROJECT}={project}")
+    return docker("ps", "-q", "--no-trunc", *([] if running_only else ["-a"]), *wanted).split()
+
+
+def network_ids(instance: str) -> list[str]:
+    return docker("network", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+
+
+def inspect(container_id: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = json.loads(docker("inspect", container_id))
+    return found[0]
+
+
+def remove_everything_of(instance: str) -> None:
+    containers = container_ids(instance)
+    if containers:
+        docker("rm", "-f", "-v", *containers)
+    for network in network_ids(instance):
+        docker("network", "rm", network)

@@ -1,0 +1,161 @@
+"""What the worker makes of its engine: images, registries, its own container, and an engine that comes later."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
+from tests.integration.worker_deploys.docker_cli import (
+    container_ids,
+    docker,
+    inspect,
+    network_ids,
+    remove_everything_of,
+)
+from tests.integration.worker_deploys.running import eventually
+
+pytestmark = pytest.mark.engine
+
+HEALTHY = {"path": "/", "interval_s": 0.1, "deadline_s": 20}
+
+
+@pytest.fixture
+async def refusing_registry() -> AsyncIterator[str]:
+    """A registry (plain HTTP is allowed on loopback) that knows no image."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/v2/":
+            return web.json_response({})
+        error = {"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}
+        return web.json_response({"errors": [error]}, status=404)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def tagged(tiny_image: str) -> Iterator[Callable[[str], str]]:
+    names: list[str] = []
+
+    def tag(name: str) -> str:
+        docker("tag", tiny_image, name)
+        names.append(name)
+        return name
+
+    yield tag
+    for name in names:
+        docker("rmi", name)
+
+
+@pytest.fixture
+def bystander(tiny_image: str) -> Iterator[Callable[[], str]]:
+    """Starts containers that are not the worker's; each takes the place of the one before."""
+    ids: list[str] = []
+
+    def run() -> str:
+        for container_id in ids:
+            docker("rm", "-f", container_id)
+        ids[:] = [docker("run", "-d", "--init", tiny_image, "/bin/busybox", "sleep", "600").strip()]
+        return ids[0]
+
+    yield run
+    for container_id in ids:
+        docker("rm", "-f", container_id)
+
+
+async def test_the_copy_on_the_node_is_used_when_the_registry_cannot_be_reached(
+    worker: Worker, tagged: Callable[[str], str]
+) -> None:
+    image = tagged("127.0.0.1:1/worker-deploys-test:1")
+    await worker.commander.ok("POST", "/projects", {"project_id": "p", "org_id": "o"})
+
+    body = {"image": image, "port": 8080, "healthcheck": HEALTHY}
+    ended = await worker.commander.ok("POST", "/projects/p/deploy?wait=45", body)
+
+    assert ended["status"] == "active"
+    assert "local copy" in ended["steps"][0]["detail"]
+    [release] = (await worker.commander.ok("GET", "/projects/p/releases"))["items"]
+    assert release["image_id"].startswith("sha256:")
+    assert inspect(container_ids(worker.instance)[0])["Image"] == release["image_id"]
+
+
+async def test_a_registry_that_refuses_is_final_whatever_the_node_has(
+    worker: Worker, tagged: Callable[[str], str], refusing_registry: str
+) -> None:
+    image = tagged(f"{refusing_registry}/worker-deploys-test:1")
+    await worker.commander.ok("POST", "/projects", {"project_id": "p", "org_id": "o"})
+
+    body = {"image": image, "port": 8080, "healthcheck": HEALTHY}
+    ended = await worker.commander.ok("POST", "/projects/p/deploy?wait=45", body)
+
+    assert ended["status"] == "failed"
+    assert "refused" in ended["reason"]
+    assert image in ended["reason"]
+
+
+async def test_a_new_environment_can_be_applied_at_once_to_the_same_image(
+    worker: Worker, tiny_image: str
+) -> None:
+    project = {"project_id": "p", "org_id": "o", "visibility": "public"}
+    await worker.commander.ok("POST", "/projects", project)
+    nothing_yet = await worker.commander.ok("POST", "/projects/p/env?apply=1", {"env": {"TEXT": "first"}})
+    assert nothing_yet == {"keys": ["TEXT"], "applied": False}
+    body = {"image": tiny_image, "port": 8080, "healthcheck": HEALTHY}
+    await worker.commander.ok("POST", "/projects/p/deploy?wait=45", body)
+
+    applied = await worker.commander.ok("POST", "/projects/p/env?apply=1", {"env": {"TEXT": "second"}})
+
+    async def serves_it() -> bool:
+        return await worker.get("p.zexio.app") == (200, "second\n")
+
+    assert applied["applied"]
+    await eventually(serves_it)
+
+
+async def test_a_worker_in_a_container_joins_the_networks_of_its_organisations(
+    docker_engine: str,
+    bystander: Callable[[], str],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    session: aiohttp.ClientSession,
+) -> None:
+    own = bystander()
+    variables = {**worker_variables(docker_engine, tmp_path, free_port), "WORKER_CONTAINER": own}
+    async with running_worker(variables, session) as worker:
+        await worker.commander.ok("POST", "/projects", {"project_id": "p", "org_id": "o"})
+        assert _networks_of(own) == set(network_ids(worker.instance))
+    own = bystander()
+    async with running_worker({**variables, "WORKER_CONTAINER": own}, session) as worker:
+        await worker.commander.ok("POST", "/sync")
+        assert _networks_of(own) == set(network_ids(worker.instance))
+        await worker.commander.ok("DELETE", "/projects/p")
+        assert network_ids(worker.instance) == []
+
+
+async def test_an_engine_that_comes_later_is_used_as_soon_as_it_is_there(
+    docker_engine: str, tmp_path: Path, free_port: Callable[[], int], session: aiohttp.ClientSession
+) -> None:
+    socket = tmp_path / "docker.sock"
+    variables = worker_variables(f"unix://{socket}", tmp_path / "data", free_port)
+    async with running_worker(variables, session) as worker:
+        project = {"project_id": "p", "org_id": "o"}
+        assert (await worker.commander.call("POST", "/projects", project))[0] == 503
+
+        socket.symlink_to(docker_engine.removeprefix("unix://"))
+
+        assert (await worker.commander.call("POST", "/projects", project))[0] == 201
+    remove_everything_of(worker.instance)
+
+
+def _networks_of(container_id: str) -> set[str]:
+    """Those made by the worker, shortened as docker lists them."""
+    networks = inspect(container_id)["NetworkSettings"]["Networks"]
+    return {seen["NetworkID"][:12] for name, seen in networks.items() if name != "bridge"}

@@ -1,0 +1,407 @@
+"""Deploying on the real engine, seen through the mesh and through docker's own eyes."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.integration.worker_deploys.conftest import Worker
+from tests.integration.worker_deploys.docker_cli import (
+    container_ids,
+    docker,
+    inspect,
+    network_ids,
+)
+from tests.integration.worker_deploys.running import eventually
+
+pytestmark = pytest.mark.engine
+
+HEALTHY = {"path": "/", "interval_s": 0.1, "deadline_s": 20}
+
+
+async def create(worker: Worker, project_id: str, org_id: str = "org_a") -> None:
+    body = {"project_id": project_id, "org_id": org_id, "visibility": "public"}
+    await worker.commander.ok("POST", "/projects", body)
+
+
+async def deploy(worker: Worker, project_id: str, image: str, **more: Any) -> dict[str, Any]:
+    body = {"image": image, "port": 8080, "healthcheck": HEALTHY, **more}
+    ended: dict[str, Any] = await worker.commander.ok("POST", f"/projects/{project_id}/deploy?wait=45", body)
+    return ended
+
+
+async def status_of(worker: Worker, project_id: str) -> str:
+    return str((await worker.commander.ok("GET", f"/projects/{project_id}"))["status"])
+
+
+async def test_a_deployed_image_serves_under_its_host_names(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "site")
+    assert (await worker.get("site.zexio.app"))[0] == 503
+
+    ended = await deploy(worker, "site", tiny_image)
+
+    assert ended["status"] == "active"
+    assert [step["name"] for step in ended["steps"]] == [
+        "preparing",
+        "creating",
+        "starting",
+        "checking",
+        "switching",
+        "draining",
+    ]
+    assert all(step["finished_at"] for step in ended["steps"])
+    assert await worker.get("SITE.zexio.app") == (200, "hello\n")
+    project = await worker.commander.ok("GET", "/projects/site")
+    assert (project["status"], project["release"]) == ("running", ended["deploy_id"])
+    [service] = project["services"]
+    assert (service["name"], service["status"], service["health"]) == ("web", "running", "healthy")
+
+
+async def test_a_container_has_the_hardened_profile(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "profile")
+    await deploy(worker, "profile", tiny_image)
+
+    [container_id] = container_ids(worker.instance)
+    seen = inspect(container_id)
+    host = seen["HostConfig"]
+
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["CapDrop"] == ["ALL"]
+    assert set(host["CapAdd"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVICE"}
+    assert (host["PidsLimit"], host["Memory"], host["NanoCpus"]) == (256, 512 * 2**20, 10**9)
+    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
+    assert (host["Init"], host["RestartPolicy"]["Name"]) == (True, "unless-stopped")
+    assert not any((host["Privileged"], host["Binds"], seen["Mounts"], host["PortBindings"]))
+    assert not any(seen["NetworkSettings"]["Ports"].values())
+    assert "PORT=8080" in seen["Config"]["Env"]
+    [network] = seen["NetworkSettings"]["Networks"].values()
+    assert network["IPAddress"].startswith("10.201.")
+    assert network["IPPrefixLen"] == 26
+
+
+async def test_a_deploy_that_never_gets_healthy_leaves_the_old_release_serving(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "steady")
+    first = await deploy(worker, "steady", tiny_image)
+
+    failed = await deploy(worker, "steady", tiny_image, healthcheck={"path": "/missing", "deadline_s": 1})
+
+    assert failed["status"] == "failed"
+    assert "HTTP 404" in failed["reason"]
+    assert failed["health_attempts"]
+    assert await worker.get("steady.zexio.app") == (200, "hello\n")
+    assert len(container_ids(worker.instance)) == 1
+    project = await worker.commander.ok("GET", "/projects/steady")
+    assert (project["status"], project["release"]) == ("running", first["deploy_id"])
+
+
+async def test_a_crash_at_boot_fails_with_its_exit_code_and_last_words(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "broken")
+
+    command = ["/bin/sh", "-c", "echo reading config; echo no such table >&2; exit 3"]
+    failed = await deploy(worker, "broken", tiny_image, command=command)
+
+    assert failed["status"] == "failed"
+    assert "exit code 3" in failed["reason"]
+    assert sorted(failed["log_tail"]) == ["no such table", "reading config"]
+    assert await status_of(worker, "broken") == "failed"
+    assert container_ids(worker.instance) == []
+
+
+async def test_an_image_that_is_not_there_is_named(worker: Worker) -> None:
+    await create(worker, "absent")
+
+    failed = await deploy(worker, "absent", "localhost/no-such-image:7")
+
+    assert failed["status"] == "failed"
+    assert "localhost/no-such-image:7" in failed["reason"]
+
+
+async def test_a_redeploy_under_requests_fails_none_of_them(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "busy")
+    await deploy(worker, "busy", tiny_image)
+    answers: list[tuple[int, str]] = []
+    stop = asyncio.Event()
+
+    async def visit(path: str) -> None:
+        while not stop.is_set():
+            answers.append(await worker.get("busy.zexio.app", path))
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as visitors:
+        for path in ("/", "/", "/cgi-bin/slow"):
+            visitors.create_task(visit(path))
+        await worker.commander.ok("POST", "/projects/busy/env", {"env": {"TEXT": "second"}})
+        ended = await deploy(worker, "busy", tiny_image)
+        await asyncio.sleep(0.3)
+        stop.set()
+
+    assert ended["status"] == "active"
+    assert {status for status, _text in answers} == {200}
+    assert {"hello\n", "second\n", "slow\n"} == {text for _status, text in answers}
+    assert answers[-1][1] != "hello\n"
+    assert len(container_ids(worker.instance)) == 1
+
+
+async def test_stop_and_start_bring_the_same_release_back(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "nap")
+    release = (await deploy(worker, "nap", tiny_image))["deploy_id"]
+
+    for _repeat in range(2):
+        assert (await worker.commander.call("POST", "/projects/nap/stop"))[0] == 202
+        await eventually(lambda: _is(worker, "nap", "stopped"))
+    assert (await worker.get("nap.zexio.app"))[0] == 503
+    assert container_ids(worker.instance, running_only=True) == []
+
+    for _repeat in range(2):
+        assert (await worker.commander.call("POST", "/projects/nap/start"))[0] == 202
+        await eventually(lambda: _is(worker, "nap", "running"))
+    assert await worker.get("nap.zexio.app") == (200, "hello\n")
+    [container_id] = container_ids(worker.instance)
+    before = inspect(container_id)["State"]["StartedAt"]
+
+    await worker.commander.ok("POST", "/projects/nap/restart")
+    await eventually(lambda: _is(worker, "nap", "running"))
+
+    project = await worker.commander.ok("GET", "/projects/nap")
+    assert project["release"] == release
+    assert inspect(container_id)["State"]["StartedAt"] != before
+    assert await worker.get("nap.zexio.app") == (200, "hello\n")
+
+
+async def test_a_release_whose_container_was_removed_is_made_again_from_its_record(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "gone")
+    await worker.commander.ok("POST", "/projects/gone/env", {"env": {"TEXT": "as deployed"}})
+    await deploy(worker, "gone", tiny_image)
+    await worker.commander.ok("POST", "/projects/gone/env", {"env": {"TEXT": "not deployed"}})
+
+    docker("rm", "-f", *container_ids(worker.instance))
+    answer = await worker.commander.ok("POST", "/sync")
+
+    assert [project["status"] for project in answer["projects"]] == ["running"]
+    assert await worker.get("gone.zexio.app") == (200, "as deployed\n")
+
+
+async def test_a_deleted_project_leaves_nothing_behind(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "brief")
+    await deploy(worker, "brief", tiny_image)
+    assert network_ids(worker.instance)
+
+    assert (await worker.commander.call("DELETE", "/projects/brief"))[0] == 200
+
+    assert container_ids(worker.instance) == []
+    assert network_ids(worker.instance) == []
+    assert (await worker.get("brief.zexio.app"))[0] == 404
+    assert (await worker.commander.call("GET", "/projects/brief"))[0] == 404
+
+
+async def test_deleting_cancels_a_deploy_in_progress(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "hasty")
+    never = {"image": tiny_image, "port": 8080, "healthcheck": {"path": "/never", "deadline_s": 600}}
+    await worker.commander.ok("POST", "/projects/hasty/deploy", never)
+    await eventually(lambda: _runs(worker))
+
+    async with asyncio.timeout(15):
+        assert (await worker.commander.call("DELETE", "/projects/hasty"))[0] == 200
+
+    assert container_ids(worker.instance) == []
+
+
+async def test_organisations_cannot_reach_each_others_containers(worker: Worker, tiny_image: str) -> None:
+    for project_id, org_id in (("mine", "org_a"), ("ours", "org_a"), ("theirs", "org_b")):
+        await create(worker, project_id, org_id)
+        await deploy(worker, project_id, tiny_image)
+    addresses = {
+        project_id: _address(container_ids(worker.instance, project=project_id)[0])
+        for project_id in ("mine", "ours", "theirs")
+    }
+
+    def fetches(address: str) -> bool:
+        [mine] = container_ids(worker.instance, project="mine")
+        ask = f"echo 'GET / HTTP/1.0' | /bin/busybox nc -w 2 {address} 8080 || echo no connection"
+        return "200 OK" in docker("exec", mine, "/bin/sh", "-c", ask)
+
+    assert fetches(addresses["ours"])
+    assert not fetches(addresses["theirs"])
+
+
+NASTY = {
+    "DOLLAR": "$HOME ${X} $(id) `id`",
+    "QUOTES": "'\"\\ \\n",
+    "NEWLINES": "a\nb\r\n\tc\n",
+    "EMPTY": "",
+    "EQUALS": "=a=b=",
+    "SPACES": "  lead and trail  ",
+    "HASH": "#not a comment",
+    "UNICODE": "żółć 漢字 🙂 \u2028 \ufeff",
+    "CONTROL": "".join(chr(code) for code in range(1, 32)) + "\x7f\x80\xff",
+    "BCRYPT": "$2y$10$abcdefghijklmnopqrstuv",
+    "dotted.name-x": "1",
+    "LONG": "x" * 100_000,
+}
+
+
+async def test_the_environment_arrives_byte_for_byte(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "exact")
+    answer = await worker.commander.ok("POST", "/projects/exact/env", {"env": NASTY})
+    assert answer == {"keys": sorted(NASTY), "applied": False}
+    await deploy(worker, "exact", tiny_image)
+
+    [container_id] = container_ids(worker.instance)
+    held = docker("exec", container_id, "/bin/busybox", "xxd", "-p", "/proc/1/environ")
+    entries = bytes.fromhex(held.replace("\n", "")).decode().split("\0")
+
+    assert {f"{name}={value}" for name, value in NASTY.items()} <= set(entries)
+
+
+async def test_the_newest_deploy_replaces_a_queued_one_and_a_running_one_can_be_cancelled(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "queue")
+    never = {"image": tiny_image, "port": 8080, "healthcheck": {"path": "/never", "deadline_s": 600}}
+    good = {"image": tiny_image, "port": 8080, "healthcheck": HEALTHY}
+    commander = worker.commander
+    running = (await commander.ok("POST", "/projects/queue/deploy", never))["deploy_id"]
+    await eventually(lambda: _runs(worker))
+    queued = (await commander.ok("POST", "/projects/queue/deploy", never))["deploy_id"]
+    newest = (await commander.ok("POST", "/projects/queue/deploy", good))["deploy_id"]
+
+    assert (await commander.ok("GET", f"/projects/queue/deploys/{queued}"))["status"] == "superseded"
+    assert (await commander.ok("DELETE", f"/projects/queue/deploys/{running}"))["status"] == "cancelled"
+    await eventually(lambda: _is(worker, "queue", "running"))
+
+    assert (await commander.ok("GET", f"/projects/queue/deploys/{newest}"))["status"] == "active"
+    assert (await commander.call("DELETE", f"/projects/queue/deploys/{newest}"))[0] == 409
+    assert len(container_ids(worker.instance)) == 1
+
+
+async def test_the_same_idempotency_key_deploys_once(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "once")
+
+    first = await deploy(worker, "once", tiny_image, idempotency_key="job_1")
+    again = await deploy(worker, "once", tiny_image, idempotency_key="job_1")
+
+    assert again["deploy_id"] == first["deploy_id"]
+    assert len((await worker.commander.ok("GET", "/projects/once/deploys"))["items"]) == 1
+
+
+async def test_containers_that_swap_addresses_never_answer_for_each_other(
+    worker: Worker, tiny_image: str
+) -> None:
+    ids: dict[str, str] = {}
+    for project_id in ("left", "right"):
+        await create(worker, project_id)
+        await worker.commander.ok("POST", f"/projects/{project_id}/env", {"env": {"TEXT": project_id}})
+        await deploy(worker, project_id, tiny_image)
+        [ids[project_id]] = container_ids(worker.instance, project=project_id)
+    before = {name: _address(container_id) for name, container_id in ids.items()}
+    wrong: list[tuple[str, str]] = []
+    stop = asyncio.Event()
+
+    async def visit(name: str) -> None:
+        while not stop.is_set():
+            status, text = await worker.get(f"{name}.zexio.app")
+            if status == 200 and text != f"{name}\n":
+                wrong.append((name, text))
+            await asyncio.sleep(0.005)
+
+    async with asyncio.TaskGroup() as visitors:
+        for name in ids:
+            visitors.create_task(visit(name))
+        await asyncio.to_thread(docker, "stop", "-t", "1", *ids.values())
+        await asyncio.to_thread(docker, "start", ids["right"])
+        await asyncio.to_thread(docker, "start", ids["left"])
+        for name in ids:
+            await eventually(lambda name=name: _serves(worker, name))
+        stop.set()
+
+    assert {name: _address(container_id) for name, container_id in ids.items()} != before
+    assert wrong == []
+
+
+async def test_five_restarts_in_five_minutes_are_a_crash(worker: Worker, tiny_image: str) -> None:
+    await create(worker, "loop")
+    a_second = "echo ok > /www/index.html; exec /bin/busybox timeout 1 /bin/busybox httpd -f -p $PORT -h /www"
+    ended = await deploy(worker, "loop", tiny_image, command=["/bin/sh", "-c", a_second])
+    assert ended["status"] == "active"
+
+    await eventually(lambda: _is(worker, "loop", "crashed"), timeout_s=40)
+
+    [container_id] = container_ids(worker.instance)
+    await eventually(lambda: _stands_still(container_id))
+    assert (await worker.get("loop.zexio.app"))[0] == 503
+    assert len((await worker.commander.ok("GET", "/projects/loop/events?type=crashed"))["items"]) == 1
+    await worker.commander.ok("POST", "/projects/loop/start")
+    await eventually(lambda: _is(worker, "loop", "running"))
+
+
+async def test_two_workers_on_one_engine_leave_each_other_alone(worker: Worker, tiny_image: str) -> None:
+    stranger = docker("run", "-d", "--label", "io.plane.instance=w_other", tiny_image).strip()
+    try:
+        await create(worker, "alone")
+        answer = await worker.commander.ok("POST", "/sync")
+
+        assert answer["orphans_removed"] == 0
+        assert inspect(stranger)["State"]["Status"] in {"running", "exited"}
+    finally:
+        docker("rm", "-f", stranger)
+
+
+async def test_a_container_of_ours_without_a_project_is_removed(worker: Worker, tiny_image: str) -> None:
+    label = f"io.plane.instance={worker.instance}"
+    docker("create", "--label", label, "--label", "io.plane.project=forgotten", tiny_image)
+
+    answer = await worker.commander.ok("POST", "/sync")
+
+    assert answer["orphans_removed"] == 1
+    assert container_ids(worker.instance) == []
+
+
+async def _is(worker: Worker, project_id: str, status: str) -> bool:
+    return await status_of(worker, project_id) == status
+
+
+async def _stands_still(container_id: str) -> bool:
+    seen = await asyncio.to_thread(inspect, container_id)
+    return not seen["State"]["Running"] and seen["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+async def _runs(worker: Worker) -> bool:
+    return bool(await asyncio.to_thread(container_ids, worker.instance, running_only=True))
+
+
+async def _serves(worker: Worker, name: str) -> bool:
+    return (await worker.get(f"{name}.zexio.app"))[0] == 200
+
+
+def _address(container_id: str) -> str:
+    [network] = inspect(container_id)["NetworkSettings"]["Networks"].values()
+    return str(network["IPAddress"])
+
+
+async def test_without_a_health_path_a_release_must_stay_up_for_ten_seconds(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "plain")
+
+    six_seconds = "exec /bin/busybox timeout 6 /bin/busybox httpd -f -p $PORT -h /www"
+    failed = await deploy(
+        worker, "plain", tiny_image, healthcheck=None, command=["/bin/sh", "-c", six_seconds]
+    )
+    assert failed["status"] == "failed"
+    assert "ended" in failed["reason"]
+    active = await deploy(worker, "plain", tiny_image, healthcheck={"deadline_s": 1})
+
+    assert active["status"] == "active"
+    [checking] = [step for step in active["steps"] if step["name"] == "checking"]
+    assert _moment(checking["finished_at"]) - _moment(checking["started_at"]) >= 10
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,107 @@
+"""`python -m worker`, and `python -m worker join --hoster URL --token TOKEN`."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+
+import aiohttp
+import uvloop
+
+from shared.clock import SystemClock
+from shared.config import ConfigInvalid, Secret
+from shared.log import configure_logging
+from worker.config import Config, JoinBy
+from worker.enrolment import HosterUnreachable, IdentityUnreadable, JoinRefused, load_identity
+from worker.logs.system import SystemLogs
+from worker.node import Place, enrol
+from worker.platform import Installation
+from worker.projects.environment import EnvironmentKeyUnreadable, load_key
+from worker.runtime.instance import InstanceUnreadable, load_instance
+from worker.service import Startup, serve
+
+UNUSABLE = 2
+FAILED = 1
+
+
+class _Unusable(Exception):
+    """What keeps the worker from starting, for the operator."""
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 2 when the worker cannot be started like this, one line on standard error for each reason."""
+    options = _options(arguments)
+    try:
+        config = Config.from_env(os.environ)
+        if options.command == "join":
+            return uvloop.run(_join(config, options.hoster, options.token))
+        return uvloop.run(_serve(config))
+    except ConfigInvalid as error:
+        return _complain(*error.faults)
+    except (_Unusable, IdentityUnreadable, InstanceUnreadable, EnvironmentKeyUnreadable, OSError) as error:
+        return _complain(str(error))
+
+
+async def _serve(config: Config) -> int:
+    clock = SystemClock()
+    identity = await asyncio.to_thread(load_identity, config.data_dir)
+    if config.secret is None and identity is None and config.join is None:
+        raise _Unusable(
+            "WORKER_SECRET is required (at least 32 bytes), or a joined identity, or HOSTER_URL with WORKER_JOIN_TOKEN"
+        )
+    system_logs = SystemLogs(clock)
+    configure_logging("worker", config.log_level, config.log_format, system_logs)
+    installation = Installation(
+        instance=await asyncio.to_thread(load_instance, config.data_dir),
+        environment_key=await asyncio.to_thread(load_key, config.data_dir),
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    startup = Startup(
+        config=config, installation=installation, identity=identity, system_logs=system_logs, clock=clock
+    )
+    await serve(startup, stop)
+    return 0
+
+
+async def _join(config: Config, hoster_url: str, token: str) -> int:
+    if await asyncio.to_thread(load_identity, config.data_dir) is not None:
+        raise _Unusable(
+            f"this worker has joined already; remove {config.data_dir}/identity.json to join anew"
+        )
+    await asyncio.to_thread(config.data_dir.mkdir, parents=True, exist_ok=True)
+    by = JoinBy(hoster_url.rstrip("/"), Secret(token.encode()))
+    place = Place(config.data_dir, config.port, config.advertise_url)
+    try:
+        async with aiohttp.ClientSession() as session:
+            identity = await enrol(session, place, by)
+    except (JoinRefused, HosterUnreachable) as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return FAILED
+    sys.stdout.write(f"joined as {identity.node_id}\n")
+    return 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m worker")
+    commands = parser.add_subparsers(dest="command")
+    joining = commands.add_parser("join", help="enrol this worker with Hoster")
+    joining.add_argument("--hoster", required=True, metavar="URL")
+    joining.add_argument("--token", required=True, help="the join token, or - to read it from standard input")
+    options = parser.parse_args(arguments)
+    if options.command == "join" and options.token == "-":  # noqa: S105 - the conventional name of standard input
+        options.token = sys.stdin.readline().strip()
+    return options
+
+
+def _complain(*faults: str) -> int:
+    for fault in faults:
+        sys.stderr.write(f"worker: {fault}\n")
+    return UNUSABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

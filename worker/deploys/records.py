@@ -1,0 +1,16 @@
+"""The tables of the worker's database, which belong together: one file, one set of migrations."""
+
+from dataclasses import dataclass
+
+from worker.deploys.releases import ReleaseStore
+from worker.deploys.store import DeployStore
+from worker.events.log import EventLog
+from worker.projects.store import ProjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    projects: ProjectStore
+    deploys: DeployStore
+    releases: ReleaseStore
+    events: EventLog

@@ -1,0 +1,21 @@
+"""What can be wrong with a request for logs or numbers, one class for each answer."""
+
+
+class EngineUnavailable(Exception):
+    """The container engine does not answer right now."""
+
+
+class ContainerGone(Exception):
+    """The engine does not know this container any more."""
+
+
+class TooManyStreams(Exception):
+    """This worker serves as many live streams as it may."""
+
+
+class QueryInvalid(Exception):
+    """A query parameter has a value that means nothing. `field` is its name."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}")
+        self.field = field

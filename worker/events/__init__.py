@@ -1,0 +1,1 @@
+"""What happened to a project, for people."""

@@ -1,0 +1,1 @@
+"""The logs of projects, read from the engine, and the agent's own."""

@@ -1,0 +1,143 @@
+"""The parts that run projects, wired in one place."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from shared.clock import Clock
+from shared.config import Secret
+from shared.database import Database
+from shared.ids import new_id
+from worker.config import Config
+from worker.deploys.candidate import Candidates
+from worker.deploys.commands import DeployCommands
+from worker.deploys.conductor import Conductor
+from worker.deploys.generation import Generations
+from worker.deploys.health import Probes
+from worker.deploys.interruptions import Interruptions
+from worker.deploys.lanes import Lanes
+from worker.deploys.publication import Publication
+from worker.deploys.records import Records
+from worker.deploys.releases import ReleaseStore
+from worker.deploys.rollout import Rollout
+from worker.deploys.store import DeployStore
+from worker.deploys.upkeep import Upkeep
+from worker.deploys.watch import Watch
+from worker.events.log import EventLog
+from worker.mesh.table import MeshTable
+from worker.projects.commands import ProjectCommands
+from worker.projects.environment import EnvironmentCipher
+from worker.projects.store import ProjectStore
+from worker.projects.view import ProjectView
+from worker.runtime.docker_engine import DockerEngine
+from worker.runtime.networks import OrgNetworks, own_container
+from worker.runtime.subnets import host_routes
+
+_ROUTES = Path("/proc/net/route")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """What this worker keeps in its data folder, read at start."""
+
+    instance: str
+    environment_key: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What is opened at start and closed at the end."""
+
+    database: Database
+    engine: DockerEngine
+    outgoing: aiohttp.ClientSession
+    probing: aiohttp.ClientSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """The parts that run projects, wired."""
+
+    records: Records
+    publication: Publication
+    generations: Generations
+    lanes: Lanes
+    watch: Watch
+    projects: ProjectCommands
+    deploys: DeployCommands
+    view: ProjectView
+
+
+def build_platform(
+    config: Config,
+    installed: Installation,
+    resources: Resources,
+    table: MeshTable,
+    clock: Clock,
+    *,
+    on_deleted: Callable[[str], None],
+) -> Platform:
+    engine = resources.engine
+    records = Records(
+        ProjectStore(resources.database),
+        DeployStore(resources.database, clock),
+        ReleaseStore(resources.database),
+        EventLog(resources.database, clock),
+    )
+    cipher = EnvironmentCipher(installed.environment_key)
+    networks = OrgNetworks(
+        engine,
+        installed.instance,
+        config.network_pool,
+        own_container=own_container(config.own_container, socket.gethostname()),
+        routes=lambda: host_routes(_ROUTES.read_text(encoding="ascii")),
+    )
+    generations = Generations(engine, networks, cipher, installed.instance)
+    publication = Publication(table)
+    probes = Probes(resources.probing, engine, clock)
+    interruptions = Interruptions()
+    conductor = Conductor(
+        records,
+        Rollout(
+            Candidates(engine, generations, records, probes, clock),
+            generations,
+            publication,
+            records,
+            interruptions,
+        ),
+        Upkeep(
+            engine=engine,
+            generations=generations,
+            publication=publication,
+            records=records,
+            probes=probes,
+            interruptions=interruptions,
+            clock=clock,
+        ),
+        generations,
+        networks,
+        publication,
+        on_deleted,
+    )
+    lanes = Lanes(conductor.turn)
+    return Platform(
+        records=records,
+        publication=publication,
+        generations=generations,
+        lanes=lanes,
+        watch=Watch(engine, installed.instance, records, publication, lanes, conductor),
+        projects=ProjectCommands(
+            engine=engine,
+            networks=networks,
+            records=records,
+            publication=publication,
+            cipher=cipher,
+            lanes=lanes,
+            interruptions=interruptions,
+        ),
+        deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
+        view=ProjectView(records, publication, engine, generations),
+    )

@@ -1,0 +1,96 @@
+"""The one table of the management API: which answer each domain error gets."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from shared.problem import FieldFault, Problem
+from shared.problem_middleware import ProblemTable
+from shared.signature import SignatureInvalid
+from worker.deploys.api import UnsupportedSource
+from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing
+from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
+from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
+from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
+from worker.requests import RequestInvalid
+from worker.runtime.networks import NetworkPoolExhausted
+from worker.signature_check import BodyTooLarge
+
+_E = TypeVar("_E", bound=Exception)
+_Row = tuple[type[Exception], Callable[[Exception], Problem]]
+
+
+def _says(error: type[Exception], status: int, code: str, **headers: str) -> _Row:
+    """The error's own sentence."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return error, lambda raised: Problem(status, code, str(raised), headers=named)
+
+
+def _shows(error: type[_E], problem: Callable[[_E], Problem]) -> _Row:
+    def to_problem(raised: Exception) -> Problem:
+        if not isinstance(raised, error):
+            raise TypeError(f"{error.__name__} expected") from raised
+        return problem(raised)
+
+    return error, to_problem
+
+
+TABLE: ProblemTable = dict(
+    [
+        (
+            SignatureInvalid,
+            lambda _raised: Problem(
+                401, "invalid_signature", "The command is not validly signed for this worker."
+            ),
+        ),
+        _says(BodyTooLarge, 413, "body_too_large"),
+        _shows(
+            RequestInvalid,
+            lambda raised: Problem(422, "invalid_body", "Some members are not valid.", raised.faults),
+        ),
+        _shows(
+            EnvironmentInvalid,
+            lambda raised: Problem(
+                422,
+                "invalid_environment",
+                "A variable is not valid.",
+                [FieldFault(f"env.{raised.name}", str(raised))],
+            ),
+        ),
+        _shows(
+            QueryInvalid,
+            lambda raised: Problem(
+                422, "invalid_query", str(raised), [FieldFault(raised.field, str(raised))]
+            ),
+        ),
+        _says(ContainerGone, 404, "container_gone"),
+        (
+            TooManyStreams,
+            lambda _raised: Problem(
+                503,
+                "too_many_streams",
+                "This worker serves as many live streams as it may.",
+                headers={"Retry-After": "10"},
+            ),
+        ),
+        _says(UnsupportedSource, 422, "unsupported_source"),
+        _says(ProjectIdInvalid, 422, "invalid_project_id"),
+        _says(ProjectUnknown, 404, "unknown_project"),
+        _says(ProjectExists, 409, "project_exists"),
+        _says(DomainInvalid, 422, "invalid_domain"),
+        _says(DomainTaken, 409, "domain_taken"),
+        _says(DeployUnknown, 404, "unknown_deploy"),
+        _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
+        _says(ReleaseMissing, 409, "no_release"),
+        _says(EnvironmentUnreadable, 500, "environment_unreadable"),
+        _says(NetworkPoolExhausted, 503, "network_pool_exhausted"),
+        (
+            EngineUnavailable,
+            lambda _raised: Problem(
+                503,
+                "engine_unavailable",
+                "The container engine of this node does not answer.",
+                headers={"Retry-After": "5"},
+            ),
+        ),
+    ]
+)

@@ -1,0 +1,1 @@
+"""What runs here: projects, their names, their environment and their domains."""

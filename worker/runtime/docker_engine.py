@@ -1,0 +1,254 @@
+"""The Docker Engine behind the `Engine` protocol, through aiodocker.
+
+Facts (aiodocker 0.27): its own event channel dies silently with the connection, its calls have no deadline by default, and an
+unreachable engine is `DockerError` 900. So events are read here, and every call is wrapped.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Network
+from typing import Any, TypeVar
+
+import aiodocker
+import aiohttp
+
+from worker.errors import EngineUnavailable
+from worker.runtime.engine import (
+    ContainerListed,
+    ContainerSeen,
+    ContainerSpec,
+    EngineEvent,
+    EngineRefused,
+    ImageSeen,
+    NetworkSeen,
+)
+from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, container_config
+
+CALL_DEADLINE_S = 15.0
+CREATE_DEADLINE_S = 60.0
+
+_UNREACHABLE = 900
+_LINE_BYTES = 2048
+_REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
+
+
+_T = TypeVar("_T")
+
+
+class DockerEngine:
+    """Must be made on the running loop. `address` is a `DOCKER_HOST`: `unix://...` or `tcp://...`."""
+
+    def __init__(self, address: str) -> None:
+        self._docker = aiodocker.Docker(url=address)
+
+    async def close(self) -> None:
+        await self._docker.close()
+
+    async def ping(self) -> None:
+        async with _deadline(CALL_DEADLINE_S):
+            await self._docker.version()
+
+    async def image(self, reference: str) -> ImageSeen | None:
+        async with _deadline(CALL_DEADLINE_S):
+            found = await _or_none(self._docker.images.inspect(reference))
+        if found is None:
+            return None
+        digests = found.get("RepoDigests") or []
+        return ImageSeen(str(found["Id"]), str(digests[0]) if digests else None)
+
+    async def pull(self, reference: str, deadline_s: float) -> None:
+        try:
+            async with _deadline(deadline_s):
+                async for _progress in self._docker.images.pull(reference, stream=True):
+                    pass
+        except EngineRefused as refusal:
+            if refusal.status == 404 or any(word in str(refusal).lower() for word in _REGISTRY_SAYS_NO):
+                raise
+            # "No such host", "connection refused", time-outs: the engine is there, the registry is not.
+            raise EngineUnavailable(str(refusal)) from refusal
+
+    async def create(self, spec: ContainerSpec) -> str:
+        async with _deadline(CREATE_DEADLINE_S):
+            container = await self._docker.containers.create(container_config(spec), name=spec.name)
+        return container.id
+
+    async def start(self, container_id: str) -> None:
+        async with _deadline(CREATE_DEADLINE_S):
+            await self._docker.containers.container(container_id).start()
+
+    async def stop(self, container_id: str, grace_s: int) -> None:
+        async with _deadline(grace_s + CALL_DEADLINE_S):
+            await _or_none(self._docker.containers.container(container_id).stop(t=grace_s))
+
+    async def remove(self, container_id: str) -> None:
+        async with _deadline(CREATE_DEADLINE_S):
+            try:
+                await _or_none(self._docker.containers.container(container_id).delete(force=True, v=True))
+            except aiodocker.DockerError as error:
+                # 409: a removal of the same container is already under way.
+                if error.status != 409:
+                    raise
+
+    async def keep_running(self, container_id: str, *, on: bool) -> None:
+        policy = {"RestartPolicy": KEEP_RUNNING if on else NO_RESTART}
+        await self._call("POST", f"containers/{container_id}/update", body=policy)
+
+    async def inspect(self, container_id: str) -> ContainerSeen | None:
+        async with _deadline(CALL_DEADLINE_S):
+            found = await _or_none(self._docker.containers.container(container_id).show())
+        return None if found is None else _container_seen(found)
+
+    async def containers(self, labels: Mapping[str, str]) -> list[ContainerListed]:
+        async with _deadline(CALL_DEADLINE_S):
+            found = await self._docker.containers.list(all=True, filters=_label_filter(labels))
+        return [
+            ContainerListed(
+                container.id, container["Labels"], container["State"] in {"running", "restarting", "paused"}
+            )
+            for container in found
+        ]
+
+    async def id_starting_with(self, prefix: str) -> str | None:
+        seen = await self.inspect(prefix)
+        return None if seen is None else seen.container_id
+
+    async def log_tail(self, container_id: str, lines: int) -> list[str]:
+        async with _deadline(CALL_DEADLINE_S):
+            frames = await self._docker.containers.container(container_id).log(
+                stdout=True, stderr=True, tail=lines
+            )
+        text = "".join(frames).removesuffix("\n")
+        return [line[:_LINE_BYTES] for line in text.split("\n")][-lines:] if text else []
+
+    async def networks(self) -> list[NetworkSeen]:
+        async with _deadline(CALL_DEADLINE_S):
+            found = await self._docker.networks.list()
+        return [_network_seen(network) for network in found]
+
+    async def create_network(self, name: str, subnet: IPv4Network, labels: Mapping[str, str]) -> str:
+        config = {
+            "Name": name,
+            "Driver": "bridge",
+            "CheckDuplicate": True,
+            "Labels": dict(labels),
+            "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
+        }
+        async with _deadline(CREATE_DEADLINE_S):
+            network = await self._docker.networks.create(config)
+        return str(network.id)
+
+    async def connect(self, network_id: str, container_id: str) -> None:
+        try:
+            await self._call("POST", f"networks/{network_id}/connect", body={"Container": container_id})
+        except EngineRefused as refusal:
+            if "already exists in network" not in str(refusal):
+                raise
+
+    async def disconnect(self, network_id: str, container_id: str) -> None:
+        try:
+            await self._call(
+                "POST", f"networks/{network_id}/disconnect", body={"Container": container_id, "Force": True}
+            )
+        except EngineRefused as refusal:
+            if "is not connected" not in str(refusal):
+                raise
+
+    async def remove_network(self, network_id: str) -> None:
+        async with _deadline(CREATE_DEADLINE_S):
+            await (await self._docker.networks.get(network_id)).delete()
+
+    async def remove_volumes(self, labels: Mapping[str, str]) -> int:
+        listed = await self._call("GET", "volumes", params={"filters": _label_filter(labels)})
+        volumes = listed["Volumes"] or []
+        for volume in volumes:
+            await self._call("DELETE", f"volumes/{volume['Name']}")
+        return len(volumes)
+
+    async def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
+        filters = json.dumps({"type": ["container"], "label": [f"{k}={v}" for k, v in labels.items()]})
+        endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
+        # aiodocker's own subscription never comes back after a lost connection, hence the plain query.
+        query = self._docker._query("events", params={"filters": filters}, timeout=endless)  # noqa: SLF001 - see above
+        async with _deadline(CALL_DEADLINE_S) as limit, query as response:
+            limit.reschedule(None)
+            try:
+                yield None
+                async for line in response.content:
+                    yield _engine_event(json.loads(line))
+            finally:
+                response.close()
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """For what aiodocker's typed API does not have."""
+        data = None if body is None else json.dumps(body)
+        query = self._docker._query(path, method, params=params, data=data)  # noqa: SLF001 - it has no public equivalent
+        async with _deadline(CALL_DEADLINE_S), query as response:
+            text = await response.read()
+        return json.loads(text) if text else None
+
+
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield limit
+    except TimeoutError as error:
+        raise EngineUnavailable(f"no answer within {seconds:.0f} s") from error
+    except aiodocker.DockerError as error:
+        if error.status == _UNREACHABLE:
+            raise EngineUnavailable(error.message) from error
+        raise EngineRefused(error.status, error.message) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise EngineUnavailable(f"the connection to the engine broke: {error}") from error
+
+
+async def _or_none(call: Awaitable[_T]) -> _T | None:
+    """None for what the engine does not know (404)."""
+    try:
+        return await call
+    except aiodocker.DockerError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _label_filter(labels: Mapping[str, str]) -> str:
+    return json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
+
+
+def _container_seen(found: dict[str, Any]) -> ContainerSeen:
+    state = found["State"]
+    networks = found["NetworkSettings"]["Networks"] or {}
+    return ContainerSeen(
+        container_id=found["Id"],
+        name=found["Name"].removeprefix("/"),
+        labels=found["Config"]["Labels"] or {},
+        image=found["Image"],
+        status=state["Status"],
+        running=state["Running"] and not state["Restarting"],
+        started_at=state["StartedAt"],
+        exit_code=state["ExitCode"],
+        oom_killed=state["OOMKilled"],
+        restarts=found["RestartCount"],
+        addresses={name: end["IPAddress"] for name, end in networks.items() if end["IPAddress"]},
+    )
+
+
+def _network_seen(found: dict[str, Any]) -> NetworkSeen:
+    ranges = (found.get("IPAM") or {}).get("Config") or []
+    subnets = tuple(IPv4Network(entry["Subnet"]) for entry in ranges if "." in entry.get("Subnet", ""))
+    return NetworkSeen(found["Id"], found["Name"], found.get("Labels") or {}, subnets)
+
+
+def _engine_event(found: dict[str, Any]) -> EngineEvent:
+    actor = found["Actor"]
+    return EngineEvent(found["Action"], actor["ID"], actor["Attributes"], found["timeNano"])

@@ -1,0 +1,151 @@
+"""What the worker asks of a container engine, in its own words; `docker_engine` is the means.
+
+Rules:
+- Every call has a deadline. An engine that does not answer in time is as unreachable as one that refuses the connection.
+- Nothing here remembers that the engine was away: the next call simply tries again.
+
+Errors: EngineUnavailable (of `worker.errors`), EngineRefused, ImageUnavailable.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Protocol
+
+
+class EngineRefused(Exception):
+    """The engine understood the request and said no. `status` is its HTTP status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ImageUnavailable(Exception):
+    """An image can neither be pulled nor is it on this node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one container may use. `cpu` in cores. `disk_mb` is bookkeeping: overlay2 has no quota of its own."""
+
+    cpu: float = 1.0
+    memory_mb: int = 512
+    disk_mb: int = 1024
+    pids: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """One container to create. `image_id` is content-addressed, so what runs is what was checked."""
+
+    name: str
+    image_id: str
+    command: tuple[str, ...] | None
+    environment: Mapping[str, str]
+    labels: Mapping[str, str]
+    network: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSeen:
+    """A container as the engine shows it now. `started_at` is the engine's RFC 3339 text, unique to each start."""
+
+    container_id: str
+    name: str
+    labels: Mapping[str, str]
+    image: str
+    status: str
+    running: bool
+    started_at: str
+    exit_code: int
+    oom_killed: bool
+    restarts: int
+    addresses: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerListed:
+    """A container in a listing, which is cheaper than looking at each."""
+
+    container_id: str
+    labels: Mapping[str, str]
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSeen:
+    network_id: str
+    name: str
+    labels: Mapping[str, str]
+    subnets: tuple[IPv4Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSeen:
+    """`image_id` names the content on this engine, `digest` the registry's manifest where there is one."""
+
+    image_id: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """Something that happened to one of our containers. `time_ns` is the engine's clock."""
+
+    action: str
+    container_id: str
+    labels: Mapping[str, str]
+    time_ns: int
+
+
+class Engine(Protocol):
+    """Every method may raise EngineUnavailable, and EngineRefused for what the engine will not do."""
+
+    async def ping(self) -> None: ...
+
+    async def image(self, reference: str) -> ImageSeen | None: ...
+
+    async def pull(self, reference: str, deadline_s: float) -> None:
+        """Raises EngineRefused when the registry says no, EngineUnavailable when it (or the engine) cannot be reached in time."""
+
+    async def create(self, spec: ContainerSpec) -> str:
+        """The id of a created, not started container."""
+
+    async def start(self, container_id: str) -> None: ...
+
+    async def stop(self, container_id: str, grace_s: int) -> None:
+        """SIGTERM, then SIGKILL after `grace_s`. A container that is gone or stopped is no error."""
+
+    async def remove(self, container_id: str) -> None:
+        """Kills it if need be, and removes its anonymous volumes. A container that is gone is no error."""
+
+    async def keep_running(self, container_id: str, *, on: bool) -> None:
+        """Whether the engine restarts the container when it ends or the machine boots."""
+
+    async def inspect(self, container_id: str) -> ContainerSeen | None: ...
+
+    async def containers(self, labels: Mapping[str, str]) -> list[ContainerListed]:
+        """Running and stopped ones that carry all of `labels`."""
+
+    async def id_starting_with(self, prefix: str) -> str | None:
+        """The container whose id or name is (for an id: begins with) `prefix`."""
+
+    async def log_tail(self, container_id: str, lines: int) -> list[str]: ...
+
+    async def networks(self) -> list[NetworkSeen]: ...
+
+    async def create_network(self, name: str, subnet: IPv4Network, labels: Mapping[str, str]) -> str: ...
+
+    async def connect(self, network_id: str, container_id: str) -> None:
+        """A container that is connected already is no error."""
+
+    async def disconnect(self, network_id: str, container_id: str) -> None: ...
+
+    async def remove_network(self, network_id: str) -> None: ...
+
+    async def remove_volumes(self, labels: Mapping[str, str]) -> int: ...
+
+    def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
+        """Follows what happens from now on; the first item is None: from here on nothing is missed. Ends when the engine goes."""

@@ -1,0 +1,125 @@
+"""One bridge network for each organisation: its containers reach each other, and nobody else's."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network
+
+import structlog
+
+from worker.runtime import labels
+from worker.runtime.engine import Engine, EngineRefused, NetworkSeen
+from worker.runtime.subnets import free_subnets
+
+_OVERLAPS = "overlaps"
+_CONTAINER_HOSTNAME = re.compile(r"[0-9a-f]{12,64}")
+
+
+class NetworkPoolExhausted(Exception):
+    """Every range of WORKER_NETWORK_POOL is taken; no further organisation fits on this node."""
+
+
+class OrgNetworks:
+    """Creates and removes the networks. When the worker is itself a container, it joins each of them to reach the apps.
+
+    `own_container` is the id or name of the container we run in (`WORKER_CONTAINER`), or our host name, which is a container's id
+    by default.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        instance: str,
+        pool: IPv4Network,
+        *,
+        own_container: str,
+        routes: Callable[[], list[IPv4Network]],
+    ) -> None:
+        self._engine = engine
+        self._instance = instance
+        self._pool = pool
+        self._own_container = own_container
+        self._routes = routes
+        self._turn = asyncio.Lock()
+        self._log = structlog.get_logger("networks")
+
+    async def ensure(self, org_id: str) -> str:
+        """The name of the organisation's network, created if need be; raises NetworkPoolExhausted."""
+        async with self._turn:
+            seen = await self._engine.networks()
+            network = self._of(org_id, seen)
+            if network is None:
+                network_id = await self._create(org_id, seen)
+            else:
+                network_id = network.network_id
+            own = await self._own_id()
+            if own is not None:
+                await self._engine.connect(network_id, own)
+            return self.name(org_id)
+
+    async def join_all(self) -> None:
+        """After the worker's own container was made anew, it is in none of the networks that it made before."""
+        own = await self._own_id()
+        if own is None:
+            return
+        for network in await self._engine.networks():
+            if network.labels.get(labels.INSTANCE) == self._instance:
+                await self._engine.connect(network.network_id, own)
+
+    async def remove(self, org_id: str) -> None:
+        """Failure policy: a network that somebody else's container still uses stays, which is logged."""
+        async with self._turn:
+            network = self._of(org_id, await self._engine.networks())
+            if network is None:
+                return
+            own = await self._own_id()
+            if own is not None:
+                await self._engine.disconnect(network.network_id, own)
+            try:
+                await self._engine.remove_network(network.network_id)
+            except EngineRefused as refusal:
+                self._log.warning("network_stays", network=network.name, reason=str(refusal))
+
+    async def orgs(self) -> set[str]:
+        """The organisations that have a network of ours."""
+        return {
+            network.labels.get(labels.ORG, "")
+            for network in await self._engine.networks()
+            if network.labels.get(labels.INSTANCE) == self._instance
+        }
+
+    def name(self, org_id: str) -> str:
+        """Fixed length, whatever the organisation is called; unique to this worker and organisation."""
+        return f"plane-{self._instance[2:10]}-{hashlib.sha256(org_id.encode()).hexdigest()[:12]}"
+
+    async def _create(self, org_id: str, seen: list[NetworkSeen]) -> str:
+        routes = await asyncio.to_thread(self._routes)
+        taken = [subnet for network in seen for subnet in network.subnets] + routes
+        marks = {labels.INSTANCE: self._instance, labels.ORG: org_id}
+        for subnet in free_subnets(self._pool, taken):
+            try:
+                return await self._engine.create_network(self.name(org_id), subnet, marks)
+            except EngineRefused as refusal:
+                # Taken by something that we cannot see from here (a route of the host while we run in a container).
+                if _OVERLAPS not in str(refusal):
+                    raise
+        raise NetworkPoolExhausted(f"no free range is left in {self._pool}")
+
+    def _of(self, org_id: str, seen: list[NetworkSeen]) -> NetworkSeen | None:
+        marks = (self._instance, org_id)
+        return next(
+            (n for n in seen if (n.labels.get(labels.INSTANCE), n.labels.get(labels.ORG)) == marks), None
+        )
+
+    async def _own_id(self) -> str | None:
+        if not self._own_container:
+            return None
+        return await self._engine.id_starting_with(self._own_container)
+
+
+def own_container(configured: str | None, hostname: str) -> str:
+    """What to look for on the engine to find ourselves; empty when we cannot be a container."""
+    if configured is not None:
+        return configured
+    return hostname if _CONTAINER_HOSTNAME.fullmatch(hostname) else ""
