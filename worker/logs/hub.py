@@ -22,10 +22,13 @@ class FeedReader(Protocol):
 
 
 class ProjectHub:
+    """`users` counts the readers, and those who are about to become one."""
+
     def __init__(self, project_id: str, source: ContainerSource, tasks: TaskSet) -> None:
         self.pulse = Pulse()
         self.feeds: dict[str, ContainerFeed] = {}
         self.ended = False
+        self.users = 0
         self._project_id = project_id
         self._source = source
         self._tasks = tasks

@@ -26,7 +26,6 @@ class ProjectLogs:
         self._source = source
         self._tasks = TaskSet()
         self._hubs: dict[str, ProjectHub] = {}
-        self._readers: dict[str, int] = {}
         self._log = structlog.get_logger("logs")
 
     async def recent(self, project_id: str, wanted: LogsWanted) -> list[tuple[str, LogLine]]:
@@ -57,7 +56,7 @@ class ProjectLogs:
 
     def end(self, project_id: str) -> None:
         """The project was deleted: its readers get `end`."""
-        if (hub := self._hubs.get(project_id)) is not None:
+        if (hub := self._hubs.pop(project_id, None)) is not None:
             hub.end()
 
     async def run(self) -> None:
@@ -99,15 +98,17 @@ class ProjectLogs:
         hub = self._hubs.get(project_id)
         if hub is None:
             hub = self._hubs[project_id] = ProjectHub(project_id, self._source, self._tasks)
-            self._readers[project_id] = 0
-        self._readers[project_id] += 1
+        hub.users += 1
         return hub
 
     def _leave(self, project_id: str, hub: ProjectHub) -> None:
-        self._readers[project_id] -= 1
-        if self._readers[project_id] == 0:
-            del self._readers[project_id], self._hubs[project_id]
-            hub.stop()
+        hub.users -= 1
+        if hub.users:
+            return
+        hub.stop()
+        # After `end` a project of the same id may have a hub of its own.
+        if self._hubs.get(project_id) is hub:
+            del self._hubs[project_id]
 
 
 def _resume(reading: LogReading, hub: ProjectHub, last_event_id: str) -> None:

@@ -36,4 +36,4 @@ def add_log_routes(
             return await send_events(request, reading, streams)
 
     app.router.add_get("/projects/{project_id}/logs", recent)
-    app.router.add_get("/projects/{project_id}/logs/stream", stream)
+    app.router.add_get("/projects/{project_id}/logs/stream", stream, allow_head=False)

@@ -72,7 +72,7 @@ def add_system_log_routes(app: web.Application, logs: SystemLogs, streams: OpenS
             return await send_events(request, logs.follow(last_event_id(request)), streams)
 
     app.router.add_get("/system/logs", recent)
-    app.router.add_get("/system/logs/stream", stream)
+    app.router.add_get("/system/logs/stream", stream, allow_head=False)
 
 
 def _limit(text: str | None) -> int:

@@ -34,12 +34,19 @@ RESPONSE_TIMEOUT_S = 300.0
 
 
 class MeshDirector:
-    """A `shared.relay.director.Director`."""
+    """A `shared.relay.director.Director`. `response_timeout_s` is how long an app may think before its response head."""
 
-    def __init__(self, table: MeshTable, tokens: MeshTokens, traffic: Traffic) -> None:
+    def __init__(
+        self,
+        table: MeshTable,
+        tokens: MeshTokens,
+        traffic: Traffic,
+        response_timeout_s: float = RESPONSE_TIMEOUT_S,
+    ) -> None:
         self._table = table
         self._tokens = tokens
         self._traffic = traffic
+        self._response_timeout_s = response_timeout_s
         # A backend that goes takes its spec along, so a later one at the same address never meets an old connection.
         self._upstreams: WeakKeyDictionary[Backend, UpstreamSpec] = WeakKeyDictionary()
 
@@ -112,7 +119,7 @@ class MeshDirector:
                 # Pools are shared by equal specs: project and release in the name keep tenants and releases apart.
                 name=f"{project_id}/{backend.service}/{backend.release}",
                 targets=(Target(backend.address, backend.port),),
-                response_timeout=RESPONSE_TIMEOUT_S,
+                response_timeout=self._response_timeout_s,
             )
         return spec
 

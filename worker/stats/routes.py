@@ -27,7 +27,7 @@ def add_project_stats_routes(
             return await send_events(request, stats.follow(project_id, last_event_id(request)), streams)
 
     app.router.add_get("/projects/{project_id}/stats", report)
-    app.router.add_get("/projects/{project_id}/stats/stream", stream)
+    app.router.add_get("/projects/{project_id}/stats/stream", stream, allow_head=False)
 
 
 def add_host_stats_routes(app: web.Application, stats: HostStats, streams: OpenStreams) -> None:
@@ -39,4 +39,4 @@ def add_host_stats_routes(app: web.Application, stats: HostStats, streams: OpenS
             return await send_events(request, stats.follow(last_event_id(request)), streams)
 
     app.router.add_get("/stats", report)
-    app.router.add_get("/stats/stream", stream)
+    app.router.add_get("/stats/stream", stream, allow_head=False)

@@ -40,7 +40,7 @@ class EventReader:
         return None
 
     async def take(self, count: int) -> list[Event]:
-        events = []
+        events: list[Event] = []
         while len(events) < count:
             event = await self.next()
             assert event is not None, f"the stream ended after {len(events)} events"

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yarl import URL
 
@@ -90,7 +91,7 @@ async def mesh(http: aiohttp.ClientSession) -> AsyncIterator[Mesh]:
         table.put(route(STOPPED, {}, public_hosts=frozenset({f"{STOPPED}.zexio.app", DOMAIN})))
         traffic = Traffic()
         relay = Relay(
-            MeshDirector(table, MeshTokens(keys, clock), traffic),
+            MeshDirector(table, MeshTokens(keys, clock), traffic, 1.0),
             clock=SystemClock(),
             new_request_id=request_ids(SystemClock()),
         )
@@ -326,6 +327,49 @@ async def test_a_broken_app_is_502_and_leaves_its_backend(mesh: Mesh) -> None:
     mesh.table.put(route(PUBLIC, {}, visibility=Visibility.PUBLIC, backends={"web": gone}))
     assert await mesh.status(f"{PUBLIC}.zexio.app") == (502, "upstream_error")
     assert (gone.in_flight, gone.idle.is_set()) == (0, True)
+
+
+async def test_a_slow_app_is_504_and_leaves_its_backend(mesh: Mesh) -> None:
+    async def think(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await mesh.app.release.wait()
+
+    mesh.app.answer = think
+    assert await mesh.status(f"{PUBLIC}.zexio.app") == (504, "upstream_timeout")
+    mesh.app.release.set()
+    found = mesh.table.find(f"{PUBLIC}.zexio.app")
+    assert found is not None
+    assert found.backend is not None
+    assert found.backend.in_flight == 0
+
+
+async def test_a_websocket_of_a_private_project_needs_a_token_and_goes_through(mesh: Mesh) -> None:
+    async def shout(request: web.Request) -> web.WebSocketResponse:
+        connection = web.WebSocketResponse()
+        await connection.prepare(request)
+        async for message in connection:
+            await connection.send_str(f"{message.data}! {request.headers['X-Org-ID']}")
+        return connection
+
+    app = web.Application()
+    app.router.add_get("/ws", shout)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    mesh.table.put(route(PRIVATE, {"web": EchoApp(port=runner.addresses[0][1])}))
+    url = f"http://127.0.0.1:{mesh.port}/ws"
+    host = {"Host": f"{PRIVATE}.zexio.internal"}
+
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+        await mesh.http.ws_connect(url, headers=host)
+    async with mesh.http.ws_connect(url, headers={**host, **bearer(mesh.issuer.token())}) as connection:
+        await connection.send_str("hey")
+        assert await connection.receive_str(timeout=5) == "hey! org_a"
+        found = mesh.table.find(host["Host"])
+        assert found is not None
+        assert found.backend is not None
+        assert found.backend.in_flight == 1
+    await asyncio.wait_for(found.backend.idle.wait(), 5)
+    await runner.cleanup()
 
 
 async def test_what_went_through_is_counted_for_its_project(mesh: Mesh) -> None:

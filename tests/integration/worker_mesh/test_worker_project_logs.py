@@ -97,11 +97,13 @@ async def agent(
         add_log_routes(app, logs, streams, require, SystemClock())
 
     watch = asyncio.create_task(logs.run())
-    async with serving(routes, limit) as url:
-        yield Agent(url, logs, http)
-    watch.cancel()
-    await asyncio.gather(watch, return_exceptions=True)
-    await logs.close()
+    try:
+        async with serving(routes, limit) as url:
+            yield Agent(url, logs, http)
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await logs.close()
 
 
 async def until_lines(agent: Agent, count: int) -> list[dict[str, Any]]:
@@ -154,9 +156,13 @@ async def test_a_terminal_gives_lines_too(
 async def test_tail_since_and_service_choose(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
-    containers.run(PROJECT, "for i in 1 2 3; do echo early $i; done; sleep 1; echo late; sleep 60")
-    containers.run(PROJECT, "sleep 0.5; echo middle; sleep 60", service="db")
+    early = "for i in 1 2 3; do echo early $i; done"
+    web = containers.run(PROJECT, f"mkfifo /go; {early}; read go < /go; echo late; sleep 60")
     async with agent(source, http) as plane:
+        await until_lines(plane, 3)
+        containers.run(PROJECT, "echo middle; sleep 60", service="db")
+        await until_lines(plane, 4)
+        containers.execute(web, "echo > /go")
         items = await until_lines(plane, 5)
         messages = [item["message"] for item in items]
 

@@ -66,9 +66,11 @@ async def project_stats(source: ContainerSource, traffic: Traffic) -> AsyncItera
     def routes(app: web.Application, streams: OpenStreams) -> None:
         add_project_stats_routes(app, stats, streams, require)
 
-    async with serving(routes) as url:
-        yield url, stats
-    await stats.close()
+    try:
+        async with serving(routes) as url:
+            yield url, stats
+    finally:
+        await stats.close()
 
 
 async def get(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
