@@ -1,4 +1,4 @@
-"""`python -m worker`, and `python -m worker join --hoster URL --token TOKEN`."""
+"""`python -m worker`, `python -m worker join --hoster URL --token TOKEN`, and `python -m worker evacuate`."""
 
 import argparse
 import asyncio
@@ -14,10 +14,14 @@ from shared.config import ConfigInvalid, Secret
 from shared.log import configure_logging
 from worker.config import Config, JoinBy
 from worker.enrolment import HosterUnreachable, IdentityUnreadable, JoinRefused, load_identity
+from worker.errors import EngineUnavailable
+from worker.evacuation import evacuate
 from worker.logs.system import SystemLogs
 from worker.node import Place, enrol
 from worker.platform import Installation
 from worker.projects.environment import EnvironmentKeyUnreadable, load_key
+from worker.runtime.docker_engine import DockerEngine
+from worker.runtime.engine import EngineRefused
 from worker.runtime.instance import InstanceUnreadable, load_instance
 from worker.service import Startup, serve
 
@@ -36,6 +40,8 @@ def main(arguments: list[str]) -> int:
         config = Config.from_env(os.environ)
         if options.command == "join":
             return uvloop.run(_join(config, options.hoster, options.token))
+        if options.command == "evacuate":
+            return uvloop.run(_evacuate(config))
         return uvloop.run(_serve(config))
     except ConfigInvalid as error:
         return _complain(*error.faults)
@@ -85,12 +91,29 @@ async def _join(config: Config, hoster_url: str, token: str) -> int:
     return 0
 
 
+async def _evacuate(config: Config) -> int:
+    instance = await asyncio.to_thread(load_instance, config.data_dir)
+    engine = DockerEngine(config.docker_host)
+    try:
+        containers, networks = await evacuate(engine, instance)
+    except (EngineUnavailable, EngineRefused, ExceptionGroup) as error:
+        sys.stderr.write(f"worker: the engine was not left clean: {error}\n")
+        return FAILED
+    finally:
+        await engine.close()
+    sys.stdout.write(f"evacuated: {containers} containers and {networks} networks removed, data kept\n")
+    return 0
+
+
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m worker")
     commands = parser.add_subparsers(dest="command")
     joining = commands.add_parser("join", help="enrol this worker with Hoster")
     joining.add_argument("--hoster", required=True, metavar="URL")
     joining.add_argument("--token", required=True, help="the join token, or - to read it from standard input")
+    commands.add_parser(
+        "evacuate", help="while the worker is stopped: take its containers off the engine, keep its data"
+    )
     options = parser.parse_args(arguments)
     if options.command == "join" and options.token == "-":  # noqa: S105 - the conventional name of standard input
         options.token = sys.stdin.readline().strip()

@@ -26,6 +26,7 @@ from worker.enrolment import (
     post,
     save_identity,
 )
+from worker.runtime.engine_state import EngineState
 from worker.stats.host_numbers import HostReading
 from worker.stats.host_stats import read_host
 
@@ -57,7 +58,7 @@ async def enrol(session: aiohttp.ClientSession, place: Place, by: JoinBy) -> Nod
 
 
 class Membership:
-    """A background job. `on_joined` is told a new identity before the first heartbeat, `is_engine_up` asked at each."""
+    """A background job. `on_joined` is told a new identity before the first heartbeat; a change of the engine's is told at once."""
 
     def __init__(
         self,
@@ -66,13 +67,13 @@ class Membership:
         clock: Clock,
         *,
         on_joined: Callable[[NodeIdentity], None],
-        is_engine_up: Callable[[], bool],
+        engine: EngineState,
     ) -> None:
         self._session = session
         self._place = place
         self._clock = clock
         self._on_joined = on_joined
-        self._is_engine_up = is_engine_up
+        self._engine = engine
         self._told: str | None = None
 
     async def keep(self, identity: NodeIdentity | None, by: JoinBy | None, hoster_url: str | None) -> None:
@@ -88,7 +89,7 @@ class Membership:
             now = await asyncio.to_thread(_read, self._place.data_dir)
             self._tell(await self._beat(identity, hoster_url or identity.hoster_url, before, now))
             before = now
-            await asyncio.sleep(HEARTBEAT_S)
+            await self._engine.change(HEARTBEAT_S)
 
     async def _join_patiently(self, by: JoinBy) -> NodeIdentity:
         """Until Hoster answers; a refused token is asked again too, because Hoster may not know it yet."""
@@ -111,7 +112,7 @@ class Membership:
         """What went wrong, in words; empty when nothing did."""
         members = {
             "version": VERSION,
-            "engine": "ok" if self._is_engine_up() else "unavailable",
+            "engine": "ok" if self._engine.up else "unavailable",
             "capacity": capacity_of(now),
             "used": used_between(before, now),
         }

@@ -33,6 +33,7 @@ from worker.projects.environment import EnvironmentCipher
 from worker.projects.store import ProjectStore
 from worker.projects.view import ProjectView
 from worker.runtime.docker_engine import DockerEngine
+from worker.runtime.engine_state import EngineState
 from worker.runtime.networks import OrgNetworks, own_container
 from worker.runtime.subnets import host_routes
 
@@ -66,6 +67,7 @@ class Platform:
     generations: Generations
     lanes: Lanes
     watch: Watch
+    engine_state: EngineState
     projects: ProjectCommands
     deploys: DeployCommands
     view: ProjectView
@@ -123,12 +125,14 @@ def build_platform(
         on_deleted,
     )
     lanes = Lanes(conductor.turn)
+    engine_state = EngineState()
     return Platform(
         records=records,
         publication=publication,
         generations=generations,
         lanes=lanes,
-        watch=Watch(engine, installed.instance, records, publication, lanes, conductor),
+        watch=Watch(engine, installed.instance, records, publication, lanes, conductor, engine_state),
+        engine_state=engine_state,
         projects=ProjectCommands(
             engine=engine,
             networks=networks,

@@ -85,7 +85,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
             Place(config.data_dir, port, config.advertise_url),
             clock,
             on_joined=keys.add,
-            is_engine_up=lambda: platform.watch.connected,
+            engine=platform.engine_state,
         )
         jobs: dict[str, BackgroundJob] = {
             **_platform_jobs(platform, seen),

@@ -58,7 +58,7 @@ class ForwardEverything:
         forward = Forward(self.upstream, head.target, head.host, head.fields, seam, self.max_body)
         return self.decide(head, forward)
 
-    def fault(self, kind: FaultKind, status: int, detail: str, request_id: str) -> Respond:  # noqa: ARG002 - the interface
+    def fault(self, kind: FaultKind, status: int, detail: str, request_id: str) -> Respond:
         self.faults.append(kind)
         return Respond(status, [(b"Content-Type", b"text/plain")], f"{kind}: {detail}".encode())
 
@@ -134,5 +134,5 @@ Start = Callable[..., Awaitable[RelayUnderTest]]
 
 async def until(condition: Callable[[], object]) -> None:
     """For what has no event to wait for; the test's own time limit ends it."""
-    while not condition():  # noqa: ASYNC110 - see above
+    while not condition():
         await asyncio.sleep(0.01)

@@ -13,6 +13,7 @@ from worker.deploys.records import Records
 from worker.errors import EngineUnavailable
 from worker.runtime import labels
 from worker.runtime.engine import Engine, EngineEvent
+from worker.runtime.engine_state import EngineState
 
 RECONNECT_S = 0.5
 RECONCILE_S = 30.0
@@ -40,6 +41,7 @@ class Watch:
         publication: Publication,
         lanes: Lanes,
         conductor: Conductor,
+        state: EngineState,
     ) -> None:
         self._engine = engine
         self._instance = instance
@@ -47,11 +49,7 @@ class Watch:
         self._publication = publication
         self._lanes = lanes
         self._conductor = conductor
-        self._connected: bool | None = None
-
-    @property
-    def connected(self) -> bool:
-        return self._connected is True
+        self._state = state
 
     async def follow(self) -> None:
         """Until cancelled."""
@@ -85,14 +83,12 @@ class Watch:
         await self._reconcile_calmly()
 
     def _answers(self) -> None:
-        if self._connected is not True:
+        if self._state.see(up=True):
             log.info("engine_connected")
-        self._connected = True
 
     def _is_away(self, reason: str) -> None:
-        if self._connected is not False:
+        if self._state.see(up=False):
             log.warning("engine_unavailable", reason=reason)
-        self._connected = False
 
     async def _reconcile_calmly(self) -> None:
         try:

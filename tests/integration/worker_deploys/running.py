@@ -6,5 +6,5 @@ from collections.abc import Awaitable, Callable
 
 async def eventually(holds: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not await holds():  # noqa: ASYNC110 - what is waited for is outside of this process
+        while not await holds():
             await asyncio.sleep(0.05)

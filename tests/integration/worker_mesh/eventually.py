@@ -10,6 +10,6 @@ Found = TypeVar("Found")
 async def eventually(look: Callable[[], Awaitable[Found | None]], timeout_s: float) -> Found:
     """What `look` finds, once it is something true."""
     async with asyncio.timeout(timeout_s):
-        while not (found := await look()):  # noqa: ASYNC110 - nothing tells
+        while not (found := await look()):
             await asyncio.sleep(0.05)
         return found
