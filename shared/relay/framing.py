@@ -47,8 +47,8 @@ def response_framing(fields: SortedFields, *, status: int, to_head: bool, http11
 
 
 def _declared(fields: SortedFields, *, http11: bool) -> BodyFraming | None:
-    codings = fields.all(b"transfer-encoding")
-    lengths = fields.all(b"content-length")
+    codings = fields.ended.get(b"transfer-encoding")
+    lengths = fields.ended.get(b"content-length")
     if codings is not None:
         if lengths is not None:
             raise MessageRefused("Content-Length and Transfer-Encoding exclude each other.")

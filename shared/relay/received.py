@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import SortedFields, sort_request, sort_response
+from shared.relay.fields import SortedFields
 from shared.relay.framing import NO_BODY, BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
 from shared.relay.syntax import request_fields, request_line, response_fields, status_line
@@ -44,8 +44,8 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
     """Raises `MessageRefused`."""
     method, raw_target, http11 = request_line(head, limits)
     check_method(method)
-    fields = sort_request(request_fields(head, limits))
-    target, host = resolve_target(method, raw_target, fields.all(b"host"), http11=http11)
+    fields = request_fields(head, limits)
+    target, host = resolve_target(method, raw_target, fields.ended.get(b"host"), http11=http11)
     framing = request_framing(fields, http11=http11)
     return ReceivedRequest(
         method=method.decode("ascii"),
@@ -63,9 +63,9 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
 def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResponse:
     """Raises `MessageRefused`."""
     status, http11 = status_line(head)
-    fields = sort_response(response_fields(head, limits))
+    fields = response_fields(head, limits)
     framing = response_framing(fields, status=status, to_head=to_head, http11=http11)
-    lengths = fields.all(b"content-length")
+    lengths = fields.ended.get(b"content-length")
     return ReceivedResponse(
         status=status,
         fields=fields.kept,
@@ -85,7 +85,7 @@ def _keep_alive(fields: SortedFields, *, http11: bool) -> bool:
 
 
 def _upgrades_to_websocket(fields: SortedFields) -> bool:
-    upgrades = fields.all(b"upgrade")
+    upgrades = fields.ended.get(b"upgrade")
     return (
         upgrades is not None
         and len(upgrades) == 1
@@ -96,7 +96,7 @@ def _upgrades_to_websocket(fields: SortedFields) -> bool:
 
 def _expects_continue(fields: SortedFields, framing: BodyFraming, *, http11: bool) -> bool:
     """RFC 9110 section 10.1.1: of no meaning in HTTP/1.0 or where no body follows."""
-    expectations = fields.all(b"expect")
+    expectations = fields.ended.get(b"expect")
     if expectations is None:
         return False
     if len(expectations) != 1 or expectations[0].lower() != b"100-continue":
