@@ -12,6 +12,10 @@ def new_id(prefix: str) -> str:
     return prefix + secrets.token_hex(16)
 
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""A random digit with its two upper bits replaced by those of the variant."""
+
+
 def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom) -> Callable[[], str]:
     """A source of UUIDv7 strings.
 
@@ -20,18 +24,20 @@ def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom)
     """
     block = b""
     position = 0
+    last_millis = -1
+    prefix = ""
 
     def next_id() -> str:
-        nonlocal block, position
+        nonlocal block, position, last_millis, prefix
         if position >= len(block):
             block = random_bytes(10 * 256)
             position = 0
-        tail = block[position : position + 10]
+        digits = block[position : position + 10].hex()
         position += 10
         millis = int(clock.now() * 1000) & 0xFFFF_FFFF_FFFF
-        random = int.from_bytes(tail, "big")
-        # Version 7 and the variant each take the place of a few random bits.
-        digits = f"{millis << 80 | 0x7000 << 64 | (random >> 68 & 0x0FFF) << 64 | 1 << 63 | random & 0x3FFF_FFFF_FFFF_FFFF:032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        if millis != last_millis:
+            last_millis = millis
+            prefix = f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7"
+        return f"{prefix}{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
     return next_id

@@ -4,6 +4,9 @@ A field that `Connection` names is removed like a hop-by-hop field, whatever its
 comes after that, so a client cannot name it away.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from shared.relay.director import Field
 from shared.relay.faults import MessageRefused
 
@@ -32,53 +35,58 @@ _NO_OPTIONS: frozenset[bytes] = frozenset()
 class SortedFields:
     """`kept` goes on, in order. `ended` has the values of what ends here, by lower-case name.
 
-    `connection` are the options of the `Connection` field, lower-case.
+    `connection` are the options of the `Connection` field, lower-case. Filled by the parser, through `on_header`.
     """
 
-    __slots__ = ("connection", "ended", "kept")
+    __slots__ = ("_ends_here", "connection", "ended", "has_date", "kept")
 
-    def __init__(self, fields: list[Field], ends_here: frozenset[bytes]) -> None:
-        kept: list[Field] = []
-        ended: dict[bytes, list[bytes]] = {}
-        for pair in fields:
-            name = pair[0].lower()
-            if name not in ends_here:
-                kept.append(pair)
-            elif name in ended:
-                ended[name].append(pair[1])
-            else:
-                ended[name] = [pair[1]]
-        self.kept = kept
-        self.ended = ended
+    def __init__(self, ends_here: frozenset[bytes]) -> None:
+        self._ends_here = ends_here
+        self.kept: list[Field] = []
+        self.ended: dict[bytes, list[bytes]] = {}
         self.connection = _NO_OPTIONS
-        if not ended:
-            return
-        if not _LOOK_ALIKES.isdisjoint(ended):
-            raise MessageRefused("A field looks like a framing field.")
-        if b"connection" in ended:
-            self._apply_connection(ended[b"connection"])
+        self.has_date = False
 
-    def _apply_connection(self, values: list[bytes]) -> None:
-        self.connection = frozenset(
-            option.strip(b" \t").lower() for value in values for option in value.split(b",")
-        )
+    def on_header(self, name: bytes, value: bytes) -> None:
+        value = value.rstrip(b" \t")
+        lowered = name.lower()
+        if lowered not in self._ends_here:
+            self.kept.append((name, value))
+            if lowered == b"date":
+                self.has_date = True
+        elif lowered in self.ended:
+            self.ended[lowered].append(value)
+        else:
+            self.ended[lowered] = [value]
+
+    def settle(self) -> None:
+        """Once all fields are in: drops what `Connection` names. Raises `MessageRefused`."""
+        if not _LOOK_ALIKES.isdisjoint(self.ended):
+            raise MessageRefused("A field looks like a framing field.")
+        values = self.ended.get(b"connection")
+        if values is None:
+            return
+        self.connection = frozenset().union(*map(_options, values))
         nominated = self.connection - _OPTIONS
         if nominated:
             self.kept = [pair for pair in self.kept if pair[0].lower() not in nominated]
-
-    def all(self, lowered_name: bytes) -> list[bytes] | None:
-        """The values of a field that ends here, or None."""
-        return self.ended.get(lowered_name)
+            self.has_date = self.has_date and b"date" not in nominated
 
 
-def sort_request(fields: list[Field]) -> SortedFields:
-    return SortedFields(fields, _REQUEST_ENDS_HERE)
+@lru_cache(maxsize=256)
+def _options(value: bytes) -> frozenset[bytes]:
+    return frozenset(option.strip(b" \t").lower() for option in value.split(b","))
 
 
-def sort_response(fields: list[Field]) -> SortedFields:
+def of_request() -> SortedFields:
+    return SortedFields(_REQUEST_ENDS_HERE)
+
+
+def of_response() -> SortedFields:
     """Without `X-Request-ID`: the relay puts its own."""
-    return SortedFields(fields, _RESPONSE_ENDS_HERE)
+    return SortedFields(_RESPONSE_ENDS_HERE)
 
 
-def has_date(fields: list[Field]) -> bool:
-    return any(len(name) == 4 and name.lower() == b"date" for name, _ in fields)
+def announces_events(fields: Sequence[Field], wanted: bytes) -> bool:
+    """Whether the field `wanted` (`accept`, `content-type`) speaks of server-sent events."""
+    return any(name.lower() == wanted and b"text/event-stream" in value.lower() for name, value in fields)

@@ -26,12 +26,10 @@ class BodyFraming(NamedTuple):
     delimiter: Delimiter
     length: int = 0
 
-    @property
-    def is_empty(self) -> bool:
-        return self.delimiter is Delimiter.LENGTH and self.length == 0
-
 
 NO_BODY = BodyFraming(Delimiter.LENGTH, 0)
+"""The only framing of an empty body, so that it can be told by identity."""
+
 CHUNKED = BodyFraming(Delimiter.CHUNKED)
 UNTIL_CLOSE = BodyFraming(Delimiter.CLOSE)
 
@@ -49,8 +47,8 @@ def response_framing(fields: SortedFields, *, status: int, to_head: bool, http11
 
 
 def _declared(fields: SortedFields, *, http11: bool) -> BodyFraming | None:
-    codings = fields.all(b"transfer-encoding")
-    lengths = fields.all(b"content-length")
+    codings = fields.ended.get(b"transfer-encoding")
+    lengths = fields.ended.get(b"content-length")
     if codings is not None:
         if lengths is not None:
             raise MessageRefused("Content-Length and Transfer-Encoding exclude each other.")

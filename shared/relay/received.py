@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import SortedFields, has_date, sort_request, sort_response
-from shared.relay.framing import BodyFraming, request_framing, response_framing
+from shared.relay.fields import SortedFields
+from shared.relay.framing import NO_BODY, BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
 from shared.relay.syntax import request_fields, request_line, response_fields, status_line
 from shared.relay.target import check_method, resolve_target
@@ -44,8 +44,8 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
     """Raises `MessageRefused`."""
     method, raw_target, http11 = request_line(head, limits)
     check_method(method)
-    fields = sort_request(request_fields(head, limits))
-    target, host = resolve_target(method, raw_target, fields.all(b"host"), http11=http11)
+    fields = request_fields(head, limits)
+    target, host = resolve_target(method, raw_target, fields.ended.get(b"host"), http11=http11)
     framing = request_framing(fields, http11=http11)
     return ReceivedRequest(
         method=method.decode("ascii"),
@@ -55,7 +55,7 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
         fields=fields.kept,
         framing=framing,
         keep_alive=_keep_alive(fields, http11=http11),
-        websocket=http11 and method == b"GET" and framing.is_empty and _upgrades_to_websocket(fields),
+        websocket=http11 and method == b"GET" and framing is NO_BODY and _upgrades_to_websocket(fields),
         expects_continue=_expects_continue(fields, framing, http11=http11),
     )
 
@@ -63,9 +63,9 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
 def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResponse:
     """Raises `MessageRefused`."""
     status, http11 = status_line(head)
-    fields = sort_response(response_fields(head, limits))
+    fields = response_fields(head, limits)
     framing = response_framing(fields, status=status, to_head=to_head, http11=http11)
-    lengths = fields.all(b"content-length")
+    lengths = fields.ended.get(b"content-length")
     return ReceivedResponse(
         status=status,
         fields=fields.kept,
@@ -74,7 +74,7 @@ def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResp
         websocket=_upgrades_to_websocket(fields),
         bodiless=to_head or status < 200 or status in {204, 304},
         declared_length=lengths[0] if lengths else None,
-        has_date=has_date(fields.kept),
+        has_date=fields.has_date,
     )
 
 
@@ -85,7 +85,7 @@ def _keep_alive(fields: SortedFields, *, http11: bool) -> bool:
 
 
 def _upgrades_to_websocket(fields: SortedFields) -> bool:
-    upgrades = fields.all(b"upgrade")
+    upgrades = fields.ended.get(b"upgrade")
     return (
         upgrades is not None
         and len(upgrades) == 1
@@ -96,11 +96,11 @@ def _upgrades_to_websocket(fields: SortedFields) -> bool:
 
 def _expects_continue(fields: SortedFields, framing: BodyFraming, *, http11: bool) -> bool:
     """RFC 9110 section 10.1.1: of no meaning in HTTP/1.0 or where no body follows."""
-    expectations = fields.all(b"expect")
+    expectations = fields.ended.get(b"expect")
     if expectations is None:
         return False
     if len(expectations) != 1 or expectations[0].lower() != b"100-continue":
         raise MessageRefused(
             "The only expectation that can be met is `100-continue`.", FaultKind.EXPECTATION_FAILED
         )
-    return http11 and not framing.is_empty
+    return http11 and framing is not NO_BODY

@@ -11,8 +11,9 @@ import re
 
 import httptools
 
-from shared.relay.director import FaultKind, Field
+from shared.relay.director import FaultKind
 from shared.relay.faults import MessageRefused
+from shared.relay.fields import SortedFields, of_request, of_response
 from shared.relay.limits import Limits
 
 HEAD_END = b"\r\n\r\n"
@@ -28,20 +29,10 @@ _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 def without_leading_empty_lines(data: bytes) -> bytes:
     """RFC 9112 section 2.2: some clients send an empty line after a body; it belongs to no message."""
+    if not data.startswith(b"\r\n"):
+        return data
     match = _EMPTY_LINES.match(data)
     return data if match is None else data[match.end() :]
-
-
-class _Collector:
-    """Takes field lines from the parser."""
-
-    __slots__ = ("fields",)
-
-    def __init__(self) -> None:
-        self.fields: list[Field] = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value.rstrip(b" \t")))
 
 
 def request_line(head: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
@@ -65,11 +56,11 @@ def _line_fault(head: bytes, limits: Limits) -> MessageRefused:
     return MessageRefused("The request line is malformed.")
 
 
-def request_fields(head: bytes, limits: Limits) -> list[Field]:
+def request_fields(head: bytes, limits: Limits) -> SortedFields:
     if len(head) > limits.max_head:
         raise MessageRefused("The request head is too large.", FaultKind.HEADERS_TOO_LARGE)
-    collector = _Collector()
-    parser = httptools.HttpRequestParser(collector)
+    fields = of_request()
+    parser = httptools.HttpRequestParser(fields)
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
@@ -78,7 +69,7 @@ def request_fields(head: bytes, limits: Limits) -> list[Field]:
         raise MessageRefused("The method is not known.", FaultKind.METHOD_NOT_ALLOWED) from None
     except httptools.HttpParserError:
         raise MessageRefused("The request head is malformed.") from None
-    return _checked(collector.fields, limits)
+    return _settled(fields, head, limits)
 
 
 def status_line(head: bytes) -> tuple[int, bool]:
@@ -89,21 +80,22 @@ def status_line(head: bytes) -> tuple[int, bool]:
     return int(match[2]), match[1] == b"1"
 
 
-def response_fields(head: bytes, limits: Limits) -> list[Field]:
-    collector = _Collector()
-    parser = httptools.HttpResponseParser(collector)
+def response_fields(head: bytes, limits: Limits) -> SortedFields:
+    fields = of_response()
+    parser = httptools.HttpResponseParser(fields)
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError:
         raise MessageRefused("The response head is malformed.") from None
-    return _checked(collector.fields, limits)
+    return _settled(fields, head, limits)
 
 
-def _checked(fields: list[Field], limits: Limits) -> list[Field]:
-    if len(fields) > limits.max_fields:
+def _settled(fields: SortedFields, head: bytes, limits: Limits) -> SortedFields:
+    if head.count(b"\r\n") - 2 > limits.max_fields:  # the start line and the empty line are no fields
         raise MessageRefused("There are too many fields.", FaultKind.HEADERS_TOO_LARGE)
+    fields.settle()
     return fields
 
 

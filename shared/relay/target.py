@@ -1,6 +1,7 @@
 """Request targets and the Host field (RFC 9112 section 3.2, RFC 9110 section 7.2)."""
 
 import re
+from functools import lru_cache
 
 from shared.relay.director import FaultKind
 from shared.relay.faults import MessageRefused
@@ -41,6 +42,7 @@ def _origin_form(method: bytes, rest: bytes) -> str:
     return ("/" if rest.startswith(b"?") else "") + rest.decode("ascii")
 
 
+@lru_cache(maxsize=1024)
 def _host(value: bytes) -> str:
     match = _HOST.fullmatch(value)
     port = match[1] if match is not None else None
