@@ -24,6 +24,11 @@ def period_at(unix: float) -> Period:
     return Period(f"{moment.year:04d}-{moment.month:02d}", int(start.timestamp()), int(following.timestamp()))
 
 
+def period_named(name: str) -> Period:
+    """The period of `2026-11`; raises ValueError."""
+    return period_at(datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC).timestamp())
+
+
 class PeriodNow:
     """`period_at` for the present, computed once a month instead of once a request."""
 
