@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,8 @@ import aiosqlite
 BUSY_TIMEOUT_MS = 5_000
 
 Row = sqlite3.Row
-Parameters = Iterable[object]
+Parameters = Iterable[object] | Mapping[str, object]
+"""By place (`?`) or by name (`:name`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,16 @@ class Database:
             await asyncio.shield(self._writer.commit())
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        async with self._reader.execute(sql, tuple(parameters)) as cursor:
+        async with self._reader.execute(sql, _bound(parameters)) as cursor:
             return list(await cursor.fetchall())
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        async with self._reader.execute(sql, tuple(parameters)) as cursor:
+        async with self._reader.execute(sql, _bound(parameters)) as cursor:
             return await cursor.fetchone()
+
+
+def _bound(parameters: Parameters) -> Mapping[str, object] | tuple[object, ...]:
+    return parameters if isinstance(parameters, Mapping) else tuple(parameters)
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
