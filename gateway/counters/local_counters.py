@@ -42,6 +42,7 @@ class LocalCounters:
         self._period_name = ""
         self._arrivals: dict[UserId, int] = {}
         self._quotas: dict[tuple[UserId, str], _Quota] = {}
+        self._released_unseeded: dict[tuple[UserId, str], set[str]] = {}
 
     @property
     def state(self) -> CountersState:
@@ -69,8 +70,11 @@ class LocalCounters:
         return Admitted(quota.used, (now - allowed_at) // claim.emission_us, (next_arrival - now) / 1e6)
 
     def settle(self, settlement: Settlement) -> None:
-        quota = self._quotas.get((settlement.user_id, settlement.period_name))
+        key = (settlement.user_id, settlement.period_name)
+        quota = self._quotas.get(key)
         if quota is None:
+            if settlement.kind is SettlementKind.RELEASE:
+                self._released_unseeded.setdefault(key, set()).add(settlement.request_id)
             return
         held = quota.open.get(settlement.request_id)
         if settlement.kind is SettlementKind.RELEASE:
@@ -86,9 +90,11 @@ class LocalCounters:
             quota.open.pop(request_id, None)
 
     async def seed(self, user_id: UserId, period: Period, seed: Seed) -> None:
-        if (user_id, period.name) not in self._quotas:
-            opened = dict.fromkeys(seed.open_ids, _HELD)
-            self._quotas[user_id, period.name] = _Quota(seed.used + len(opened), opened)
+        key = (user_id, period.name)
+        if key not in self._quotas:
+            released = self._released_unseeded.pop(key, set())
+            opened = {request_id: request_id not in released for request_id in seed.open_ids}
+            self._quotas[key] = _Quota(seed.used + sum(opened.values()), opened)
 
     async def look(self, claim: Claim) -> Standing:
         quota = self._quotas.get((claim.user_id, claim.period.name))
@@ -100,6 +106,7 @@ class LocalCounters:
         if period_name != self._period_name:
             recent = {period_name, self._period_name}
             self._quotas = {key: quota for key, quota in self._quotas.items() if key[1] in recent}
+            self._released_unseeded.clear()
             self._period_name = period_name
         if len(self._arrivals) > _MOST_CELLS:
             self._arrivals = {user: arrival for user, arrival in self._arrivals.items() if arrival > now}
