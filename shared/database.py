@@ -42,7 +42,7 @@ class Database:
     @classmethod
     async def open(cls, path: Path, migrations: Path) -> Self:
         """Creates or upgrades the file. `migrations` holds `0001_name.sql`, `0002_...`, applied once each, in one transaction."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         writer = await _connect(path)
         try:
             await _migrate(writer, migrations)

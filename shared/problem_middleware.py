@@ -1,16 +1,15 @@
 """The edge of an aiohttp service: one table turns domain errors into problems, everything else into a logged 500."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from shared.identity import REQUEST_ID
 from shared.problem import CONTENT_TYPE, Problem
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ProblemTable = Mapping[type[Exception], Callable[[Exception], Problem]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 _ROUTING = {
     404: ("not_found", "There is nothing at this path."),
