@@ -18,6 +18,7 @@ class Match:
     target: CanonicalTarget
     route: Route
     params: Mapping[str, str]
+    plans: Plans
 
 
 _Ranked = tuple[int, Route]
@@ -54,7 +55,7 @@ class RouteTable:
         for _, route in self._candidates(path):
             params = route.pattern.match(path)
             if params is not None and route.accepts(head):
-                return Match(head, target, route, params)
+                return Match(head, target, route, params, self.plans)
         raise RouteNotFound
 
     def _candidates(self, path: str) -> list[_Ranked]:
