@@ -13,9 +13,11 @@ Rules:
 """
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from typing_extensions import override
 
 Field = tuple[bytes, bytes]
 """A field as it goes on the wire: name in the sender's spelling, value without surrounding white space."""
@@ -35,8 +37,8 @@ class RequestHead:
 
     `target` is the request target exactly as received, except that an absolute-form target arrives reduced to origin form with
     its authority in `host`. `host` is the validated Host value (with port), lower-case. `fields` has everything the client sent
-    but hop-by-hop and framing fields (RFC 9110 section 7.6.1) and those that `Connection` named. `content_length` is None for a
-    chunked body and 0 for none.
+    but hop-by-hop and framing fields (RFC 9110 section 7.6.1), those that `Connection` named, `Host` and `Expect` (the relay
+    sends both on by itself). `content_length` is None for a chunked body and 0 for none.
     """
 
     request_id: str
@@ -59,7 +61,7 @@ class RequestHead:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHead:
-    """An upstream's final response head. `fields` without hop-by-hop and framing fields."""
+    """An upstream's final response head. `fields` without hop-by-hop and framing fields and without `X-Request-ID`."""
 
     status: int
     fields: list[Field]
@@ -75,6 +77,7 @@ class FaultKind(StrEnum):
     URI_TOO_LONG = "uri_too_long"
     HEADERS_TOO_LARGE = "headers_too_large"
     EXPECTATION_FAILED = "expectation_failed"
+    INTERNAL_ERROR = "internal_error"
     VERSION_NOT_SUPPORTED = "version_not_supported"
     UPSTREAM_ERROR = "upstream_error"
     UPSTREAM_TIMEOUT = "upstream_timeout"
@@ -85,17 +88,21 @@ class Ending(StrEnum):
     """How an exchange ended."""
 
     COMPLETE = "complete"
+    """The client gets a whole answer: the upstream's, or the relay's 413."""
     CLIENT_GONE = "client_gone"
+    """The client left, sent a broken body, or stopped sending or taking bytes."""
     UPSTREAM_FAILED = "upstream_failed"
+    """No response (the client gets 502 or 504), or one that broke off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The books of one exchange.
 
-    `status` is what the client was (or would have been) sent: the upstream's, or the relay's own 413, 502 or 504; 499 when the client
-    left before there was one. `reached_upstream` is true as soon as one byte of the request may have left for the upstream.
-    Byte counts are of bodies. `latency_ms` runs from the complete request head to the end.
+    `status` is what the client was (or would have been) sent: the upstream's, or the relay's own 400 (a broken body), 408 (a stalled
+    one), 413, 502 or 504; 499 when the client left before there was one. `reached_upstream` is true as soon as one byte of the
+    request may have left for the upstream. Byte counts are of bodies, or of what went through a WebSocket. `latency_ms` runs from
+    the decision's request head to the end.
     """
 
     status: int
@@ -110,10 +117,10 @@ class Exchange(Protocol):
     """What the director wants to see of one forwarded request. Calls are synchronous, on the loop, and must not block."""
 
     def response_fields(self, head: ResponseHead) -> Sequence[Field]:
-        """The end-to-end fields to send to the client for this response."""
+        """The end-to-end fields to send to the client for this response; the relay adds `X-Request-ID`, and `Date` if there was none."""
 
     def fault_fields(self) -> Sequence[Field]:
-        """Fields to add when the relay itself must answer (502, 504, 413)."""
+        """Fields to add when the relay itself must answer (502, 504, 413, ...)."""
 
     def finished(self, outcome: Outcome) -> None: ...
 
@@ -136,6 +143,16 @@ class UpstreamSpec:
     connect_timeout: float = 5.0
     response_timeout: float = 30.0
     idle_timeout: float = 300.0
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        timeouts = (self.connect_timeout, self.response_timeout, self.idle_timeout)
+        object.__setattr__(self, "_hash", hash((self.name, self.targets, timeouts)))
+
+    @override
+    def __hash__(self) -> int:
+        """Computed once: the pool is looked up by spec for every request."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

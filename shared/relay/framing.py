@@ -1,0 +1,67 @@
+"""Where a message body ends (RFC 9112 section 6), with no ambiguity left over for anyone behind us.
+
+Stricter than the RFC on purpose: repeated lengths are refused even when they agree, and any transfer coding but one
+`chunked`, because every reader that is more generous than the next one is a way to smuggle a request (section 11.2).
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from shared.relay.faults import MessageRefused
+from shared.relay.fields import SortedFields
+
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+
+
+class Delimiter(Enum):
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFraming:
+    """How a body is delimited; `length` in bytes is meaningful for LENGTH only."""
+
+    delimiter: Delimiter
+    length: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self.delimiter is Delimiter.LENGTH and self.length == 0
+
+
+NO_BODY = BodyFraming(Delimiter.LENGTH, 0)
+CHUNKED = BodyFraming(Delimiter.CHUNKED)
+UNTIL_CLOSE = BodyFraming(Delimiter.CLOSE)
+
+
+def request_framing(fields: SortedFields, *, http11: bool) -> BodyFraming:
+    return _declared(fields, http11=http11) or NO_BODY
+
+
+def response_framing(fields: SortedFields, *, status: int, to_head: bool, http11: bool) -> BodyFraming:
+    """Checks what the fields declare even where the status or the method means that there is no body."""
+    declared = _declared(fields, http11=http11)
+    if to_head or status < 200 or status in {204, 304}:
+        return NO_BODY
+    return declared or UNTIL_CLOSE
+
+
+def _declared(fields: SortedFields, *, http11: bool) -> BodyFraming | None:
+    lengths, codings = fields.content_lengths, fields.transfer_encodings
+    if codings:
+        if lengths:
+            raise MessageRefused("Content-Length and Transfer-Encoding exclude each other.")
+        if not http11:
+            raise MessageRefused("HTTP/1.0 has no Transfer-Encoding.")
+        if len(codings) != 1 or codings[0].lower() != b"chunked":
+            raise MessageRefused("The only transfer coding accepted is one `chunked`.")
+        return CHUNKED
+    if not lengths:
+        return None
+    if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
+        raise MessageRefused("Content-Length must be one decimal number.")
+    length = int(lengths[0])
+    return BodyFraming(Delimiter.LENGTH, length) if length else NO_BODY

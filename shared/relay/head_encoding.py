@@ -1,0 +1,119 @@
+"""Heads as they go out, to the upstream and to the client."""
+
+from collections.abc import Sequence
+
+from shared.relay.director import Field, Forward, Respond
+from shared.relay.framing import BodyFraming, Delimiter
+from shared.relay.received import ReceivedRequest, ReceivedResponse
+from shared.relay.status_lines import STATUS_LINES
+
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_CHUNKED_LINE = b"Transfer-Encoding: chunked\r\n"
+_WEBSOCKET_LINES = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+_SEPARATOR = b": "
+
+
+def _lines(fields: Sequence[Field]) -> bytes:
+    if not fields:
+        return b""
+    return b"\r\n".join([_SEPARATOR.join(pair) for pair in fields]) + b"\r\n"
+
+
+def request_head(request: ReceivedRequest, forward: Forward) -> bytes:
+    """What the upstream is sent.
+
+    `Expect: 100-continue` goes on (RFC 9110 section 10.1.1 asks it of a proxy), so that an upstream can refuse before the
+    body is on its way; its 100 is relayed like any interim response.
+    """
+    first = f"{request.method} {forward.target} HTTP/1.1\r\nHost: {forward.host}\r\n".encode("ascii")
+    return b"".join((first, _lines(forward.fields), _request_framing(request), b"\r\n"))
+
+
+def _request_framing(request: ReceivedRequest) -> bytes:
+    framing = request.framing
+    if framing.is_empty:
+        if request.websocket:
+            return _WEBSOCKET_LINES
+        return b"Content-Length: 0\r\n" if request.method in _METHODS_WITH_BODY else b""
+    expect = b"Expect: 100-continue\r\n" if request.expects_continue else b""
+    if framing.delimiter is Delimiter.CHUNKED:
+        return expect + _CHUNKED_LINE
+    return b"%bContent-Length: %d\r\n" % (expect, framing.length)
+
+
+def interim_head(status: int, fields: Sequence[Field]) -> bytes:
+    return b"".join((STATUS_LINES[status], _lines(fields), b"\r\n"))
+
+
+def switching_protocols(fields: Sequence[Field], request_id: str) -> bytes:
+    return b"".join((STATUS_LINES[101], _WEBSOCKET_LINES, _lines(fields), _request_id(request_id), b"\r\n"))
+
+
+def answer_framing(response: ReceivedResponse, *, http11: bool) -> BodyFraming:
+    """How the body of an upstream's response is delimited towards the client."""
+    if response.framing.delimiter is Delimiter.LENGTH:
+        return response.framing
+    return BodyFraming(Delimiter.CHUNKED if http11 else Delimiter.CLOSE)
+
+
+def response_head(
+    response: ReceivedResponse,
+    fields: Sequence[Field],
+    framing: BodyFraming,
+    request_id: str,
+    connection: bytes,
+    date: bytes,
+) -> bytes:
+    """What the client is sent for an upstream's response. `connection` is a whole `Connection` line or nothing."""
+    return b"".join(
+        (
+            STATUS_LINES[response.status],
+            _lines(fields),
+            _response_framing(response, framing),
+            _request_id(request_id),
+            b"" if response.has_date else date,
+            connection,
+            b"\r\n",
+        )
+    )
+
+
+def _response_framing(response: ReceivedResponse, framing: BodyFraming) -> bytes:
+    if response.bodiless:
+        length = response.declared_length
+        return b"" if length is None or response.status == 204 else b"Content-Length: %b\r\n" % length
+    match framing.delimiter:
+        case Delimiter.LENGTH:
+            return b"Content-Length: %d\r\n" % framing.length
+        case Delimiter.CHUNKED:
+            return _CHUNKED_LINE
+        case Delimiter.CLOSE:
+            return b""
+
+
+def answer(respond: Respond, request_id: str, connection: bytes, date: bytes, *, to_head: bool) -> bytes:
+    """A whole answer of the relay or its director."""
+    bodiless = respond.status in {204, 304}
+    return b"".join(
+        (
+            STATUS_LINES[respond.status],
+            _lines(respond.fields),
+            b"" if bodiless else b"Content-Length: %d\r\n" % len(respond.body),
+            _request_id(request_id),
+            date,
+            connection,
+            b"\r\n",
+            b"" if bodiless or to_head else respond.body,
+        )
+    )
+
+
+def _request_id(request_id: str) -> bytes:
+    return b"X-Request-ID: %b\r\n" % request_id.encode("ascii")
+
+
+def connection_line(*, keep_alive: bool, http11: bool) -> bytes:
+    """RFC 9112 section 9.3: persistence is the default of HTTP/1.1 and has to be said in HTTP/1.0."""
+    if keep_alive:
+        return b"" if http11 else b"Connection: keep-alive\r\n"
+    return b"Connection: close\r\n"

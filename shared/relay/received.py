@@ -1,0 +1,100 @@
+"""A head as it came in, with every rule applied: what `syntax`, `fields`, `target` and `framing` say together."""
+
+from dataclasses import dataclass
+
+from shared.relay.director import FaultKind, Field
+from shared.relay.faults import MessageRefused
+from shared.relay.fields import SortedFields, sort_request, sort_response
+from shared.relay.framing import BodyFraming, request_framing, response_framing
+from shared.relay.limits import Limits
+from shared.relay.syntax import request_fields, request_line, response_fields, status_line
+from shared.relay.target import check_method, resolve_target
+
+
+@dataclass(slots=True)
+class ReceivedRequest:
+    method: str
+    target: str
+    host: str
+    http11: bool
+    fields: list[Field]
+    framing: BodyFraming
+    keep_alive: bool
+    websocket: bool
+    expects_continue: bool
+
+
+@dataclass(slots=True)
+class ReceivedResponse:
+    """`bodiless`: the status or the method leaves no body, whatever is declared. `declared_length`: for those, what
+    Content-Length said.
+    """
+
+    status: int
+    fields: list[Field]
+    framing: BodyFraming
+    keep_alive: bool
+    websocket: bool
+    bodiless: bool
+    declared_length: bytes | None
+    has_date: bool
+
+
+def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
+    """Raises `MessageRefused`."""
+    method, raw_target, http11 = request_line(head, limits)
+    check_method(method)
+    fields = sort_request(request_fields(head, limits))
+    target, host = resolve_target(method, raw_target, fields.hosts, http11=http11)
+    framing = request_framing(fields, http11=http11)
+    return ReceivedRequest(
+        method=method.decode("ascii"),
+        target=target,
+        host=host,
+        http11=http11,
+        fields=fields.kept,
+        framing=framing,
+        keep_alive=_keep_alive(fields, http11=http11),
+        websocket=http11 and method == b"GET" and framing.is_empty and _upgrades_to_websocket(fields),
+        expects_continue=_expects_continue(fields, framing, http11=http11),
+    )
+
+
+def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResponse:
+    """Raises `MessageRefused`."""
+    status, http11 = status_line(head)
+    fields = sort_response(response_fields(head, limits))
+    framing = response_framing(fields, status=status, to_head=to_head, http11=http11)
+    lengths = fields.content_lengths
+    return ReceivedResponse(
+        status=status,
+        fields=fields.kept,
+        framing=framing,
+        keep_alive=_keep_alive(fields, http11=http11),
+        websocket=_upgrades_to_websocket(fields),
+        bodiless=to_head or status < 200 or status in {204, 304},
+        declared_length=lengths[0] if lengths else None,
+        has_date=fields.has_date,
+    )
+
+
+def _keep_alive(fields: SortedFields, *, http11: bool) -> bool:
+    if b"close" in fields.connection:
+        return False
+    return http11 or b"keep-alive" in fields.connection
+
+
+def _upgrades_to_websocket(fields: SortedFields) -> bool:
+    upgrades = fields.upgrades
+    return len(upgrades) == 1 and b"upgrade" in fields.connection and upgrades[0].lower() == b"websocket"
+
+
+def _expects_continue(fields: SortedFields, framing: BodyFraming, *, http11: bool) -> bool:
+    """RFC 9110 section 10.1.1: of no meaning in HTTP/1.0 or where no body follows."""
+    if not fields.expectations:
+        return False
+    if len(fields.expectations) != 1 or fields.expectations[0].lower() != b"100-continue":
+        raise MessageRefused(
+            "The only expectation that can be met is `100-continue`.", FaultKind.EXPECTATION_FAILED
+        )
+    return http11 and not framing.is_empty

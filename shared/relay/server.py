@@ -1,0 +1,74 @@
+"""The relay as its users see it: what to listen on, and how to stop."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from shared.clock import Clock
+from shared.relay.client_connection import ClientConnection
+from shared.relay.director import Director, UpstreamSpec
+from shared.relay.engine import Engine
+from shared.relay.limits import Limits
+
+_LAST_DECISIONS = 5.0
+"""Seconds that pending decisions get when the relay closes, so that what they reserved is given an outcome."""
+
+
+class Relay:
+    def __init__(
+        self,
+        director: Director,
+        *,
+        limits: Limits | None = None,
+        clock: Clock,
+        new_request_id: Callable[[], str],
+    ) -> None:
+        self._engine = Engine(director, limits or Limits(), clock, new_request_id)
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def in_flight(self) -> int:
+        """Exchanges between the end of their request head and the end of their answer; open WebSockets count."""
+        return self._engine.in_flight
+
+    @property
+    def connections(self) -> int:
+        return len(self._engine.clients)
+
+    def upstream_state(self, spec: UpstreamSpec) -> dict[str, object]:
+        return self._engine.upstream_state(spec)
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several."""
+        loop = asyncio.get_running_loop()
+        self._engine.ticker.start()
+        listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+        server = await listen(lambda: ClientConnection(self._engine), sock=sock, backlog=2048)
+        self._servers.append(server)
+
+    async def drain(self, deadline_s: float) -> bool:
+        """Stops accepting, closes idle connections and WebSockets (1001), and waits for the rest.
+
+        Whether everything ended in time; what did not is left to `close`.
+        """
+        self._stop_accepting()
+        self._engine.draining = True
+        for client in list(self._engine.clients):
+            client.drain()
+        return await self._engine.until_idle(deadline_s)
+
+    async def close(self) -> None:
+        """Ends everything at once; every exchange is still given its outcome."""
+        self._stop_accepting()
+        self._engine.draining = True
+        for client in list(self._engine.clients):
+            client.abort()
+        await self._engine.decisions_taken(_LAST_DECISIONS)
+        self._engine.close_pools()
+        self._engine.ticker.stop()
+        await asyncio.sleep(0)  # lets the transports deliver their last callbacks
+
+    def _stop_accepting(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()

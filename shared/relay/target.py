@@ -1,0 +1,46 @@
+"""Request targets and the Host field (RFC 9112 section 3.2, RFC 9110 section 7.2)."""
+
+import re
+
+from shared.relay.director import FaultKind
+from shared.relay.faults import MessageRefused
+
+ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
+_HOST = re.compile(rb"(?:[0-9A-Za-z._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
+
+
+def check_method(method: bytes) -> None:
+    if method in _REFUSED_METHODS:
+        raise MessageRefused("This method is not allowed.", FaultKind.METHOD_NOT_ALLOWED)
+
+
+def resolve_target(method: bytes, target: bytes, hosts: list[bytes], *, http11: bool) -> tuple[str, str]:
+    """The target in origin form (or `*`) and the lower-case host: the target's authority if it has one, else the Host field."""
+    if len(hosts) > 1 or (http11 and not hosts):
+        raise MessageRefused("There must be exactly one Host field.")
+    host = _host(hosts[0]) if hosts else ""
+    if target.startswith(b"/"):
+        return target.decode("ascii"), host
+    if target == b"*":
+        if method != b"OPTIONS":
+            raise MessageRefused("The target `*` is for OPTIONS only.")
+        return "*", host
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        raise MessageRefused("The request target is malformed.")
+    return _origin_form(method, absolute[2]), _host(absolute[1])
+
+
+def _origin_form(method: bytes, rest: bytes) -> str:
+    if not rest:
+        return "*" if method == b"OPTIONS" else "/"
+    return ("/" if rest.startswith(b"?") else "") + rest.decode("ascii")
+
+
+def _host(value: bytes) -> str:
+    match = _HOST.fullmatch(value)
+    if match is None or int(match[1] or b"0") > 65535:
+        raise MessageRefused("The host is malformed.")
+    return value.decode("ascii").lower()
