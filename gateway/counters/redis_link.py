@@ -223,6 +223,13 @@ class RedisLink:
             _packed("EVAL", script.source, *rest),
         )
 
+    def ask(self, *command: Argument) -> asyncio.Future[object]:
+        """Any other command, off the hot path. Raises CountersUnavailable, hiredis.ReplyError from the future."""
+        connection = self._connection
+        if connection is None or connection.is_stalled:
+            raise CountersUnavailable
+        return connection.ask(*command)
+
     async def until_up(self, timeout_s: float) -> bool:
         try:
             async with asyncio.timeout(timeout_s):

@@ -144,6 +144,9 @@ class Journal:
         """The oldest; they stay until `mark_shipped`."""
         return list(islice(self._unshipped, most))
 
+    def unshipped_ids(self) -> set[str]:
+        return {entry.ended.id for entry in self._unshipped}
+
     def mark_shipped(self, entries: list[Entry]) -> None:
         for _ in entries:
             self._unshipped.popleft()

@@ -69,6 +69,9 @@ class Ledger:
     async def find(self, ids: Sequence[str]) -> list[UsageEvent]:
         return [_event(row) for row in await self._database.fetch_all(_FIND, (json.dumps(list(ids)),))]
 
+    async def charged_among(self, ids: Sequence[str]) -> frozenset[str]:
+        return frozenset(event.id for event in await self.find(ids) if event.cost > 0)
+
     async def totals(self, user_id: UserId, period_name: str) -> Sequence[UsageTotal]:
         rows = await self._database.fetch_all(_TOTALS, (user_id, period_name))
         return [UsageTotal(row["event_type"], row["count"], row["cost"]) for row in rows]

@@ -62,7 +62,7 @@ class CurrentRoutes:
                 self._log.error("route_file_invalid", fault=fault.text(str(self._path)))
             return
         except OSError as error:
-            self._log.error("route_file_unreadable", path=str(self._path), error=str(error))  # noqa: TRY400 - the reason says it all
+            self._log.error("route_file_unreadable", path=str(self._path), error=str(error))
             return
         self._log.info("routes_reloaded", routes=len(self._table.routes))
 
