@@ -27,6 +27,10 @@ from gateway.errors import CountersUnavailable
 from gateway.rules.period import Period, period_named
 
 _HERE = Path(__file__).parent
+_RESERVE = Script.read(_HERE / "reserve.lua")
+_SETTLE = Script.read(_HERE / "settle.lua")
+_SEED = Script.read(_HERE / "seed.lua")
+_LOOK = Script.read(_HERE / "look.lua")
 _KEPT_AFTER_PERIOD_S = 7 * 86400
 _MOST_FORGOTTEN = 64
 _MOST_USERS = 10_000
@@ -40,10 +44,6 @@ class RedisCounters:
     def __init__(self, link: RedisLink, owner: str) -> None:
         self._link = link
         self._owner = owner
-        self._reserve = Script.read(_HERE / "reserve.lua")
-        self._settle = Script.read(_HERE / "settle.lua")
-        self._seed = Script.read(_HERE / "seed.lua")
-        self._look = Script.read(_HERE / "look.lua")
         self._forgotten: dict[tuple[UserId, str], list[str]] = {}
 
     @property
@@ -65,7 +65,7 @@ class RedisCounters:
         keys = _keys(claim.user_id, period.name)
         try:
             self._link.run(
-                self._reserve,
+                _RESERVE,
                 keys,
                 (
                     period.starts_at,
@@ -89,7 +89,7 @@ class RedisCounters:
         _, quota, opened = _keys(settlement.user_id, settlement.period_name)
         expiry = period_named(settlement.period_name).ends_at + _KEPT_AFTER_PERIOD_S
         return self._ask(
-            self._settle,
+            _SETTLE,
             (quota, opened),
             (settlement.request_id, settlement.kind.value, self._owner, expiry),
             lambda _: None,
@@ -106,11 +106,11 @@ class RedisCounters:
             self._owner,
             *seed.open_ids,
         )
-        return self._ask(self._seed, (quota, opened), arguments, lambda _: None)
+        return self._ask(_SEED, (quota, opened), arguments, lambda _: None)
 
     def look(self, claim: Claim) -> Future[Standing]:
         rate, quota, _ = _keys(claim.user_id, claim.period.name)
-        return self._ask(self._look, (rate, quota), (), lambda reply: _standing(reply, claim))
+        return self._ask(_LOOK, (rate, quota), (), lambda reply: _standing(reply, claim))
 
     def _ask(
         self,

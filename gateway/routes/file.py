@@ -131,9 +131,10 @@ def read_route_file(text: str, environment: Mapping[str, str]) -> RouteFile:
     document = read_document(text, environment)
     top = document.value
     if not isinstance(top, dict):
-        document.faults.append(
+        # Where it is not even YAML, that has been said.
+        document.faults = document.faults or [
             Fault(1, "the file is not a mapping with version, plans, upstreams and routes")
-        )
+        ]
         raise RouteFileInvalid(document.faults)
     for name in top.keys() - _TOP:
         document.fault((name,), f"unknown field {name!r}")
