@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway.counters.local_counters import LocalCounters
 from gateway.counters.port import Counters
-from gateway.counters.redis_counters import RedisCounters
+from gateway.counters.redis_counters import SCRIPTS, RedisCounters
 from gateway.counters.redis_link import Address, RedisLink
 from gateway.counters.refusals import KnownRefusals
 from gateway.counters.settlements import Settlements
@@ -50,7 +50,7 @@ async def open_counting(
             yield Counting(counters, refusals, settlements, None)
         return
     owner = await asyncio.to_thread(_owner, data_dir)
-    link = RedisLink(address)
+    link = RedisLink(address, SCRIPTS)
     counters = RedisCounters(link, owner)
     settlements = Settlements(counters, refusals)
     jobs: dict[str, BackgroundJob] = {"redis": link.keep, "settlements": settlements.run}

@@ -31,6 +31,7 @@ _RESERVE = Script.read(_HERE / "reserve.lua")
 _SETTLE = Script.read(_HERE / "settle.lua")
 _SEED = Script.read(_HERE / "seed.lua")
 _LOOK = Script.read(_HERE / "look.lua")
+SCRIPTS = (_RESERVE, _SETTLE, _SEED, _LOOK)
 _KEPT_AFTER_PERIOD_S = 7 * 86400
 _MOST_FORGOTTEN = 64
 _MOST_USERS = 10_000

@@ -197,10 +197,15 @@ def _settle(future: asyncio.Future[object], reply: object) -> None:
 
 
 class RedisLink:
-    """Failure policy: without a connection, or while the oldest call is overdue, a call fails at once."""
+    """Failure policy: without a connection, or while the oldest call is overdue, a call fails at once.
 
-    def __init__(self, address: Address, deadline_s: float = DEADLINE_S) -> None:
+    `scripts` are loaded with every connection, so that commands are carried out in the order in which they were given: one that
+    has to be sent again, because its script is not known, is overtaken by those after it.
+    """
+
+    def __init__(self, address: Address, scripts: Sequence[Script], deadline_s: float = DEADLINE_S) -> None:
         self._address = address
+        self._scripts = scripts
         self._deadline_s = deadline_s
         self._connection: _Connection | None = None
         self._changed = asyncio.Event()
@@ -280,7 +285,8 @@ class RedisLink:
                 await connection.ask("AUTH", *([address.user] if address.user else []), address.secret)
             if address.database:
                 await connection.ask("SELECT", address.database)
-            await connection.ask("PING")
+            for script in self._scripts:
+                await connection.ask("SCRIPT", "LOAD", script.source)
         except BaseException:
             connection.abort()
             raise

@@ -28,7 +28,7 @@ from gateway.counters.port import (
     Unseeded,
     Withdrawn,
 )
-from gateway.counters.redis_counters import RedisCounters
+from gateway.counters.redis_counters import SCRIPTS, RedisCounters
 from gateway.counters.redis_link import RedisLink, parse_redis_url
 from gateway.counters.refusals import KnownRefusals
 from gateway.counters.seeding import Seeding
@@ -84,7 +84,7 @@ class Opened:
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Opened]:
     # A machine with two busy cores may be late; the deadline itself has its own test.
-    link = RedisLink(parse_redis_url(redis_url), deadline_s=5.0)
+    link = RedisLink(parse_redis_url(redis_url), SCRIPTS, deadline_s=5.0)
     async with supervised({"redis": link.keep}, lambda: None):
         assert await link.until_up(5.0)
         yield Opened(link, RedisCounters(link, "gw_1"))
