@@ -7,7 +7,7 @@ from gateway.counters.port import Counters, Settlement
 from gateway.counters.refusals import KnownRefusals
 from gateway.errors import CountersUnavailable
 
-_AGAIN_S = 0.2
+_AGAIN_S = 0.05
 _BATCH = 256
 
 

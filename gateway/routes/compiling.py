@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gateway.accounts.principal import PlanId
 from gateway.routes.file import (
+    NO_UPSTREAM,
     HeaderEdits,
     PlanModel,
     RouteFile,
@@ -73,7 +74,7 @@ class _Compiler:
     def _route(self, place: Place, model: RouteModel) -> Route | None:
         pattern = self._pattern(place, model)
         upstream = self._upstreams.get(model.upstream)
-        if model.upstream not in self._file.upstream_names:
+        if model.upstream not in self._file.upstream_names | {NO_UPSTREAM}:
             self._fault((*place, "upstream"), model, f"there is no upstream {model.upstream!r}")
         if model.billing and not model.auth_required:
             self._fault((*place, "billing"), model, "a billing route must have auth_required: true")

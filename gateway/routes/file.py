@@ -13,6 +13,9 @@ from shared.config import parse_duration
 from shared.relay.director import Target
 
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
+NO_UPSTREAM = ""
+"""Stands in where a route names none, which is a fault already."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -190,13 +193,21 @@ def _member(document: Document, place: Place, value: object, model: type[Model])
             sentence = _sentence(field, fault["type"], fault["msg"])
             document.fault((*place, *fault["loc"]), f"{_owner(place, value)}: {sentence}")
         wrong = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
-    # What is right in it is still read, so that the compiler finds the other faults in the same run.
-    if not isinstance(value, dict) or wrong.isdisjoint(value):
+    # What is right in it is still read, so that the compiler finds its other faults in the same run.
+    if not isinstance(value, dict):
         return None
+    right = {name: member for name, member in value.items() if name not in wrong}
     try:
-        return model.model_validate({name: member for name, member in value.items() if name not in wrong})
+        return model.model_validate(_stand_ins(place) | right)
     except ValidationError:
         return None
+
+
+def _stand_ins(place: Place) -> dict[str, object]:
+    """For what a faulty route lacks, chosen so that they add no faults of their own."""
+    if place[0] != "routes":
+        return {}
+    return {"name": f"unnamed-{place[-1]}", "path": "/", "auth_required": True, "upstream": NO_UPSTREAM}
 
 
 def _owner(place: Place, value: object) -> str:

@@ -1,6 +1,7 @@
 """A real upstream, and a real gateway process in front of it."""
 
 import asyncio
+import inspect
 import json
 import os
 import signal
@@ -196,6 +197,17 @@ async def start_gateway(
             gateway.process.wait(10)
 
 
+async def until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 15.0) -> None:
+    """Polls; the conditions of other processes cannot be waited for in another way."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        holds = condition()
+        if await holds if inspect.isawaitable(holds) else holds:
+            return
+        assert time.monotonic() < deadline, "this did not happen in time"
+        await asyncio.sleep(0.02)
+
+
 @dataclass
 class Visitor:
     """A signed-in user of the gateway."""
@@ -221,6 +233,10 @@ class Visitor:
             return await response.json()
 
 
+SignUp = Callable[..., Awaitable[Visitor]]
+OwnRedis = tuple[str, subprocess.Popen[bytes]]
+
+
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as found:
@@ -228,7 +244,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def sign_up(session: aiohttp.ClientSession) -> Callable[[GatewayProcess], Awaitable[Visitor]]:
+def sign_up(session: aiohttp.ClientSession) -> SignUp:
     async def register(gateway: GatewayProcess, email: str = "ada@example.org") -> Visitor:
         credentials = {"email": email, "password": "correct horse battery"}
         async with session.post(f"{gateway.url}/mod/auth/register", json=credentials) as response:
@@ -244,7 +260,7 @@ def sign_up(session: aiohttp.ClientSession) -> Callable[[GatewayProcess], Awaita
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def own_redis(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[OwnRedis]:
     """A Redis that the test may stop, freeze and empty."""
     port = free_port()
     command = [

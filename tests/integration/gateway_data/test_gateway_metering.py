@@ -20,8 +20,8 @@ from gateway.metering.books import Books
 from gateway.metering.journal import Journal
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
-from gateway.metering.recovery import Inquiry, Recovery
 from gateway.metering.records import Intent, Result, Void
+from gateway.metering.recovery import Inquiry, Recovery
 from gateway.metering.segments import START, JournalLocked, Position, segment_numbers, segment_path
 from gateway.metering.shipper import Shipper
 from gateway.routes.route import Upstream as Route
@@ -35,6 +35,7 @@ from shared.identity import ANONYMOUS, SignedRequest, verify
 from shared.ids import request_ids
 from shared.relay.director import UpstreamSpec
 from shared.supervise import supervised
+from tests.integration.gateway_data.conftest import until
 
 CLOCK = SystemClock()
 SECRET = b"a-secret-of-at-least-32-bytes-here"
@@ -235,9 +236,7 @@ async def test_a_journal_that_cannot_be_written_refuses_until_it_can_and_keeps_w
 
     os.dup2(good, journal._descriptor)
     async with supervised({"journal": journal.keep}, lambda: None):
-        async with asyncio.timeout(5):
-            while not journal.is_writable:
-                await asyncio.sleep(0.02)
+        await until(lambda: journal.is_writable)
     later = intent()
     journal.begin(later)
     await close(journal)
@@ -298,9 +297,7 @@ def recovery_of(upstream: Any) -> Callable[[Desk], Awaitable[Recovery]]:
 
 
 async def settled(recovery: Recovery) -> None:
-    async with asyncio.timeout(10):
-        while recovery.pending:
-            await asyncio.sleep(0.02)
+    await until(lambda: not recovery.pending)
     await recovery._inquiry._client.close()
 
 
@@ -346,9 +343,7 @@ async def test_a_young_request_that_was_not_performed_yet_is_asked_about_again(
         recovery = await recovery_of(first)
         recovery.inquire(young, replace(result(young, cost=0.0), status=502, event_type=None))
         async with supervised({"recovery": recovery.run}, lambda: None):
-            async with asyncio.timeout(5):
-                while not upstream.seen:
-                    await asyncio.sleep(0.01)
+            await until(lambda: bool(upstream.seen))
             upstream.performed[young.id] = "deployment.created"
             await settled(recovery)
 

@@ -134,6 +134,7 @@ class Bench:
 
 
 MakeBench = Callable[..., Awaitable[Bench]]
+MakeHead = Callable[..., RequestHead]
 
 
 @pytest.fixture
@@ -191,7 +192,7 @@ async def bench(make_bench: MakeBench) -> Bench:
 
 
 @pytest.fixture
-def head(new_request_id: Callable[[], str]) -> Callable[..., RequestHead]:
+def head(new_request_id: Callable[[], str]) -> MakeHead:
     def make(
         target: str = "/",
         fields: list[Field] | None = None,

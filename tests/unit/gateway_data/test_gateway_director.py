@@ -2,18 +2,22 @@
 
 import inspect
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from gateway.accounts.key_format import new_key
 from shared.identity import Identity, SignedRequest, verify
-from shared.relay.director import Ending, FaultKind, Forward, Outcome, ResponseHead
+from shared.relay.director import Ending, FaultKind, Field, Forward, Outcome, Respond, ResponseHead
 from tests.unit.gateway_data.conftest import (
     EXPIRED_TOKEN,
     SECRET,
     SUSPENDED_TOKEN,
     TOKEN,
     WAITING_TOKEN,
+    Bench,
+    MakeBench,
+    MakeHead,
 )
 
 MANAGED = [
@@ -27,15 +31,15 @@ MANAGED = [
 ]
 
 
-def named(fields, name):
+def named(fields: Sequence[Field], name: str) -> list[str]:
     return [value.decode() for found, value in fields if found.lower() == name.lower().encode()]
 
 
-def code(decision):
+def code(decision: Respond) -> str:
     return json.loads(decision.body)["code"]
 
 
-async def test_a_public_route_never_reads_a_credential_and_strips_all(bench, head) -> None:
+async def test_a_public_route_never_reads_a_credential_and_strips_all(bench: Bench, head: MakeHead) -> None:
     fields = [
         (b"Authorization", b"Bearer not-a-token"),
         (b"X-API-Key", b"nonsense"),
@@ -67,7 +71,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("path", ["/page", "/api/x", "/bill", "/mod/auth/me"])
-async def test_no_spelling_of_a_managed_name_goes_upstream(bench, head, path) -> None:
+async def test_no_spelling_of_a_managed_name_goes_upstream(bench: Bench, head: MakeHead, path: str) -> None:
     spoofed = [(name.encode(), b"spoofed") for name in SPELLINGS]
 
     forward = await bench.forward(head(path, spoofed, token=TOKEN, method="POST"))
@@ -78,7 +82,7 @@ async def test_no_spelling_of_a_managed_name_goes_upstream(bench, head, path) ->
     assert all(folded.count(name.lower()) <= 1 for name in MANAGED)
 
 
-async def test_the_identity_is_signed_over_the_target_as_sent(bench, head) -> None:
+async def test_the_identity_is_signed_over_the_target_as_sent(bench: Bench, head: MakeHead) -> None:
     request = head("/old/7?b=%2F&api_key=" + "&x", token=TOKEN)
 
     forward = await bench.forward(request)
@@ -97,7 +101,7 @@ async def test_the_identity_is_signed_over_the_target_as_sent(bench, head) -> No
     verify(SECRET, signature, identity, SignedRequest("GET", forward.target, request.request_id), stamp)
 
 
-async def test_a_route_edits_its_fields_in_both_directions(bench, head) -> None:
+async def test_a_route_edits_its_fields_in_both_directions(bench: Bench, head: MakeHead) -> None:
     forward = await bench.forward(head("/old/7", [(b"X-Unwanted", b"1"), (b"x-who", b"me")], token=TOKEN))
 
     assert named(forward.fields, "x-who") == ["user_1"]
@@ -109,7 +113,7 @@ async def test_a_route_edits_its_fields_in_both_directions(bench, head) -> None:
     assert list(back) == [(b"Set-Cookie", b"a"), (b"Set-Cookie", b"b"), (b"X-Status", b"201")]
 
 
-async def test_the_clients_own_request_id_goes_on_under_another_name(bench, head) -> None:
+async def test_the_clients_own_request_id_goes_on_under_another_name(bench: Bench, head: MakeHead) -> None:
     request = head("/", [(b"x-request-id", b"mine")])
 
     forward = await bench.forward(request)
@@ -128,7 +132,7 @@ async def test_the_clients_own_request_id_goes_on_under_another_name(bench, head
     ],
 )
 async def test_what_is_said_about_the_way_here_is_believed_from_trusted_proxies_only(
-    make_bench, head, trusted, peer, sent
+    make_bench: MakeBench, head: MakeHead, trusted: str, peer: str, sent: list[str]
 ) -> None:
     fields = [
         (b"X-Forwarded-For", b"6.6.6.6, 203.0.113.9"),
@@ -160,7 +164,7 @@ async def test_what_is_said_about_the_way_here_is_believed_from_trusted_proxies_
     ],
 )
 async def test_the_control_app_gets_credentials_and_an_address_that_cannot_be_forged(
-    make_bench, head, trusted, given, last
+    make_bench: MakeBench, head: MakeHead, trusted: str, given: list[bytes], last: str
 ) -> None:
     fields = [(b"X-Forwarded-For", value) for value in given] + [(b"X-User-ID", b"me")]
 
@@ -187,12 +191,12 @@ async def test_the_control_app_gets_credentials_and_an_address_that_cannot_be_fo
         "/%68ealth",
     ],
 )
-async def test_the_gateways_own_paths_come_before_the_table(bench, head, path) -> None:
+async def test_the_gateways_own_paths_come_before_the_table(bench: Bench, head: MakeHead, path: str) -> None:
     assert (await bench.forward(head(path))).upstream.name == "control"
 
 
 @pytest.mark.parametrize("path", ["/health/", "/mod", "/moda", "/healthy", "/.well-known/jwks.json/x"])
-async def test_other_paths_are_the_tables(bench, head, path) -> None:
+async def test_other_paths_are_the_tables(bench: Bench, head: MakeHead, path: str) -> None:
     assert (await bench.forward(head(path))).upstream.name == "hoster"
 
 
@@ -219,7 +223,15 @@ KEY = new_key()
         ("/broken", [], None, 500, "rewrite_failed"),
     ],
 )
-async def test_a_refusal_has_its_status_and_code(bench, head, target, fields, token, status, wanted) -> None:
+async def test_a_refusal_has_its_status_and_code(
+    bench: Bench,
+    head: MakeHead,
+    target: str,
+    fields: Sequence[Field],
+    token: str | None,
+    status: int,
+    wanted: str,
+) -> None:
     refusal = await bench.refusal(head(target.format(key=KEY), fields, token=token))
 
     assert (refusal.status, code(refusal)) == (status, wanted)
@@ -228,13 +240,13 @@ async def test_a_refusal_has_its_status_and_code(bench, head, target, fields, to
     assert bench.traffic.in_flight == 0
 
 
-async def test_the_same_credential_given_twice_is_one(bench, head) -> None:
+async def test_the_same_credential_given_twice_is_one(bench: Bench, head: MakeHead) -> None:
     fields = [(b"X-API-Key", KEY.encode()), (b"Authorization", b"bearer " + KEY.encode())]
 
     assert isinstance(bench.direct(head(f"/api/x?api_key={KEY}", fields)), Forward)
 
 
-async def test_what_needs_no_waiting_is_decided_at_once(bench, head) -> None:
+async def test_what_needs_no_waiting_is_decided_at_once(bench: Bench, head: MakeHead) -> None:
     assert isinstance(bench.direct(head("/page")), Forward)
     assert isinstance(bench.direct(head("/api/x", token=TOKEN)), Forward)
     assert isinstance(bench.direct(head("/bill", token=TOKEN)), Forward)
@@ -247,7 +259,7 @@ def outcome(status: int, *, reached: bool = True) -> Outcome:
     return Outcome(status, Ending.COMPLETE, reached, 3, 5, 12.5)
 
 
-async def test_a_quota_of_three_admits_three(bench, head) -> None:
+async def test_a_quota_of_three_admits_three(bench: Bench, head: MakeHead) -> None:
     for _ in range(3):
         forward = await bench.forward(head("/bill", token=TOKEN))
         forward.exchange.response_fields(ResponseHead(200, []))
@@ -261,21 +273,21 @@ async def test_a_quota_of_three_admits_three(bench, head) -> None:
     assert bench.journal.written == 3
 
 
-@pytest.mark.parametrize(("status", "reached"), [(500, True), (502, False)])
-async def test_a_failure_gives_its_unit_back(bench, head, status, reached) -> None:
+@pytest.mark.parametrize(("end", "events"), [(outcome(500), 5), (outcome(502, reached=False), 0)])
+async def test_a_failure_gives_its_unit_back(bench: Bench, head: MakeHead, end: Outcome, events: int) -> None:
     for _ in range(5):
         forward = await bench.forward(head("/bill", token=TOKEN))
-        if reached:
-            forward.exchange.response_fields(ResponseHead(status, []))
-        forward.exchange.finished(outcome(status, reached=reached))
+        if end.reached_upstream:
+            forward.exchange.response_fields(ResponseHead(end.status, []))
+        forward.exchange.finished(end)
 
     last = await bench.forward(head("/bill", token=TOKEN))
 
     assert dict(last.exchange.fault_fields())[b"X-Quota-Used"] == b"1"
-    assert bench.journal.written == (5 if reached else 0)
+    assert bench.journal.written == events
 
 
-async def test_an_end_that_nobody_saw_is_asked_about(bench, head) -> None:
+async def test_an_end_that_nobody_saw_is_asked_about(bench: Bench, head: MakeHead) -> None:
     request = head("/bill", token=TOKEN)
     forward = await bench.forward(request)
 
@@ -288,7 +300,7 @@ async def test_an_end_that_nobody_saw_is_asked_about(bench, head) -> None:
     assert bench.journal.open_intents() == [intent]
 
 
-async def test_quota_and_rate_are_told_with_every_billed_answer(bench, head) -> None:
+async def test_quota_and_rate_are_told_with_every_billed_answer(bench: Bench, head: MakeHead) -> None:
     forward = await bench.forward(head("/bill", token=TOKEN))
 
     fields = forward.exchange.response_fields(ResponseHead(200, [(b"Content-Type", b"text/plain")]))
@@ -301,7 +313,7 @@ async def test_quota_and_rate_are_told_with_every_billed_answer(bench, head) -> 
     ]
 
 
-async def test_a_fault_of_the_relay_is_a_problem_that_closes_when_it_must(make_bench) -> None:
+async def test_a_fault_of_the_relay_is_a_problem_that_closes_when_it_must(make_bench: MakeBench) -> None:
     director = (await make_bench()).director
 
     bad = director.fault(FaultKind.BAD_REQUEST, 400, "Two lengths.", "id-1")

@@ -49,7 +49,8 @@ routes:
     upstream: ${UPSTREAM}
 """
 
-    assert faults_of(text) == [
+    found = [fault.split(" Check that")[0].split(": ERROR")[0] for fault in faults_of(text)]
+    assert found == [
         "f:2: default_plan: there is no plan 'gold'",
         "f:4: plans free: burst: Input should be greater than or equal to 1",
         "f:6: upstreams hoster: targets.0: 'https://127.0.0.1' is not a target such as http://127.0.0.1:8080 or unix:/run/app.sock",
@@ -57,6 +58,10 @@ routes:
         "f:11: route a: unknown field 'colour'",
         "f:13: route a: a billing route must have auth_required: true",
         "f:14: route a: there is no upstream 'nowhere'",
+        "f:15: route a: the name is already taken",
+        "f:18: route a: metering_expr: Failed to parse expression '1 +'",
+        "f:19: route a: path_rewrite: Undefined variable or function: 'nothing'.",
+        "f:20: route a: X-User-ID is the gateway's own and cannot be set",
         "f:21: route a: upstream: Input should be a valid string",
         "f:21: the variable UPSTREAM is not set and has no default",
     ]

@@ -27,7 +27,17 @@ def table_of(*routes: str) -> RouteTable:
 def head_of(
     method: str, target: str, host: str = "localhost", fields: list[Field] | None = None
 ) -> RequestHead:
-    return RequestHead("id", method, target, host, True, fields or [], Peer("192.0.2.1", 5), 0, False)
+    return RequestHead(
+        request_id="id",
+        method=method,
+        target=target,
+        host=host,
+        http11=True,
+        fields=fields or [],
+        peer=Peer("192.0.2.1", 5),
+        content_length=0,
+        websocket=False,
+    )
 
 
 def found(
