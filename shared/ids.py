@@ -29,9 +29,9 @@ def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom)
         tail = block[position : position + 10]
         position += 10
         millis = int(clock.now() * 1000) & 0xFFFF_FFFF_FFFF
-        rand_a = 0x7000 | (int.from_bytes(tail[:2], "big") & 0x0FFF)
-        variant = 0x8000 | (int.from_bytes(tail[2:4], "big") & 0x3FFF)
-        head = f"{millis:012x}"
-        return f"{head[:8]}-{head[8:]}-{rand_a:04x}-{variant:04x}-{tail[4:10].hex()}"
+        random = int.from_bytes(tail, "big")
+        # Version 7 and the variant each take the place of a few random bits.
+        digits = f"{millis << 80 | 0x7000 << 64 | (random >> 68 & 0x0FFF) << 64 | 1 << 63 | random & 0x3FFF_FFFF_FFFF_FFFF:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     return next_id

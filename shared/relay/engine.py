@@ -18,8 +18,9 @@ FORGET_POOL_AFTER = 60.0
 class OpenClient(Protocol):
     """A client connection, as the timer and the drain see it."""
 
-    @property
-    def deadline(self) -> float: ...
+    read_deadline: float
+    write_deadline: float
+
     def expired(self, now: float) -> None: ...
     def drain(self) -> None: ...
     def abort(self) -> None: ...
@@ -52,9 +53,6 @@ class Engine:
 
     def upstream_state(self, spec: UpstreamSpec) -> dict[str, object]:
         return self.pool(spec).state()
-
-    def enter(self) -> None:
-        self.in_flight += 1
 
     def leave(self) -> None:
         self.in_flight -= 1
@@ -91,7 +89,7 @@ class Engine:
         self._pools.clear()
 
     def _tick(self, now: float) -> None:
-        late = [client for client in self.clients if client.deadline <= now]
+        late = [each for each in self.clients if each.read_deadline <= now or each.write_deadline <= now]
         for client in late:
             client.expired(now)
         for pool in self._pools.values():

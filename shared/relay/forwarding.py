@@ -31,7 +31,7 @@ from shared.relay.head_encoding import (
     switching_protocols,
 )
 from shared.relay.received import ReceivedRequest, ReceivedResponse
-from shared.relay.tunnel import Tunnel, TunnelClient
+from shared.relay.tunnel import Tunnel
 from shared.relay.upstream_connection import LossReason, UpstreamConnection
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -53,9 +53,14 @@ class Phase(Enum):
 CONNECTING, AWAITING, STREAMING, ENDED = Phase
 
 
-class Client(TunnelClient, Protocol):
-    """The client's connection, as its forwarded request sees it."""
+class Client(Protocol):
+    """The client, as its forwarded request sees it."""
 
+    def send(self, data: bytes) -> None: ...
+    def hold_body(self) -> None:
+        """Stop reading the request's body until `release_body`."""
+
+    def release_body(self) -> None: ...
     def may_persist(self) -> bool: ...
     def answered(self, *, keep_alive: bool) -> None:
         """The whole answer was sent."""
@@ -64,7 +69,7 @@ class Client(TunnelClient, Protocol):
     def break_off(self, *, abruptly: bool) -> None:
         """The answer cannot be completed. `abruptly`: nothing but a reset can tell the client."""
 
-    def enter_tunnel(self, tunnel: Tunnel) -> None: ...
+    def open_tunnel(self, upstream: UpstreamConnection, books: Books) -> Tunnel: ...
 
 
 class Forwarding:
@@ -274,9 +279,7 @@ class Forwarding:
         self._books.status = head.status
         fields = self._books.response_fields(head.status, head.fields)
         self._client.send(switching_protocols(fields, self._request_id))
-        tunnel = Tunnel(self._client, connection, self._books, self._forward.upstream.idle_timeout)
-        self._client.enter_tunnel(tunnel)
-        return tunnel
+        return self._client.open_tunnel(connection, self._books)
 
     def _answer(self, data: bytes, *, last: bool) -> None:
         if not last:

@@ -5,8 +5,8 @@ Stricter than the RFC on purpose: repeated lengths are refused even when they ag
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from shared.relay.faults import MessageRefused
 from shared.relay.fields import SortedFields
@@ -20,8 +20,7 @@ class Delimiter(Enum):
     CLOSE = "close"
 
 
-@dataclass(frozen=True, slots=True)
-class BodyFraming:
+class BodyFraming(NamedTuple):
     """How a body is delimited; `length` in bytes is meaningful for LENGTH only."""
 
     delimiter: Delimiter
@@ -50,16 +49,17 @@ def response_framing(fields: SortedFields, *, status: int, to_head: bool, http11
 
 
 def _declared(fields: SortedFields, *, http11: bool) -> BodyFraming | None:
-    lengths, codings = fields.content_lengths, fields.transfer_encodings
-    if codings:
-        if lengths:
+    codings = fields.all(b"transfer-encoding")
+    lengths = fields.all(b"content-length")
+    if codings is not None:
+        if lengths is not None:
             raise MessageRefused("Content-Length and Transfer-Encoding exclude each other.")
         if not http11:
             raise MessageRefused("HTTP/1.0 has no Transfer-Encoding.")
         if len(codings) != 1 or codings[0].lower() != b"chunked":
             raise MessageRefused("The only transfer coding accepted is one `chunked`.")
         return CHUNKED
-    if not lengths:
+    if lengths is None:
         return None
     if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
         raise MessageRefused("Content-Length must be one decimal number.")

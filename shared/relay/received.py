@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import SortedFields, sort_request, sort_response
+from shared.relay.fields import SortedFields, has_date, sort_request, sort_response
 from shared.relay.framing import BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
 from shared.relay.syntax import request_fields, request_line, response_fields, status_line
@@ -45,7 +45,7 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
     method, raw_target, http11 = request_line(head, limits)
     check_method(method)
     fields = sort_request(request_fields(head, limits))
-    target, host = resolve_target(method, raw_target, fields.hosts, http11=http11)
+    target, host = resolve_target(method, raw_target, fields.all(b"host"), http11=http11)
     framing = request_framing(fields, http11=http11)
     return ReceivedRequest(
         method=method.decode("ascii"),
@@ -65,7 +65,7 @@ def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResp
     status, http11 = status_line(head)
     fields = sort_response(response_fields(head, limits))
     framing = response_framing(fields, status=status, to_head=to_head, http11=http11)
-    lengths = fields.content_lengths
+    lengths = fields.all(b"content-length")
     return ReceivedResponse(
         status=status,
         fields=fields.kept,
@@ -74,7 +74,7 @@ def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResp
         websocket=_upgrades_to_websocket(fields),
         bodiless=to_head or status < 200 or status in {204, 304},
         declared_length=lengths[0] if lengths else None,
-        has_date=fields.has_date,
+        has_date=has_date(fields.kept),
     )
 
 
@@ -85,15 +85,21 @@ def _keep_alive(fields: SortedFields, *, http11: bool) -> bool:
 
 
 def _upgrades_to_websocket(fields: SortedFields) -> bool:
-    upgrades = fields.upgrades
-    return len(upgrades) == 1 and b"upgrade" in fields.connection and upgrades[0].lower() == b"websocket"
+    upgrades = fields.all(b"upgrade")
+    return (
+        upgrades is not None
+        and len(upgrades) == 1
+        and upgrades[0].lower() == b"websocket"
+        and b"upgrade" in fields.connection
+    )
 
 
 def _expects_continue(fields: SortedFields, framing: BodyFraming, *, http11: bool) -> bool:
     """RFC 9110 section 10.1.1: of no meaning in HTTP/1.0 or where no body follows."""
-    if not fields.expectations:
+    expectations = fields.all(b"expect")
+    if expectations is None:
         return False
-    if len(fields.expectations) != 1 or fields.expectations[0].lower() != b"100-continue":
+    if len(expectations) != 1 or expectations[0].lower() != b"100-continue":
         raise MessageRefused(
             "The only expectation that can be met is `100-continue`.", FaultKind.EXPECTATION_FAILED
         )

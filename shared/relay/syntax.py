@@ -16,10 +16,10 @@ from shared.relay.faults import MessageRefused
 from shared.relay.limits import Limits
 
 HEAD_END = b"\r\n\r\n"
-MAX_METHOD = 32
+MAX_METHOD = 32  # also in the pattern below
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"[\x21\x22\x24-\x7e]+")  # visible ASCII without `#`: a fragment is never sent
+# The target is visible ASCII without `#`: a fragment is never sent.
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])\r\n")
 _VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n")
 _UNACCEPTABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
@@ -41,24 +41,28 @@ class _Collector:
         self.fields: list[Field] = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.fields.append((name, value))
+        self.fields.append((name, value.rstrip(b" \t")))
 
 
 def request_line(head: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
     """Method, target and whether the version is 1.1."""
-    parts = head[: head.index(b"\r\n")].split(b" ")
-    if len(parts) != 3:
-        raise MessageRefused("The request line is malformed.")
-    method, target, version = parts
+    match = _REQUEST_LINE.match(head)
+    if match is None:
+        raise _line_fault(head, limits)
+    method, target, minor = match.groups()
     if len(target) > limits.max_target:
         raise MessageRefused("The request target is too long.", FaultKind.URI_TOO_LONG)
-    if not _VERSION.fullmatch(version):
-        raise MessageRefused("The request line is malformed.")
-    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-        raise MessageRefused("Only HTTP/1.1 and HTTP/1.0 are served.", FaultKind.VERSION_NOT_SUPPORTED)
-    if len(method) > MAX_METHOD or not _TOKEN.fullmatch(method) or not _TARGET.fullmatch(target):
-        raise MessageRefused("The request line is malformed.")
-    return method, target, version == b"HTTP/1.1"
+    return method, target, minor == b"1"
+
+
+def _line_fault(head: bytes, limits: Limits) -> MessageRefused:
+    """What is wrong with a request line that does not match."""
+    parts = head[: head.index(b"\r\n")].split(b" ")
+    if len(parts) == 3 and len(parts[1]) > limits.max_target:
+        return MessageRefused("The request target is too long.", FaultKind.URI_TOO_LONG)
+    if len(parts) == 3 and _VERSION.fullmatch(parts[2]) and parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
+        return MessageRefused("Only HTTP/1.1 and HTTP/1.0 are served.", FaultKind.VERSION_NOT_SUPPORTED)
+    return MessageRefused("The request line is malformed.")
 
 
 def request_fields(head: bytes, limits: Limits) -> list[Field]:
@@ -74,7 +78,7 @@ def request_fields(head: bytes, limits: Limits) -> list[Field]:
         raise MessageRefused("The method is not known.", FaultKind.METHOD_NOT_ALLOWED) from None
     except httptools.HttpParserError:
         raise MessageRefused("The request head is malformed.") from None
-    return _checked(collector.fields, head, limits)
+    return _checked(collector.fields, limits)
 
 
 def status_line(head: bytes) -> tuple[int, bool]:
@@ -94,16 +98,12 @@ def response_fields(head: bytes, limits: Limits) -> list[Field]:
         pass
     except httptools.HttpParserError:
         raise MessageRefused("The response head is malformed.") from None
-    return _checked(collector.fields, head, limits)
+    return _checked(collector.fields, limits)
 
 
-def _checked(fields: list[Field], head: bytes, limits: Limits) -> list[Field]:
+def _checked(fields: list[Field], limits: Limits) -> list[Field]:
     if len(fields) > limits.max_fields:
         raise MessageRefused("There are too many fields.", FaultKind.HEADERS_TOO_LARGE)
-    if b"\r\n " in head or b"\r\n\t" in head:
-        raise MessageRefused("Line folding is not accepted.")
-    if b" \r\n" in head or b"\t\r\n" in head:
-        return [(name, value.strip(b" \t")) for name, value in fields]
     return fields
 
 

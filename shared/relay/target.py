@@ -16,9 +16,11 @@ def check_method(method: bytes) -> None:
         raise MessageRefused("This method is not allowed.", FaultKind.METHOD_NOT_ALLOWED)
 
 
-def resolve_target(method: bytes, target: bytes, hosts: list[bytes], *, http11: bool) -> tuple[str, str]:
+def resolve_target(
+    method: bytes, target: bytes, hosts: list[bytes] | None, *, http11: bool
+) -> tuple[str, str]:
     """The target in origin form (or `*`) and the lower-case host: the target's authority if it has one, else the Host field."""
-    if len(hosts) > 1 or (http11 and not hosts):
+    if (hosts is None and http11) or (hosts is not None and len(hosts) > 1):
         raise MessageRefused("There must be exactly one Host field.")
     host = _host(hosts[0]) if hosts else ""
     if target.startswith(b"/"):
@@ -41,6 +43,7 @@ def _origin_form(method: bytes, rest: bytes) -> str:
 
 def _host(value: bytes) -> str:
     match = _HOST.fullmatch(value)
-    if match is None or int(match[1] or b"0") > 65535:
+    port = match[1] if match is not None else None
+    if match is None or (port and int(port) > 65535):
         raise MessageRefused("The host is malformed.")
     return value.decode("ascii").lower()

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from shared.relay.books import Books
+from shared.relay.client_socket import ClientSocket
 from shared.relay.director import Ending
 from shared.relay.upstream_connection import LossReason, UpstreamConnection
 from shared.relay.websocket_frames import FrameBoundaries, close_to_client, close_to_server
@@ -12,10 +13,8 @@ FAREWELL = 1.0
 
 
 class TunnelClient(Protocol):
-    def send(self, data: bytes) -> None: ...
-    def hold_body(self) -> None: ...
-    def release_body(self) -> None: ...
-    def end_writing(self) -> None: ...
+    socket: ClientSocket
+
     def tunnel_closed(self) -> None: ...
 
 
@@ -66,7 +65,7 @@ class Tunnel:
             return
         taken = self._from_upstream.follow(data, to_first_boundary=self._leaving)
         self._books.response_bytes += taken
-        self._client.send(data[:taken])
+        self._client.socket.send(data[:taken])
         if self._leaving:
             self._say_goodbye()
         else:
@@ -79,7 +78,7 @@ class Tunnel:
 
     def upstream_ended(self) -> None:
         self._upstream_ended = True
-        self._client.end_writing()
+        self._client.socket.end_writing()
         self._close_if_over()
 
     def client_writable(self, *, writable: bool) -> None:
@@ -90,9 +89,9 @@ class Tunnel:
 
     def upstream_writable(self, *, writable: bool) -> None:
         if writable:
-            self._client.release_body()
+            self._client.socket.resume_reading()
         else:
-            self._client.hold_body()
+            self._client.socket.hold_reading()
 
     def client_gone(self) -> None:
         self._upstream.close()
@@ -113,7 +112,7 @@ class Tunnel:
     def _say_goodbye(self) -> None:
         if not self._deaf_to_upstream and self._from_upstream.between_frames:
             self._deaf_to_upstream = True
-            self._client.send(close_to_client())
+            self._client.socket.send(close_to_client())
         if not self._deaf_to_client and self._from_client.between_frames:
             self._deaf_to_client = True
             self._upstream.write(close_to_server())
