@@ -101,11 +101,13 @@ class Users:
     async def change(self, user_id: UserId, change: UserChange) -> User:
         """Raises UserNotFound."""
         async with self._changes.changing(user_id) as connection:
-            await connection.execute(
+            cursor = await connection.execute(
                 "UPDATE users SET plan_id = coalesce(?, plan_id), role = coalesce(?, role), status = coalesce(?, status)"
                 " WHERE id = ?",
                 (change.plan_id, change.role, change.status, user_id),
             )
+            if cursor.rowcount != 1:
+                raise UserNotFound
         return await self.get(user_id)
 
 

@@ -15,7 +15,7 @@ import pytest
 from gateway.accounts.accounts import Accounts, open_accounts
 from gateway.accounts.authentication import AccountAuthenticator
 from gateway.accounts.cli import change_user, list_users
-from gateway.accounts.errors import UserNotFound
+from gateway.accounts.errors import InvalidCredentials, UserNotFound
 from gateway.accounts.principal import ApiKey, BearerToken, Credential, PlanId, Principal, UserId, UserStatus
 from gateway.accounts.user import SessionId
 from gateway.accounts.users import UserChange
@@ -132,6 +132,18 @@ async def test_the_command_line_works_without_a_running_gateway(tmp_path: Path) 
         await change_user(tmp_path / "data", "ann@example.com", SUSPEND)
     with pytest.raises(UserNotFound):
         await change_user(tmp_path / "data", "user_unknown", SUSPEND)
+
+
+async def test_a_password_change_also_ends_a_sign_in_that_was_being_checked(gateway: Any) -> None:
+    """The old password was verified just before it was changed: the session may not start after that."""
+    signed_up = await gateway.sign_up("ann@example.com")
+    user_id = UserId(signed_up["user"]["id"])
+    verified_hash = await gateway.accounts.users.password_hash(user_id)
+    body = {"current_password": "correct horse battery staple", "new_password": "another long password"}
+    await gateway.call("POST", "/mod/auth/password", body, token=signed_up["token"])
+
+    with pytest.raises(InvalidCredentials):
+        await gateway.accounts.sign_in._sessions.start(user_id, verified_hash)
 
 
 async def test_a_process_that_was_too_far_behind_starts_afresh(gateway: Any) -> None:

@@ -1,3 +1,4 @@
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -103,6 +104,26 @@ def test_an_ipv6_customer_is_one_address_whatever_the_last_half_says() -> None:
     assert wait(attempts, Email("another@example.com"), "2001:db8:1:2:ffff::1") == 2
     with attempts.attempt(Email("another@example.com"), "2001:db8:1:3::1"):
         pass
+
+
+def test_a_burst_of_guesses_is_bounded_before_the_first_of_them_has_failed() -> None:
+    attempts = Attempts(StoppedClock())
+    with ExitStack() as stack:
+        for _ in range(32):
+            stack.enter_context(attempts.attempt(ANN, "203.0.113.7"))
+
+        assert wait(attempts) == 1
+
+
+def test_past_the_free_failures_there_is_one_guess_at_a_time() -> None:
+    clock = StoppedClock()
+    attempts = Attempts(clock)
+    for _ in range(5):
+        fail(attempts)
+    clock.time += 2
+
+    with attempts.attempt(ANN, "203.0.113.7"):
+        assert wait(attempts, address="203.0.113.8") == 1
 
 
 def test_memory_for_failures_is_bounded() -> None:
