@@ -96,6 +96,7 @@ async def _open_parts(
     stack: AsyncExitStack, config: Config, routes: CurrentRoutes, outside: Outside
 ) -> _Parts:
     data_dir, clock, on_death = config.paths.data_dir, outside.clock, outside.on_death
+    await asyncio.to_thread(data_dir.mkdir, mode=0o700, parents=True, exist_ok=True)
     client = UpstreamClient()
     stack.push_async_callback(client.close)
     counting = await stack.enter_async_context(open_counting(config.redis, data_dir, clock, on_death))

@@ -3,12 +3,11 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Self
 
 from gateway.accounts.principal import OrgId, PlanId, UserId
-from gateway.metering.records import Intent, Result, event_of
+from gateway.metering.records import Intent, Result, event_of, members_of_event
 from gateway.metering.segments import Position
 from gateway.metering.usage import UsageEvent, UsageTotal
 from shared.database import Database, Row
@@ -53,7 +52,7 @@ class Ledger:
         return Position(row["segment"], row["byte_offset"]) if row else Position(0, 0)
 
     async def record(self, ended: Sequence[tuple[Intent, Result]], checkpoint: Position) -> None:
-        rows = [(*astuple(event_of(intent, result)), intent.period_name) for intent, result in ended]
+        rows = [(*members_of_event(event_of(intent, result)), intent.period_name) for intent, result in ended]
         async with self._database.transaction() as connection:
             await connection.executemany(_RECORD, rows)
             await connection.execute(_CHECKPOINT, (checkpoint.segment, checkpoint.offset))

@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 from gateway.counters.port import Counters, Settlement, SettlementKind
 from gateway.counters.settlements import Settlements
+from gateway.errors import JournalUnavailable
 from gateway.metering.journal import Journal
 from gateway.metering.records import Ended, Intent, Result, Void
+
+_MOST_UNSETTLED = 100_000
 
 Inquire = Callable[[Intent, Result | None], None]
 
@@ -19,7 +22,9 @@ class Meter:
         self._settlements = settlements
 
     def begin(self, intent: Intent) -> None:
-        """Raises JournalUnavailable."""
+        """Raises JournalUnavailable, also when more waits for the counters than should be kept in memory."""
+        if self._settlements.pending >= _MOST_UNSETTLED:
+            raise JournalUnavailable
         self._journal.begin(intent)
 
     def end(self, intent: Intent, ended: Ended) -> None:

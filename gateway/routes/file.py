@@ -1,5 +1,6 @@
 """The route file as it is written: every field, its default and what may be wrong with it. No compiling here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, NoReturn, TypeVar
@@ -41,7 +42,8 @@ def _refuse(value: object, wanted: str) -> NoReturn:
 
 Duration = Annotated[float, BeforeValidator(_duration)]
 Size = Annotated[int, BeforeValidator(_size)]
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")]
+NAME_FORM = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$"
+Name = Annotated[str, Field(pattern=NAME_FORM)]
 Method = Annotated[str, Field(pattern=r"^[A-Z]{1,20}$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")]
 
@@ -166,6 +168,12 @@ def _section(document: Document, top: dict[str, object], name: str, model: type[
     if not isinstance(members, dict):
         document.fault((name,), f"{name!r} is not a mapping of names")
         return {}
+    for key in members:
+        # A plan's name becomes a header, an upstream's a path in the statistics.
+        if not re.fullmatch(NAME_FORM, key):
+            document.fault(
+                (name, key), f"{name} {key!r}: a name has letters, digits, '_', '.' and '-', at most 64"
+            )
     read = ((key, _member(document, (name, key), value, model)) for key, value in members.items())
     return {key: value for key, value in read if value is not None}
 

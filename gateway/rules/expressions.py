@@ -1,7 +1,7 @@
 """CEL expressions of the route file: compiled and tried at load, run with only the variables they name."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cel
@@ -13,8 +13,8 @@ VARIABLES = frozenset(
     }
 )  # fmt: skip
 
-Source = Mapping[str, Callable[[], object]]
-"""How to get each variable. Only those that the expression names are asked for: building them all costs 15 times the run."""
+Source = Callable[[str], object]
+"""The value of a variable by name. Only those that the expression names are asked for: passing all costs 15 times the run."""
 
 _MACRO = re.compile(r"\.(?:all|exists|exists_one|filter|map)\s*\(")
 _WORD = re.compile(r"(?<![\w.-])[a-z_]+(?![\w-])")
@@ -35,6 +35,8 @@ class ExpressionFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
+    """`names` are the variables it needs."""
+
     source: str
     program: cel.Program
     names: tuple[str, ...]
@@ -42,7 +44,7 @@ class Expression:
     def run(self, source: Source) -> object:
         """Raises ExpressionFailed."""
         try:
-            return self.program.execute({name: source[name]() for name in self.names if name in source})
+            return self.program.execute({name: source(name) for name in self.names})
         except Exception as error:
             # CEL reports a missing map key, a division by zero or a type fault each with another class.
             raise ExpressionFailed(f"{type(error).__name__}: {error}") from error
@@ -54,12 +56,11 @@ def compile_expression(text: str) -> Expression:
         program = cel.compile(text)
     except ValueError as error:
         raise ExpressionInvalid(_first_line(error)) from error
-    names = tuple(program.variables())
-    unknown = [name for name in names if name not in VARIABLES]
+    unknown = [name for name in program.variables() if name not in VARIABLES]
     if unknown and not _MACRO.search(text):
         raise ExpressionInvalid(f"unknown variable {unknown[0]!r}")
     _try_out(program)
-    return Expression(text, program, names)
+    return Expression(text, program, tuple(name for name in program.variables() if name in VARIABLES))
 
 
 def compile_text(text: str) -> Expression | str:

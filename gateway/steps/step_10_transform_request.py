@@ -10,7 +10,7 @@ from gateway.rules.client_address import TrustedProxies
 from gateway.rules.field_fates import Fate, fate_of
 from gateway.steps.field_edits import edited
 from gateway.steps.step_09_match_route import Bound
-from gateway.steps.variables import request_variables
+from gateway.steps.variables import Variables
 from shared import identity
 from shared.relay.director import Field, RequestHead
 
@@ -31,7 +31,7 @@ def transform_request(bound: Bound, proxies: TrustedProxies) -> Transformed:
     fields, about_the_way, client_id = _sorted_out(head)
     edits = bound.match.route.request_edits
     if not edits.are_none:
-        fields = edited(fields, edits, lambda: request_variables(bound), bound.match.route.name)
+        fields = edited(fields, edits, Variables(bound), bound.match.route.name)
     if client_id is not None:
         fields = [field for field in fields if field[0].lower() != b"x-client-request-id"]
         fields.append((_CLIENT_REQUEST_ID, client_id))

@@ -9,7 +9,7 @@ from gateway.rules.canonical_target import CanonicalTarget, canonical_path, with
 from gateway.rules.expressions import Expression, ExpressionFailed, as_text
 from gateway.steps.step_09_match_route import Bound
 from gateway.steps.step_10_transform_request import Transformed
-from gateway.steps.variables import request_variables
+from gateway.steps.variables import Variables
 from shared.relay.director import Field
 
 
@@ -32,7 +32,7 @@ def rewrite_path(transformed: Transformed) -> Rewritten:
 def _rewritten(bound: Bound, rewrite: Expression) -> str:
     try:
         # A question mark is data here: unescaped, it would add to the query behind the signature's back.
-        return canonical_path(as_text(rewrite.run(request_variables(bound))).replace("?", "%3F"))
+        return canonical_path(as_text(rewrite.run(Variables(bound))).replace("?", "%3F"))
     except (ExpressionFailed, BadPath) as error:
         structlog.get_logger("routes").warning(
             "path_rewrite_failed",

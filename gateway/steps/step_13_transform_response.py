@@ -7,7 +7,7 @@ from gateway.metering.books import quota_use
 from gateway.steps.field_edits import edited
 from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from gateway.steps.step_09_match_route import Bound
-from gateway.steps.variables import response_variables
+from gateway.steps.variables import Variables
 from shared.relay.director import Field, ResponseHead
 
 
@@ -15,7 +15,7 @@ def transform_response(bound: Bound, head: ResponseHead, now: float) -> Sequence
     edits = bound.match.route.response_edits
     fields: Sequence[Field] = head.fields
     if not edits.are_none:
-        fields = edited(fields, edits, lambda: response_variables(bound, head), bound.match.route.name)
+        fields = edited(fields, edits, Variables(bound, head), bound.match.route.name)
     own = standing_fields(bound, now)
     return [*fields, *own] if own else fields
 

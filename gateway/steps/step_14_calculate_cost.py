@@ -6,7 +6,7 @@ import structlog
 
 from gateway.rules.pricing import price
 from gateway.steps.step_09_match_route import Bound
-from gateway.steps.variables import outcome_variables
+from gateway.steps.variables import Variables
 from shared.identity import EVENT_TYPE
 from shared.relay.director import Outcome, ResponseHead
 
@@ -22,7 +22,7 @@ class Priced:
 
 def calculate_cost(bound: Bound, head: ResponseHead | None, outcome: Outcome) -> Priced:
     route = bound.match.route
-    priced = price(route.metering, outcome.status, outcome_variables(bound, head, outcome))
+    priced = price(route.metering, outcome.status, Variables(bound, head, outcome))
     if priced.fault is not None:
         structlog.get_logger("metering").warning(
             "metering_expr_failed",

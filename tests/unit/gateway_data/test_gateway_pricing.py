@@ -10,7 +10,7 @@ BILLABLE = "status < 400 && 'x-event-type' in response_headers ? 1.0 : 0.0"
 
 def cost(text: str | None, status: int = 200, headers: dict[str, str] | None = None) -> Price:
     expression = compile_expression(text) if text is not None else None
-    return price(expression, status, {"status": lambda: status, "response_headers": lambda: headers or {}})
+    return price(expression, status, {"status": status, "response_headers": headers or {}}.__getitem__)
 
 
 def test_the_shipped_expression_charges_only_what_changed_something() -> None:
@@ -57,4 +57,4 @@ def test_what_cannot_be_run_is_refused_at_load(text: str) -> None:
 
 
 def test_names_bound_inside_an_expression_are_not_unknown() -> None:
-    assert compile_expression("[1, 2].exists(n, n == status)").run({"status": lambda: 2}) is True
+    assert compile_expression("[1, 2].exists(n, n == status)").run({"status": 2}.__getitem__) is True

@@ -87,6 +87,13 @@ def test_a_fault_says_where_and_what(text: str, fault: str) -> None:
     assert found[0].startswith(fault)
 
 
+def test_a_name_that_could_break_a_header_is_refused() -> None:
+    assert faults_of(route("").replace("  free: {", '  "a\\nb": {')) == [
+        "f:2: default_plan: there is no plan 'free'",
+        "f:4: plans 'a\\nb': a name has letters, digits, '_', '.' and '-', at most 64",
+    ]
+
+
 def test_variables_come_from_the_environment() -> None:
     table = load_table(route(""), {"HOSTER": "http://10.0.0.7:99"})
 
