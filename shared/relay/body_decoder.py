@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from shared.relay.faults import MessageRefused
-from shared.relay.framing import BodyFraming, Delimiter
+from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.limits import Limits
 
 # RFC 9112 section 7.1, without optional white space before an extension. 15 digits stay below 2^60.
@@ -137,7 +137,13 @@ class ChunkedDecoder:
             raise MessageRefused("The trailer section is malformed or too large.")
 
 
+NOTHING = LengthDecoder(0)
+"""Done from the beginning, and so without state of its own."""
+
+
 def body_decoder(framing: BodyFraming, limits: Limits) -> BodyDecoder:
+    if framing is NO_BODY:
+        return NOTHING
     match framing.delimiter:
         case Delimiter.LENGTH:
             return LengthDecoder(framing.length)
@@ -147,8 +153,7 @@ def body_decoder(framing: BodyFraming, limits: Limits) -> BodyDecoder:
             return CloseDecoder()
 
 
-def chunk(piece: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(piece), piece)
-
-
-LAST_CHUNK = b"0\r\n\r\n"
+def in_chunks(piece: bytes, *, last: bool) -> bytes:
+    """A piece of content as a chunk of its own; an empty one would be taken for the end."""
+    chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    return chunk + b"0\r\n\r\n" if last else chunk

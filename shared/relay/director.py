@@ -8,6 +8,7 @@ Rules:
   is handed to the client's socket.
 - The relay is never told to cancel a pending decision: it waits for it even when the client is gone, so that what the
   director reserved is always given an outcome.
+- Values made for every request are not frozen (that would triple what they cost), but nobody changes one that was handed over.
 - Framing and hop-by-hop fields belong to the relay. `Forward.fields` and what `response_fields` returns are end-to-end fields
   only, in order, duplicates kept.
 """
@@ -59,7 +60,7 @@ class RequestHead:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseHead:
     """An upstream's final response head. `fields` without hop-by-hop and framing fields and without `X-Request-ID`."""
 
@@ -95,7 +96,7 @@ class Ending(StrEnum):
     """No response (the client gets 502 or 504), or one that broke off."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """The books of one exchange.
 
@@ -165,7 +166,7 @@ class Respond:
     close: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Forward:
     """Pass the request on. `target` is the origin-form target to send; `host` the Host field to send.
 

@@ -4,6 +4,8 @@ A field that `Connection` names is removed like a hop-by-hop field, whatever its
 comes after that, so a client cannot name it away.
 """
 
+from collections.abc import Sequence
+
 from shared.relay.director import Field
 from shared.relay.faults import MessageRefused
 
@@ -35,15 +37,18 @@ class SortedFields:
     `connection` are the options of the `Connection` field, lower-case.
     """
 
-    __slots__ = ("connection", "ended", "kept")
+    __slots__ = ("connection", "ended", "has_date", "kept")
 
     def __init__(self, fields: list[Field], ends_here: frozenset[bytes]) -> None:
         kept: list[Field] = []
         ended: dict[bytes, list[bytes]] = {}
+        self.has_date = False
         for pair in fields:
             name = pair[0].lower()
             if name not in ends_here:
                 kept.append(pair)
+                if name == b"date":
+                    self.has_date = True
             elif name in ended:
                 ended[name].append(pair[1])
             else:
@@ -65,6 +70,7 @@ class SortedFields:
         nominated = self.connection - _OPTIONS
         if nominated:
             self.kept = [pair for pair in self.kept if pair[0].lower() not in nominated]
+            self.has_date = self.has_date and b"date" not in nominated
 
     def all(self, lowered_name: bytes) -> list[bytes] | None:
         """The values of a field that ends here, or None."""
@@ -80,5 +86,6 @@ def sort_response(fields: list[Field]) -> SortedFields:
     return SortedFields(fields, _RESPONSE_ENDS_HERE)
 
 
-def has_date(fields: list[Field]) -> bool:
-    return any(len(name) == 4 and name.lower() == b"date" for name, _ in fields)
+def announces_events(fields: Sequence[Field], wanted: bytes) -> bool:
+    """Whether the field `wanted` (`accept`, `content-type`) speaks of server-sent events."""
+    return any(name.lower() == wanted and b"text/event-stream" in value.lower() for name, value in fields)

@@ -16,13 +16,17 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
-from shared.relay.body_decoder import LAST_CHUNK, chunk
+import structlog
+
+from shared.relay.body_decoder import in_chunks
 from shared.relay.books import Books
 from shared.relay.director import Ending, FaultKind, Field, Forward, Target
 from shared.relay.engine import Engine
 from shared.relay.faults import STATUS_OF_FAULT
-from shared.relay.framing import NO_BODY, Delimiter
+from shared.relay.fields import announces_events
+from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.head_encoding import (
+    UnsafeHead,
     answer_framing,
     connection_line,
     interim_head,
@@ -32,15 +36,18 @@ from shared.relay.head_encoding import (
 )
 from shared.relay.received import ReceivedRequest, ReceivedResponse
 from shared.relay.tunnel import Tunnel
-from shared.relay.upstream_connection import LossReason, UpstreamConnection
+from shared.relay.upstream_connection import UpstreamConnection
+from shared.relay.upstream_listener import LossReason
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_EVENT_STREAM = b"text/event-stream"
 _FAULT_OF_LOSS = {
     LossReason.TIMEOUT: (FaultKind.UPSTREAM_TIMEOUT, "The upstream did not answer in time."),
     LossReason.BAD_RESPONSE: (FaultKind.UPSTREAM_ERROR, "The upstream's answer was not usable."),
     LossReason.DISCONNECTED: (FaultKind.UPSTREAM_ERROR, "The upstream could not be reached, or hung up."),
 }
+
+
+_log = structlog.get_logger("relay")
 
 
 class Phase(Enum):
@@ -125,12 +132,18 @@ class Forwarding:
     def start(self, piece: bytes, *, complete: bool) -> None:
         """Sends the request on, with what has come of its body."""
         self.request_is_complete = complete
-        self._books.request_bytes = len(piece)
-        if self._is_too_large(max(self._request.framing.length, len(piece))):
-            self._refuse_large_body()
+        framing = self._request.framing
+        if framing is not NO_BODY:
+            self._books.request_bytes = len(piece)
+            if self._is_too_large(max(framing.length, len(piece))):
+                self._refuse_large_body()
+                return
+            self._queue_body(piece)
+        try:
+            self._head = request_head(self._request, self._forward)
+        except UnsafeHead:
+            self._refuse_unsafe()
             return
-        self._head = request_head(self._request, self._forward)
-        self._queue_body(piece)
         connection = self._pool.take(proven=self._request.method not in _IDEMPOTENT)
         if connection is not None:
             self._send_on(connection)
@@ -179,8 +192,8 @@ class Forwarding:
     def is_event_stream(self) -> bool:
         """Whether events were asked for, or are being sent. Nobody listens to those with half a connection."""
         if self._response is not None:
-            return _mentions_events(self._response.fields, b"content-type")
-        return _mentions_events(self._request.fields, b"accept")
+            return announces_events(self._response.fields, b"content-type")
+        return announces_events(self._request.fields, b"accept")
 
     def connected(self, connection: UpstreamConnection) -> None:
         if self._phase is CONNECTING:
@@ -261,12 +274,20 @@ class Forwarding:
         self._books.response_bytes = len(piece)
         framing = self._answer_framing = answer_framing(head, http11=self._request.http11)
         self._keep_alive = framing.delimiter is not Delimiter.CLOSE and self._client.may_persist()
+        try:
+            data = self._answer_head(head, framing)
+        except UnsafeHead:
+            self._phase = AWAITING
+            self._refuse_unsafe()
+            return
+        self._answer(data + self._encode_answer(piece, last=last), last=last)
+
+    def _answer_head(self, head: ReceivedResponse, framing: BodyFraming) -> bytes:
         fields = self._books.response_fields(head.status, head.fields)
         connection = connection_line(keep_alive=self._keep_alive, http11=self._request.http11)
-        data = response_head(
+        return response_head(
             head, fields, framing, self._request_id, connection, self._engine.ticker.date_line
         )
-        self._answer(data + self._encode_answer(piece, last=last), last=last)
 
     def piece(self, piece: bytes, *, last: bool) -> None:
         self._books.response_bytes += len(piece)
@@ -293,6 +314,10 @@ class Forwarding:
 
     def _refuse_large_body(self) -> None:
         self._refuse(FaultKind.BODY_TOO_LARGE, "The request body is too large.", Ending.COMPLETE)
+
+    def _refuse_unsafe(self) -> None:
+        _log.error("unsafe_head", request_id=self._request_id)
+        self._refuse(FaultKind.INTERNAL_ERROR, "The request could not be handled.", Ending.UPSTREAM_FAILED)
 
     def _refuse(self, kind: FaultKind, detail: str, ending: Ending) -> None:
         self._drop_connection()
@@ -324,16 +349,8 @@ class Forwarding:
 
     def _encode_body(self, piece: bytes) -> bytes:
         chunked = self._request.framing.delimiter is Delimiter.CHUNKED
-        return _in_chunks(piece, last=self.request_is_complete) if chunked else piece
+        return in_chunks(piece, last=self.request_is_complete) if chunked else piece
 
     def _encode_answer(self, piece: bytes, *, last: bool) -> bytes:
         chunked = self._answer_framing.delimiter is Delimiter.CHUNKED
-        return _in_chunks(piece, last=last) if chunked else piece
-
-
-def _in_chunks(piece: bytes, *, last: bool) -> bytes:
-    return (chunk(piece) if piece else b"") + (LAST_CHUNK if last else b"")
-
-
-def _mentions_events(fields: Sequence[Field], wanted: bytes) -> bool:
-    return any(name.lower() == wanted and _EVENT_STREAM in value.lower() for name, value in fields)
+        return in_chunks(piece, last=last) if chunked else piece

@@ -26,12 +26,10 @@ class BodyFraming(NamedTuple):
     delimiter: Delimiter
     length: int = 0
 
-    @property
-    def is_empty(self) -> bool:
-        return self.delimiter is Delimiter.LENGTH and self.length == 0
-
 
 NO_BODY = BodyFraming(Delimiter.LENGTH, 0)
+"""The only framing of an empty body, so that it can be told by identity."""
+
 CHUNKED = BodyFraming(Delimiter.CHUNKED)
 UNTIL_CLOSE = BodyFraming(Delimiter.CLOSE)
 

@@ -1,9 +1,10 @@
 """Heads as they go out, to the upstream and to the client."""
 
+import re
 from collections.abc import Sequence
 
 from shared.relay.director import Field, Forward, Respond
-from shared.relay.framing import BodyFraming, Delimiter
+from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.received import ReceivedRequest, ReceivedResponse
 from shared.relay.status_lines import STATUS_LINES
 
@@ -11,27 +12,39 @@ _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _CHUNKED_LINE = b"Transfer-Encoding: chunked\r\n"
 _WEBSOCKET_LINES = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 _SEPARATOR = b": "
+_FIRST_LINES = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\nHost: [!-~]*+\r\n")
+
+
+class UnsafeHead(ValueError):
+    """A director's field, target or host would break the message apart (RFC 9110 section 5.5)."""
 
 
 def _lines(fields: Sequence[Field]) -> bytes:
     if not fields:
         return b""
-    return b"\r\n".join([_SEPARATOR.join(pair) for pair in fields]) + b"\r\n"
+    block = b"\r\n".join([_SEPARATOR.join(pair) for pair in fields]) + b"\r\n"
+    if block.count(b"\n") != len(fields) or block.count(b"\r") != len(fields):
+        raise UnsafeHead
+    return block
 
 
 def request_head(request: ReceivedRequest, forward: Forward) -> bytes:
     """What the upstream is sent.
 
     `Expect: 100-continue` goes on (RFC 9110 section 10.1.1 asks it of a proxy), so that an upstream can refuse before the
-    body is on its way; its 100 is relayed like any interim response.
+    body is on its way; its 100 is relayed like any interim response. Raises `UnsafeHead`.
     """
-    first = f"{request.method} {forward.target} HTTP/1.1\r\nHost: {forward.host}\r\n".encode("ascii")
+    first = f"{request.method} {forward.target} HTTP/1.1\r\nHost: {forward.host}\r\n".encode(
+        "utf-8", "surrogatepass"
+    )
+    if not _FIRST_LINES.fullmatch(first):
+        raise UnsafeHead
     return b"".join((first, _lines(forward.fields), _request_framing(request), b"\r\n"))
 
 
 def _request_framing(request: ReceivedRequest) -> bytes:
     framing = request.framing
-    if framing.is_empty:
+    if framing is NO_BODY:
         if request.websocket:
             return _WEBSOCKET_LINES
         return b"Content-Length: 0\r\n" if request.method in _METHODS_WITH_BODY else b""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import SortedFields, has_date, sort_request, sort_response
-from shared.relay.framing import BodyFraming, request_framing, response_framing
+from shared.relay.fields import SortedFields, sort_request, sort_response
+from shared.relay.framing import NO_BODY, BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
 from shared.relay.syntax import request_fields, request_line, response_fields, status_line
 from shared.relay.target import check_method, resolve_target
@@ -55,7 +55,7 @@ def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
         fields=fields.kept,
         framing=framing,
         keep_alive=_keep_alive(fields, http11=http11),
-        websocket=http11 and method == b"GET" and framing.is_empty and _upgrades_to_websocket(fields),
+        websocket=http11 and method == b"GET" and framing is NO_BODY and _upgrades_to_websocket(fields),
         expects_continue=_expects_continue(fields, framing, http11=http11),
     )
 
@@ -74,7 +74,7 @@ def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResp
         websocket=_upgrades_to_websocket(fields),
         bodiless=to_head or status < 200 or status in {204, 304},
         declared_length=lengths[0] if lengths else None,
-        has_date=has_date(fields.kept),
+        has_date=fields.has_date,
     )
 
 
@@ -103,4 +103,4 @@ def _expects_continue(fields: SortedFields, framing: BodyFraming, *, http11: boo
         raise MessageRefused(
             "The only expectation that can be met is `100-continue`.", FaultKind.EXPECTATION_FAILED
         )
-    return http11 and not framing.is_empty
+    return http11 and framing is not NO_BODY

@@ -1,6 +1,6 @@
 """A client's bytes, cut into request heads and bodies. No I/O, no clock."""
 
-from shared.relay.body_decoder import BodyDecoder, LengthDecoder, body_decoder
+from shared.relay.body_decoder import NOTHING, BodyDecoder, LengthDecoder, body_decoder
 from shared.relay.limits import Limits
 from shared.relay.received import ReceivedRequest, read_request
 from shared.relay.syntax import HEAD_END, check_unfinished_head, without_leading_empty_lines
@@ -14,7 +14,7 @@ class RequestReader:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._checked = 0  # how much of an unfinished head has been looked at
-        self._decoder: BodyDecoder = LengthDecoder(0)
+        self._decoder: BodyDecoder = NOTHING
         self._untouched = False  # the client asked whether to send the body, and has not begun to
         self._unwanted = 0
         self.kept = b""

@@ -28,6 +28,8 @@ _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 def without_leading_empty_lines(data: bytes) -> bytes:
     """RFC 9112 section 2.2: some clients send an empty line after a body; it belongs to no message."""
+    if not data.startswith(b"\r\n"):
+        return data
     match = _EMPTY_LINES.match(data)
     return data if match is None else data[match.end() :]
 

@@ -21,14 +21,15 @@ from typing import Protocol, cast
 
 from typing_extensions import override
 
-from shared.relay.body_decoder import BodyDecoder, LengthDecoder, body_decoder
-from shared.relay.director import Field, Target
+from shared.relay.body_decoder import NOTHING, BodyDecoder, body_decoder
+from shared.relay.director import Target
 from shared.relay.faults import MessageRefused
 from shared.relay.framing import Delimiter
 from shared.relay.limits import Limits
 from shared.relay.received import ReceivedResponse, read_response
 from shared.relay.syntax import HEAD_END, check_unfinished_head
 from shared.relay.ticker import NEVER, Ticker
+from shared.relay.upstream_listener import LossReason, ResponseSink, TunnelSink
 
 
 class Phase(Enum):
@@ -40,41 +41,6 @@ class Phase(Enum):
 
 
 IDLE, HEAD, BODY, TUNNEL, CLOSED = Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.TUNNEL, Phase.CLOSED
-
-
-class LossReason(Enum):
-    """Why there will be no (further) response."""
-
-    DISCONNECTED = "disconnected"
-    BAD_RESPONSE = "bad response"
-    TIMEOUT = "timeout"
-
-
-class ResponseSink(Protocol):
-    """Who asked. After `last`, `lost` or `switched` the connection does not call `interim` or `response` again."""
-
-    websocket: bool
-    request_is_complete: bool
-
-    def interim(self, status: int, fields: list[Field]) -> None: ...
-    def response(self, head: ReceivedResponse, piece: bytes, *, last: bool) -> None: ...
-    def piece(self, piece: bytes, *, last: bool) -> None: ...
-    def switched(self, head: ReceivedResponse, connection: "UpstreamConnection") -> "TunnelSink":
-        """The upstream speaks WebSocket from here on, to the one returned."""
-
-    def lost(self, reason: LossReason) -> None: ...
-    def upstream_writable(self, *, writable: bool) -> None: ...
-
-
-class TunnelSink(Protocol):
-    """Who takes the upstream's side of a WebSocket."""
-
-    def upstream_data(self, data: bytes) -> None: ...
-    def upstream_ended(self) -> None:
-        """The upstream sends nothing more, but still takes bytes."""
-
-    def lost(self, reason: LossReason) -> None: ...
-    def upstream_writable(self, *, writable: bool) -> None: ...
 
 
 class Lender(Protocol):
@@ -118,7 +84,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._idle_timeout = idle_timeout
         self._sink: ResponseSink | None = None
         self._tunnel: TunnelSink | None = None
-        self._decoder: BodyDecoder = LengthDecoder(0)
+        self._decoder: BodyDecoder = NOTHING
         self._held = b""
         self._to_head = False
         self._until_close = False

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -335,3 +337,25 @@ async def test_interim_responses_reach_new_clients_only(start_relay: Start) -> N
 
     assert hints == b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
     assert (status, old_status) == (200, 200)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"target": "/a b"},
+        {"target": "/\u00fc\r\nX: y"},
+        {"target": "/\u20ac"},
+        {"host": "a\r\nX: y"},
+        {"fields": [(b"X", b"y\r\nZ: injected")]},
+        {"fields": [(b"X", b"y\nZ: injected")]},
+    ],
+)
+async def test_a_director_cannot_break_a_request_apart(start_relay: Start, wrong: dict[str, Any]) -> None:
+    async with raw_origin(answering(OK)) as origin:
+        relay = await start_relay(origin.port, decide=lambda _, forward: replace(forward, **wrong))
+        with capture_logs():
+            status, _, _ = await relay.exchange(GET)
+
+    assert status == 500
+    assert origin.connections == 0
+    assert [(o.status, o.reached_upstream) for o in relay.director.outcomes] == [(500, False)]
