@@ -6,7 +6,6 @@ Rules (contract of the gateway, "What goes upstream"):
 - A client must never be able to name a managed header, in any spelling: see `is_managed`.
 """
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -94,4 +93,4 @@ def _digest(secret: bytes, identity: Identity, request: SignedRequest, moment: s
         )
     )
     # Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder.
-    return hmac.new(secret, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, text.encode("utf-8", "surrogateescape"), "sha256").hex()

@@ -1,0 +1,185 @@
+"""Counters in Redis: one EVALSHA for each request that is admitted, by Redis's own clock, exact with any number of processes."""
+
+import asyncio
+from asyncio import Future
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.accounts.principal import UserId
+from gateway.counters.port import (
+    Admitted,
+    Claim,
+    CountersState,
+    OtherPeriod,
+    QuotaRefused,
+    RateRefused,
+    Seed,
+    Settlement,
+    Standing,
+    Unseeded,
+    Verdict,
+    Withdrawn,
+    standing,
+)
+from gateway.counters.redis_link import RedisLink, Script
+from gateway.errors import CountersUnavailable
+from gateway.rules.period import Period, period_named
+
+_HERE = Path(__file__).parent
+_RESERVE = Script.read(_HERE / "reserve.lua")
+_SETTLE = Script.read(_HERE / "settle.lua")
+_SEED = Script.read(_HERE / "seed.lua")
+_LOOK = Script.read(_HERE / "look.lua")
+SCRIPTS = (_RESERVE, _SETTLE, _SEED, _LOOK)
+_KEPT_AFTER_PERIOD_S = 7 * 86400
+_MOST_FORGOTTEN = 64
+_MOST_USERS = 10_000
+
+Result = TypeVar("Result")
+
+
+class RedisCounters:
+    """`owner` names this gateway's data directory, so that what it left open when it was killed can be told from others'."""
+
+    def __init__(self, link: RedisLink, owner: str) -> None:
+        self._link = link
+        self._owner = owner
+        self._forgotten: dict[tuple[UserId, str], list[str]] = {}
+
+    @property
+    def state(self) -> CountersState:
+        return CountersState.REDIS if self._link.is_up else CountersState.UNAVAILABLE
+
+    def reserve(self, claim: Claim) -> Future[Verdict]:
+        future: Future[Verdict] = asyncio.get_running_loop().create_future()
+        user_period = (claim.user_id, claim.period.name)
+        forgotten = self._forgotten.pop(user_period, [])
+
+        def on_reply(reply: object) -> None:
+            verdict = _parsed(reply, _verdict)
+            if forgotten and not isinstance(verdict, Admitted):
+                self._remember_to_forget(user_period, forgotten)
+            _resolve(future, verdict)
+
+        period = claim.period
+        keys = _keys(claim.user_id, period.name)
+        try:
+            self._link.run(
+                _RESERVE,
+                keys,
+                (
+                    period.starts_at,
+                    period.ends_at,
+                    claim.quota_limit,
+                    claim.emission_us,
+                    claim.burst,
+                    claim.request_id,
+                    self._owner,
+                    period.ends_at + _KEPT_AFTER_PERIOD_S,
+                    *forgotten,
+                ),
+                on_reply,
+            )
+        except CountersUnavailable:
+            self._remember_to_forget(user_period, forgotten)
+            raise
+        return future
+
+    def settle(self, settlement: Settlement) -> Future[None]:
+        _, quota, opened = _keys(settlement.user_id, settlement.period_name)
+        expiry = period_named(settlement.period_name).ends_at + _KEPT_AFTER_PERIOD_S
+        return self._ask(
+            _SETTLE,
+            (quota, opened),
+            (settlement.request_id, settlement.kind.value, self._owner, expiry),
+            lambda _: None,
+        )
+
+    def forget(self, user_id: UserId, period_name: str, request_id: str) -> None:
+        self._remember_to_forget((user_id, period_name), [request_id])
+
+    def seed(self, user_id: UserId, period: Period, seed: Seed) -> Future[None]:
+        _, quota, opened = _keys(user_id, period.name)
+        arguments: tuple[str | int, ...] = (
+            seed.used,
+            period.ends_at + _KEPT_AFTER_PERIOD_S,
+            self._owner,
+            *seed.open_ids,
+        )
+        return self._ask(_SEED, (quota, opened), arguments, lambda _: None)
+
+    def look(self, claim: Claim) -> Future[Standing]:
+        rate, quota, _ = _keys(claim.user_id, claim.period.name)
+        return self._ask(_LOOK, (rate, quota), (), lambda reply: _standing(reply, claim))
+
+    def _ask(
+        self,
+        script: Script,
+        keys: tuple[str, ...],
+        arguments: tuple[str | int, ...],
+        parse: Callable[[object], Result],
+    ) -> Future[Result]:
+        future: Future[Result] = asyncio.get_running_loop().create_future()
+        self._link.run(script, keys, arguments, lambda reply: _resolve(future, _parsed(reply, parse)))
+        return future
+
+    def _remember_to_forget(self, user_period: tuple[UserId, str], request_ids: list[str]) -> None:
+        """Bounded: what is dropped here stays in Redis until the month's keys expire, and does no harm."""
+        if not request_ids or (user_period not in self._forgotten and len(self._forgotten) >= _MOST_USERS):
+            return
+        kept = self._forgotten.setdefault(user_period, [])
+        kept.extend(request_ids[: _MOST_FORGOTTEN - len(kept)])
+
+
+def _keys(user_id: UserId, period_name: str) -> tuple[str, str, str]:
+    """The braces make one user's keys live on one node of a Redis cluster."""
+    return (
+        f"apigate:{{{user_id}}}:rate",
+        f"apigate:{{{user_id}}}:quota:{period_name}",
+        f"apigate:{{{user_id}}}:open:{period_name}",
+    )
+
+
+def _parsed(reply: object, parse: Callable[[object], Result]) -> Result | CountersUnavailable:
+    """An error reply (loading, read-only, out of memory) is as good as no reply."""
+    if isinstance(reply, Exception):
+        return CountersUnavailable(str(reply))
+    return parse(reply)
+
+
+def _resolve(future: Future[Result], outcome: Result | CountersUnavailable) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, CountersUnavailable):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _verdict(reply: object) -> Verdict:
+    match reply:
+        case [b"admitted", int(used), int(remaining), int(resets_us)]:
+            return Admitted(used, remaining, resets_us / 1e6)
+        case [b"quota", int(used)]:
+            return QuotaRefused(used)
+        case [b"rate", int(wait_us)]:
+            return RateRefused(wait_us / 1e6)
+        case [b"unseeded"]:
+            return Unseeded()
+        case [b"period", int(now)]:
+            return OtherPeriod(now)
+        case [b"withdrawn"]:
+            return Withdrawn()
+        case _:
+            raise TypeError(f"reserve.lua answered {reply!r}")
+
+
+def _standing(reply: object, claim: Claim) -> Standing:
+    match reply:
+        case [int(seconds), int(micros), (bytes() | None) as rate, (bytes() | None) as used]:
+            now = seconds * 1_000_000 + micros
+            arrival = max(now, int(rate) if rate is not None else 0)
+            return standing(used=None if used is None else int(used), ahead_us=arrival - now, claim=claim)
+        case _:
+            raise TypeError(f"look.lua answered {reply!r}")

@@ -1,0 +1,88 @@
+"""What the gateway does as a forwarded request is answered and ends: steps 13 to 15."""
+
+from collections.abc import Callable, Sequence
+
+from gateway.metering.meter import Inquire, Meter
+from gateway.metering.records import Intent
+from gateway.observation.traffic import CONTROL, Traffic
+from gateway.steps.step_09_match_route import Bound
+from gateway.steps.step_13_transform_response import standing_fields, transform_response
+from gateway.steps.step_14_calculate_cost import calculate_cost
+from gateway.steps.step_15_record_usage import Ended, record_usage
+from shared.relay.director import Field, Outcome, ResponseHead
+
+
+class RoutedExchange:
+    """A request that is not billed."""
+
+    __slots__ = ("_bound", "_now", "_traffic")
+
+    def __init__(self, bound: Bound, traffic: Traffic, now: Callable[[], float]) -> None:
+        self._bound = bound
+        self._traffic = traffic
+        self._now = now
+
+    def response_fields(self, head: ResponseHead) -> Sequence[Field]:
+        return transform_response(self._bound, head, self._now())
+
+    def fault_fields(self) -> Sequence[Field]:
+        return ()
+
+    def finished(self, outcome: Outcome) -> None:
+        route = self._bound.match.route
+        self._traffic.ended(route.name, route.lane, outcome)
+
+
+class BilledExchange:
+    """A request with an intent in the journal, to which `finished` gives its end."""
+
+    __slots__ = ("_bound", "_head", "_inquire", "_intent", "_meter", "_now", "_traffic")
+
+    def __init__(
+        self,
+        bound: Bound,
+        intent: Intent,
+        meter: Meter,
+        inquire: Inquire,
+        traffic: Traffic,
+        now: Callable[[], float],
+    ) -> None:
+        self._bound = bound
+        self._intent = intent
+        self._meter = meter
+        self._inquire = inquire
+        self._traffic = traffic
+        self._now = now
+        self._head: ResponseHead | None = None
+
+    def response_fields(self, head: ResponseHead) -> Sequence[Field]:
+        self._head = head
+        return transform_response(self._bound, head, self._now())
+
+    def fault_fields(self) -> Sequence[Field]:
+        return standing_fields(self._bound, self._now())
+
+    def finished(self, outcome: Outcome) -> None:
+        route = self._bound.match.route
+        self._traffic.ended(route.name, route.lane, outcome)
+        priced = calculate_cost(self._bound, self._head, outcome)
+        ended = Ended(outcome, answered=self._head is not None)
+        record_usage(self._intent, ended, priced, self._bound.upstream, self._meter, self._inquire)
+
+
+class ControlExchange:
+    """A request to the gateway's own paths."""
+
+    __slots__ = ("_traffic",)
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+
+    def response_fields(self, head: ResponseHead) -> Sequence[Field]:
+        return head.fields
+
+    def fault_fields(self) -> Sequence[Field]:
+        return ()
+
+    def finished(self, outcome: Outcome) -> None:
+        self._traffic.ended(CONTROL, None, outcome)

@@ -1,0 +1,221 @@
+"""The usage journal: intent before forwarding, result before the last byte, appended to a file that outlives the process.
+
+Rules:
+- An append is in the page cache when it returns, so it survives `kill -9`; a group fdatasync every few milliseconds, off the
+  loop, covers the loss of power.
+- At a rotation the open intents are appended again to the new segment, so a segment is needed only for results that were not
+  shipped, and may go when the checkpoint has passed it.
+- When an intent cannot be appended, the request is refused. A result that cannot be appended is kept and tried again, and no
+  new intent is accepted meanwhile: the request it belongs to has already happened.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import structlog
+
+from gateway.accounts.principal import UserId
+from gateway.errors import JournalUnavailable
+from gateway.metering.records import Ended, Intent, Record, Result, Void, encode
+from gateway.metering.segments import (
+    Position,
+    delete_segments_before,
+    lock_folder,
+    open_segment,
+    read_segment,
+    segment_numbers,
+)
+
+SEGMENT_BYTES = 4 * 1024 * 1024
+SYNC_EVERY_S = 0.005
+_AGAIN_S = 0.2
+_MOST_UNSHIPPED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An ended request, and the place in the journal after its end."""
+
+    position: Position
+    intent: Intent
+    ended: Ended
+
+
+class Journal:
+    def __init__(self, folder: Path, lock: int, number: int, descriptor: int, segment_bytes: int) -> None:
+        self._folder = folder
+        self._lock = lock
+        self._number = number
+        self._descriptor = descriptor
+        self._segment_bytes = segment_bytes
+        self._offset = os.fstat(descriptor).st_size
+        self._open: dict[str, Intent] = {}
+        self._unshipped: deque[Entry] = deque()
+        self._unwritten: deque[Ended] = deque()
+        self._is_failing = False
+        self._is_dirty = False
+        self._changed = asyncio.Event()
+        self._log = structlog.get_logger("journal")
+        self.written = 0
+        self.shipped = 0
+
+    @classmethod
+    def open(cls, folder: Path, checkpoint: Position, segment_bytes: int = SEGMENT_BYTES) -> Self:
+        """Reads what is there (blocking). What ended after `checkpoint` is unshipped again; raises JournalLocked, OSError."""
+        lock = lock_folder(folder)
+        numbers = segment_numbers(folder)
+        number = max([*numbers, checkpoint.segment, 1])
+        records = [
+            found
+            for segment in numbers
+            for found in read_segment(folder, segment, is_last=segment == numbers[-1])
+        ]
+        journal = cls(folder, lock, number, open_segment(folder, number), segment_bytes)
+        for record, position in records:
+            journal._replay(record, position, checkpoint)
+        return journal
+
+    def close(self) -> None:
+        """Blocking."""
+        with suppress(OSError):
+            os.fdatasync(self._descriptor)
+        os.close(self._descriptor)
+        os.close(self._lock)
+
+    @property
+    def is_writable(self) -> bool:
+        return not self._is_failing and len(self._unshipped) < _MOST_UNSHIPPED
+
+    @property
+    def pending(self) -> int:
+        return self.written - self.shipped
+
+    def begin(self, intent: Intent) -> None:
+        """Raises JournalUnavailable."""
+        if not self.is_writable:
+            raise JournalUnavailable
+        try:
+            self.append(intent)
+        except OSError as error:
+            self._fail(error)
+            raise JournalUnavailable from error
+        self._open[intent.id] = intent
+
+    def end(self, ended: Ended) -> None:
+        """Of a request that has begun. Never fails: what cannot be appended now is appended later."""
+        intent = self._open.pop(ended.id)
+        try:
+            self.append(ended)
+        except OSError as error:
+            self._fail(error)
+            self._unwritten.append(ended)
+        self._unshipped.append(Entry(Position(self._number, self._offset), intent, ended))
+        self.written += isinstance(ended, Result)
+        self._changed.set()
+
+    def append(self, record: Record) -> None:
+        frame = encode(record)
+        count = os.write(self._descriptor, frame)
+        if count != len(frame):
+            os.ftruncate(self._descriptor, self._offset)
+            raise OSError("the disk took only a part of the record")
+        self._offset += count
+        self._is_dirty = True
+
+    def open_intents(self) -> list[Intent]:
+        return list(self._open.values())
+
+    def open_ids(self, user_id: UserId, period_name: str) -> list[str]:
+        """Requests of that user and month that count, and have no outcome yet."""
+        return [
+            intent.id
+            for intent in self._open.values()
+            if intent.user_id == user_id and intent.period_name == period_name and intent.counted
+        ]
+
+    def unshipped(self, most: int) -> list[Entry]:
+        """The oldest; they stay until `mark_shipped`."""
+        return list(islice(self._unshipped, most))
+
+    def unshipped_ids(self) -> set[str]:
+        return {entry.ended.id for entry in self._unshipped}
+
+    def mark_shipped(self, entries: list[Entry]) -> None:
+        for _ in entries:
+            self._unshipped.popleft()
+        self.shipped += sum(isinstance(entry.ended, Result) for entry in entries)
+
+    async def until_unshipped(self) -> None:
+        while not self._unshipped:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def delete_before(self, checkpoint: Position) -> None:
+        if checkpoint.segment > 1:
+            await asyncio.to_thread(delete_segments_before, self._folder, checkpoint.segment)
+
+    async def keep(self) -> None:
+        """Syncs, rotates, and writes again what could not be written. Runs until cancelled."""
+        while True:
+            await asyncio.sleep(_AGAIN_S if self._is_failing else SYNC_EVERY_S)
+            try:
+                if self._is_failing:
+                    self._write_again()
+                if self._is_dirty:
+                    self._is_dirty = False
+                    await asyncio.to_thread(os.fdatasync, self._descriptor)
+                if self._offset >= self._segment_bytes:
+                    await self._rotate()
+            except OSError as error:
+                self._fail(error)
+
+    def _write_again(self) -> None:
+        os.ftruncate(self._descriptor, self._offset)
+        while self._unwritten:
+            self.append(self._unwritten[0])
+            self._unwritten.popleft()
+        self._is_failing = False
+        self._log.info("journal_writable_again")
+
+    async def _rotate(self) -> None:
+        descriptor = await asyncio.to_thread(open_segment, self._folder, self._number + 1)
+        old, self._descriptor = self._descriptor, descriptor
+        self._number += 1
+        self._offset = 0
+        for intent in self._open.values():
+            self.append(intent)
+        await asyncio.to_thread(_sync_and_close, old)
+
+    def _fail(self, error: OSError) -> None:
+        if not self._is_failing:
+            self._log.error("journal_unwritable", error=str(error))
+        self._is_failing = True
+
+    def _replay(self, record: Record, position: Position, checkpoint: Position) -> None:
+        match record:
+            case Intent():
+                self._open[record.id] = record
+            case Result() | Void():
+                intent = self._open.pop(record.id, None)
+                if intent is not None and position > checkpoint:
+                    self._unshipped.append(Entry(position, intent, record))
+                    self.written += isinstance(record, Result)
+                    self._changed.set()
+
+
+def _sync_and_close(descriptor: int) -> None:
+    os.fdatasync(descriptor)
+    os.close(descriptor)
+
+
+def results(entries: list[Entry]) -> Iterator[tuple[Intent, Result]]:
+    for entry in entries:
+        if isinstance(entry.ended, Result):
+            yield entry.intent, entry.ended

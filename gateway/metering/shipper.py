@@ -1,0 +1,56 @@
+"""From the journal to the ledger, in groups.
+
+Rules: the checkpoint is written in the transaction of the events it covers, and never passes a request whose settlement the
+counters have not confirmed: a restart then settles it again, which changes nothing if it was.
+"""
+
+import asyncio
+from collections import deque
+
+from gateway.counters.settlements import Settlements
+from gateway.metering.journal import Entry, Journal, results
+from gateway.metering.ledger import Ledger
+from gateway.metering.segments import Position
+
+_GROUP = 500
+_GATHER_S = 0.02
+
+
+class Shipper:
+    """Failure policy: when the ledger cannot be written the error reaches the caller, and everything stays in the journal."""
+
+    def __init__(
+        self, journal: Journal, ledger: Ledger, settlements: Settlements, checkpoint: Position
+    ) -> None:
+        self._journal = journal
+        self._ledger = ledger
+        self._settlements = settlements
+        self._checkpoint = checkpoint
+        self._recorded: deque[Entry] = deque()
+        self._turn = asyncio.Lock()
+
+    async def ship(self) -> None:
+        """Everything that has ended before this call is in the ledger when it returns."""
+        async with self._turn:
+            while entries := self._journal.unshipped(_GROUP):
+                await self._ledger.record(list(results(entries)), self._confirmed())
+                self._journal.mark_shipped(entries)
+                self._recorded.extend(entries)
+            await self._journal.delete_before(self._checkpoint)
+
+    async def finish(self) -> None:
+        """At the end: ships, and leaves the checkpoint as far on as it may be."""
+        await self.ship()
+        async with self._turn:
+            await self._ledger.record([], self._confirmed())
+
+    async def step(self) -> None:
+        """Waits for something to ship, lets a group gather, and ships it."""
+        await self._journal.until_unshipped()
+        await asyncio.sleep(_GATHER_S)
+        await self.ship()
+
+    def _confirmed(self) -> Position:
+        while self._recorded and self._settlements.is_settled(self._recorded[0].ended.id):
+            self._checkpoint = self._recorded.popleft().position
+        return self._checkpoint

@@ -1,0 +1,1 @@
+"""What the gateway says of itself: plain numbers, kept where things happen."""

@@ -1,0 +1,54 @@
+"""Requests counted as they end: by route and status class, by lane, and what the gateway refused by itself."""
+
+from collections import Counter
+
+from gateway.observation.latency import Latency
+from gateway.routes.route import Lane
+from shared.relay.director import Outcome
+
+CONTROL = "control"
+"""The gateway's own paths, as a route name."""
+
+_PERCENTILES = (50, 90, 99)
+
+
+class Traffic:
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self.by_route: Counter[tuple[str, str]] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.latency = {lane.value: Latency() for lane in Lane}
+
+    def forwarded(self) -> None:
+        self.in_flight += 1
+
+    def ended(self, route: str, lane: Lane | None, outcome: Outcome) -> None:
+        """`lane` is None for the gateway's own paths, whose latency is not that of a lane."""
+        self.in_flight -= 1
+        self.by_route[route, _status_class(outcome.status)] += 1
+        if lane is not None:
+            self.latency[lane.value].add(outcome.latency_ms)
+
+    def refused(self, code: str) -> None:
+        self.refusals[code] += 1
+
+    def requests(self) -> dict[str, dict[str, int]]:
+        """By route, then by `2xx`."""
+        shown: dict[str, dict[str, int]] = {}
+        for (route, status_class), count in sorted(self.by_route.items()):
+            shown.setdefault(route, {})[status_class] = count
+        return shown
+
+    def latencies(self) -> dict[str, dict[str, float]]:
+        """By lane: `p50_ms`, `p90_ms`, `p99_ms`, `count`."""
+        return {
+            lane: {
+                **{f"p{percent}_ms": latency.percentile(percent) for percent in _PERCENTILES},
+                "count": latency.count,
+            }
+            for lane, latency in self.latency.items()
+        }
+
+
+def _status_class(status: int) -> str:
+    return f"{status // 100}xx"

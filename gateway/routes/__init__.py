@@ -1,0 +1,1 @@
+"""The route file: read with every fault at once, compiled, replaced whole."""

@@ -1,0 +1,58 @@
+"""What becomes of a request field on its way upstream, by its name alone.
+
+A name counts in every spelling: any case, and `.` and `_` read as `-`, because servers behind us may read them so
+(CVE-2026-88011). Fates are remembered by the spelling seen, up to a bound, so that a request costs one look-up a field.
+"""
+
+from enum import Enum
+
+from shared.identity import REQUEST_ID, is_managed
+
+_FOLD = bytes.maketrans(b"._", b"--")
+_CREDENTIALS = frozenset((b"authorization", b"x-api-key"))
+_PROXY = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
+_REQUEST_ID = REQUEST_ID.lower().encode()
+_CLIENT_REQUEST_ID = b"x-client-request-id"
+_MOST = 4096
+
+
+class Fate(Enum):
+    ONWARD = "onward"
+    """Goes on as it is."""
+
+    CREDENTIAL = "credential"
+    """Ours to read, nobody else's."""
+
+    MANAGED = "managed"
+    """A name that only the gateway may use."""
+
+    REQUEST_ID = "request_id"
+    """The client's own id, which goes on under another name."""
+
+    PROXY = "proxy"
+    """About the way here: believed from a trusted proxy only."""
+
+
+_seen: dict[bytes, Fate] = {}
+
+
+def fate_of(name: bytes) -> Fate:
+    fate = _seen.get(name)
+    if fate is None:
+        fate = _fate(name.lower())
+        if len(_seen) < _MOST:
+            _seen[name] = fate
+    return fate
+
+
+def _fate(lowered: bytes) -> Fate:
+    folded = lowered.translate(_FOLD)
+    if lowered == _REQUEST_ID:
+        return Fate.REQUEST_ID
+    if is_managed(lowered) or folded == _CLIENT_REQUEST_ID != lowered:
+        return Fate.MANAGED
+    if folded in _CREDENTIALS:
+        return Fate.CREDENTIAL
+    if folded in _PROXY:
+        return Fate.PROXY
+    return Fate.ONWARD

@@ -1,0 +1,34 @@
+"""Step 1: find the one credential of the request."""
+
+from dataclasses import dataclass
+
+from gateway.errors import ConflictingCredentials, MissingCredentials
+from gateway.routes.table import Match
+from gateway.rules.canonical_target import api_keys_in
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What the client presented. Only `Authorization` may carry either kind; the other places are for API keys."""
+
+    text: str
+    must_be_key: bool
+
+
+def extract_credential(match: Match) -> Presented:
+    """Raises MissingCredentials, ConflictingCredentials. The same credential given twice is one."""
+    found: list[Presented] = []
+    for name, value in match.head.fields:
+        lowered = name.lower()
+        if lowered == b"authorization":
+            scheme, _, text = value.partition(b" ")
+            if scheme.lower() == b"bearer" and text.strip():
+                found.append(Presented(text.strip().decode("latin-1"), must_be_key=False))
+        elif lowered == b"x-api-key" and value:
+            found.append(Presented(value.decode("latin-1"), must_be_key=True))
+    found.extend(Presented(text, must_be_key=True) for text in api_keys_in(match.target.query) if text)
+    if not found:
+        raise MissingCredentials
+    if any(other.text != found[0].text for other in found):
+        raise ConflictingCredentials
+    return next((presented for presented in found if presented.must_be_key), found[0])

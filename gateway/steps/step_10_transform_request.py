@@ -1,0 +1,89 @@
+"""Step 10: the fields that go upstream: credentials and spoofed names out, identity and the way here in.
+
+Facts: removal comes first and the gateway's own names are added last, so that nothing a client sends, in any spelling or by
+naming it in `Connection`, can take one away or stand in for it (CVE-2026-29054, CVE-2026-88011).
+"""
+
+from dataclasses import dataclass
+
+from gateway.rules.client_address import TrustedProxies
+from gateway.rules.field_fates import Fate, fate_of
+from gateway.steps.field_edits import edited
+from gateway.steps.step_09_match_route import Bound
+from gateway.steps.variables import Variables
+from shared import identity
+from shared.relay.director import Field, RequestHead
+
+_CLIENT_REQUEST_ID = b"X-Client-Request-ID"
+_REQUEST_ID = identity.REQUEST_ID.encode()
+_VIA = (b"Via", b"1.1 apigate")
+_VIA_HTTP10 = (b"Via", b"1.0 apigate")
+
+
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    bound: Bound
+    fields: list[Field]
+
+
+def transform_request(bound: Bound, proxies: TrustedProxies) -> Transformed:
+    head = bound.match.head
+    fields, about_the_way, client_id = _sorted_out(head)
+    edits = bound.match.route.request_edits
+    if not edits.are_none:
+        fields = edited(fields, edits, Variables(bound), bound.match.route.name)
+    if client_id is not None:
+        fields = [field for field in fields if field[0].lower() != b"x-client-request-id"]
+        fields.append((_CLIENT_REQUEST_ID, client_id))
+    fields += forwarded_fields(head, about_the_way, proxies)
+    fields.append(_VIA if head.http11 else _VIA_HTTP10)
+    fields.append((_REQUEST_ID, head.request_id.encode()))
+    if bound.entitled is not None:
+        fields += _identity_fields(bound.entitled.identity)
+    return Transformed(bound, fields)
+
+
+def forwarded_fields(head: RequestHead, given: list[Field], proxies: TrustedProxies) -> list[Field]:
+    """`X-Forwarded-*`: continued from a trusted proxy, begun anew from anyone else."""
+    peer = head.peer.host
+    claimed: dict[bytes, bytes] = {}
+    if proxies.believes(peer):
+        for name, value in given:
+            lowered = name.lower()
+            claimed[lowered] = claimed[lowered] + b", " + value if lowered in claimed else value
+    hops = claimed.get(b"x-forwarded-for")
+    scheme = claimed.get(b"x-forwarded-proto", b"").lower()
+    fields = [
+        (b"X-Forwarded-For", peer.encode() if hops is None else hops + b", " + peer.encode()),
+        (b"X-Forwarded-Proto", scheme if scheme in {b"http", b"https"} else b"http"),
+        (b"X-Forwarded-Host", claimed.get(b"x-forwarded-host", head.host.encode("latin-1"))),
+    ]
+    if b"forwarded" in claimed:
+        fields.append((b"Forwarded", claimed[b"forwarded"]))
+    return fields
+
+
+def _sorted_out(head: RequestHead) -> tuple[list[Field], list[Field], bytes | None]:
+    """What passes, what is about the way here, and the client's own request id."""
+    passing: list[Field] = []
+    about_the_way: list[Field] = []
+    client_id: bytes | None = None
+    for field in head.fields:
+        fate = fate_of(field[0])
+        if fate is Fate.ONWARD:
+            passing.append(field)
+        elif fate is Fate.PROXY:
+            about_the_way.append(field)
+        elif fate is Fate.REQUEST_ID and client_id is None:
+            client_id = field[1]
+    return passing, about_the_way, client_id
+
+
+def _identity_fields(who: identity.Identity) -> list[Field]:
+    return [
+        (b"X-User-ID", who.user_id.encode()),
+        (b"X-Org-ID", who.org_id.encode()),
+        (b"X-Plan-ID", who.plan_id.encode()),
+        (b"X-Plan-Limits", who.plan_limits.encode()),
+        (b"X-Key-ID", who.key_id.encode()),
+    ]

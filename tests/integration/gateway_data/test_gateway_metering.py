@@ -1,0 +1,401 @@
+"""Journal, ledger, shipper and recovery, on a real disk: nothing is lost, nothing is counted twice."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.accounts.principal import OrgId, PlanId, UserId
+from gateway.counters.local_counters import LocalCounters
+from gateway.counters.port import Claim, Seed
+from gateway.counters.refusals import KnownRefusals
+from gateway.counters.settlements import Settlements
+from gateway.errors import JournalUnavailable
+from gateway.metering.books import Books
+from gateway.metering.journal import Journal
+from gateway.metering.ledger import Ledger
+from gateway.metering.meter import Meter
+from gateway.metering.records import Intent, Result, Void
+from gateway.metering.recovery import Inquiry, Recovery
+from gateway.metering.segments import START, JournalLocked, Position, segment_numbers, segment_path
+from gateway.metering.shipper import Shipper
+from gateway.routes.route import Upstream as Route
+from gateway.routes.units import parse_target
+from gateway.rules.entitlements import Plan, Plans
+from gateway.rules.period import period_at
+from gateway.upstream_client import UpstreamClient
+from shared.clock import SystemClock
+from shared.config import Secret
+from shared.identity import ANONYMOUS, SignedRequest, verify
+from shared.ids import request_ids
+from shared.relay.director import UpstreamSpec
+from shared.supervise import supervised
+from tests.integration.gateway_data.conftest import until
+
+CLOCK = SystemClock()
+SECRET = b"a-secret-of-at-least-32-bytes-here"
+USER = UserId("user_1")
+PLAN = Plan(plan_id=PlanId("free"), requests_per_month=100, rate_per_minute=60, burst=5, limits_text="{}")
+new_id = request_ids(CLOCK)
+
+
+def intent(**changes: Any) -> Intent:
+    now = CLOCK.now()
+    made = Intent(
+        id=new_id(),
+        user_id=USER,
+        org_id=OrgId("org_1"),
+        key_id="session_1",
+        plan_id=PlanId("free"),
+        route="billing",
+        upstream="hoster",
+        method="POST",
+        path="/api/v1/deployments",
+        period_name=period_at(now).name,
+        counted=True,
+        created_at=now - 60,
+    )
+    return replace(made, **changes)
+
+
+def result(of: Intent, cost: float = 1.0) -> Result:
+    return Result(of.id, 202, "deployment.created", cost, 12.5, 3, 5)
+
+
+def open_journal(
+    folder: Path, checkpoint: Position = START, segment_bytes: int = 1 << 20
+) -> Awaitable[Journal]:
+    return asyncio.to_thread(Journal.open, folder, checkpoint, segment_bytes)
+
+
+def close(journal: Journal) -> Awaitable[None]:
+    return asyncio.to_thread(journal.close)
+
+
+@dataclass
+class Desk:
+    """One life of a gateway's metering."""
+
+    journal: Journal
+    ledger: Ledger
+    shipper: Shipper
+    meter: Meter
+    counters: LocalCounters
+    books: Books
+
+    async def used(self) -> int:
+        return (await self.books.quota(USER, PlanId("free"))).used
+
+    async def events(self) -> list[str]:
+        return [event.id for event in (await self.books.events(USER, 100, None))[0]]
+
+
+@asynccontextmanager
+async def desk(folder: Path, **journal_options: Any) -> AsyncIterator[Desk]:
+    ledger = await Ledger.open(folder / "usage.db")
+    checkpoint = await ledger.checkpoint()
+    journal = await open_journal(folder / "journal", checkpoint, **journal_options)
+    counters = LocalCounters(CLOCK)
+    settlements = Settlements(counters, KnownRefusals(CLOCK))
+    shipper = Shipper(journal, ledger, settlements, checkpoint)
+    meter = Meter(journal, counters, settlements)
+    meter.resettle()
+    books = Books(journal, ledger, shipper, counters, lambda: Plans({}, PLAN), CLOCK)
+    try:
+        yield Desk(journal, ledger, shipper, meter, counters, books)
+    finally:
+        await close(journal)
+        await ledger.close()
+
+
+async def test_what_ended_is_in_the_books_shipped_or_not(tmp_path: Path) -> None:
+    async with desk(tmp_path) as first:
+        one, open_one = intent(), intent()
+        first.meter.begin(one)
+        first.meter.begin(open_one)
+        first.meter.end(one, result(one))
+
+        assert await first.events() == [one.id]
+        assert await first.used() == 2
+        (total,) = await first.books.totals(USER, one.period_name)
+        assert (total.event_type, total.count, total.cost) == ("deployment.created", 1, 1.0)
+
+
+async def test_a_process_that_dies_loses_nothing_and_ships_nothing_twice(tmp_path: Path) -> None:
+    done, free, never_sent, cut_off = intent(), intent(), intent(), intent()
+    async with desk(tmp_path) as first:
+        for one in (done, free, never_sent, cut_off):
+            first.meter.begin(one)
+        first.meter.end(done, result(done))
+        first.meter.end(free, result(free, cost=0.0))
+        first.meter.end(never_sent, Void(never_sent.id))
+
+    for _ in range(3):
+        async with desk(tmp_path) as again:
+            assert sorted(await again.events()) == sorted([done.id, free.id])
+            assert again.journal.open_intents() == [cut_off]
+            assert await again.used() == 2
+
+
+async def test_two_shippers_of_one_journal_record_each_event_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as first:
+        for _ in range(20):
+            one = intent()
+            first.meter.begin(one)
+            first.meter.end(one, result(one))
+        entries = first.journal.unshipped(100)
+        recorded = [(entry.intent, entry.ended) for entry in entries if isinstance(entry.ended, Result)]
+        await asyncio.gather(*(first.ledger.record(recorded, START) for _ in range(2)), first.shipper.ship())
+
+        assert len(await first.events()) == 20
+        assert await first.used() == 20
+
+
+@pytest.mark.parametrize("cut", [1, 4, 9, 40])
+async def test_a_torn_tail_is_cut_off_and_written_over(tmp_path: Path, cut: int) -> None:
+    whole, torn, after = intent(), intent(), intent()
+    journal = await open_journal(tmp_path)
+    journal.begin(whole)
+    journal.begin(torn)
+    await close(journal)
+    path = segment_path(tmp_path, 1)
+    os.truncate(path, path.stat().st_size - cut)
+
+    journal = await open_journal(tmp_path)
+    assert journal.open_intents() == [whole]
+    journal.begin(after)
+    await close(journal)
+
+    journal = await open_journal(tmp_path)
+    assert journal.open_intents() == [whole, after]
+    await close(journal)
+
+
+async def test_a_flipped_bit_is_not_taken_for_a_record(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    journal.begin(intent())
+    await close(journal)
+    path = segment_path(tmp_path, 1)
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+    journal = await open_journal(tmp_path)
+    assert journal.open_intents() == []
+    await close(journal)
+
+
+async def test_segments_rotate_and_go_when_they_were_shipped(tmp_path: Path) -> None:
+    async with desk(tmp_path, segment_bytes=2_000) as first:
+        long_lived = intent()
+        first.meter.begin(long_lived)
+        async with supervised({"journal": first.journal.keep}, lambda: None):
+            for _ in range(5):
+                for _ in range(10):
+                    one = intent()
+                    first.meter.begin(one)
+                    first.meter.end(one, result(one))
+                await asyncio.sleep(0.05)
+                await first.shipper.ship()
+            await first.shipper.finish()
+            await first.shipper.ship()
+        numbers = await asyncio.to_thread(segment_numbers, tmp_path / "journal")
+        assert numbers[0] > 1
+        assert len(numbers) <= 2
+
+    async with desk(tmp_path) as again:
+        assert again.journal.open_intents() == [long_lived]
+        assert len(await again.events()) == 50
+
+
+async def test_a_second_gateway_on_the_same_journal_is_refused(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path)
+    with pytest.raises(JournalLocked):
+        await open_journal(tmp_path)
+    await close(journal)
+
+
+async def test_a_journal_that_cannot_be_written_refuses_until_it_can_and_keeps_what_ended(
+    tmp_path: Path,
+) -> None:
+    journal = await open_journal(tmp_path)
+    one = intent()
+    journal.begin(one)
+    good = os.dup(journal._descriptor)
+    full = await asyncio.to_thread(os.open, "/dev/full", os.O_WRONLY)
+    os.dup2(full, journal._descriptor)
+
+    journal.end(result(one))
+    with pytest.raises(JournalUnavailable):
+        journal.begin(intent())
+
+    os.dup2(good, journal._descriptor)
+    async with supervised({"journal": journal.keep}, lambda: None):
+        await until(lambda: journal.is_writable)
+    later = intent()
+    journal.begin(later)
+    await close(journal)
+    os.close(good)
+    os.close(full)
+    journal = await open_journal(tmp_path)
+    assert journal.open_intents() == [later]
+    assert [entry.ended for entry in journal.unshipped(10)] == [result(one)]
+    await close(journal)
+
+
+async def test_events_are_paged_newest_first(tmp_path: Path) -> None:
+    async with desk(tmp_path) as first:
+        made = []
+        for _ in range(5):
+            one = intent()
+            made.append(one.id)
+            first.meter.begin(one)
+            first.meter.end(one, result(one))
+
+        page, cursor = await first.books.events(USER, 3, None)
+        rest, end = await first.books.events(None, 3, cursor)
+
+        assert [event.id for event in (*page, *rest)] == sorted(made, reverse=True)
+        assert end is None
+        assert await first.books.events(UserId("someone"), 3, None) == ([], None)
+        with pytest.raises(ValueError, match="cursor"):
+            await first.books.events(USER, 3, "nonsense' OR 1")
+
+
+async def test_a_seed_counts_what_ends_meanwhile_once(tmp_path: Path) -> None:
+    async with desk(tmp_path) as first:
+        opened = [intent() for _ in range(30)]
+        for one in opened:
+            first.meter.begin(one)
+
+        async def end_all() -> None:
+            for position, one in enumerate(opened):
+                first.meter.end(one, result(one, cost=float(position % 2)))
+                await asyncio.sleep(0)
+
+        period = period_at(CLOCK.now())
+        seed, _ = await asyncio.gather(first.books.seed(USER, period), end_all())
+        await first.counters.seed(USER, period, seed)
+
+        assert await first.used() == 15
+
+
+@pytest.fixture
+def recovery_of(upstream: Any) -> Callable[[Desk], Awaitable[Recovery]]:
+    async def make(of: Desk) -> Recovery:
+        spec = UpstreamSpec(name="hoster", targets=(parse_target(upstream.url),))
+        route = Route(spec, None, "/internal/operations/{request_id}")
+        inquiry = Inquiry(UpstreamClient(), Secret(SECRET), CLOCK, new_id)
+        return Recovery(of.meter, of.ledger, inquiry, {"hoster": route}.get, CLOCK, grace_s=0.3)
+
+    return make
+
+
+async def settled(recovery: Recovery) -> None:
+    await until(lambda: not recovery.pending)
+    await recovery._inquiry._client.close()
+
+
+async def test_an_intent_left_open_becomes_what_the_upstream_says(
+    tmp_path: Path, upstream: Any, recovery_of: Any
+) -> None:
+    performed, not_performed = intent(), intent()
+    async with desk(tmp_path) as first:
+        first.meter.begin(performed)
+        first.meter.begin(not_performed)
+    upstream.performed[performed.id] = "deployment.deleted"
+
+    async with desk(tmp_path) as again:
+        await again.counters.seed(
+            USER, period_at(CLOCK.now()), await again.books.seed(USER, period_at(CLOCK.now()))
+        )
+        assert await again.used() == 2
+        recovery = await recovery_of(again)
+        await recovery.begin(again.journal.open_intents())
+        async with supervised({"recovery": recovery.run}, lambda: None):
+            await settled(recovery)
+
+        (event,) = (await again.books.events(USER, 10, None))[0]
+        assert (event.id, event.event_type, event.cost, event.status) == (
+            performed.id,
+            "deployment.deleted",
+            1.0,
+            202,
+        )
+        assert await again.used() == 1
+        assert recovery.recovered == 2
+    asked = dict(upstream.seen[0]["headers"])
+    signed = SignedRequest("GET", upstream.seen[0]["target"], asked["X-Request-ID"])
+    verify(SECRET, asked["X-Identity-Signature"], ANONYMOUS, signed, CLOCK.now())
+
+
+async def test_a_young_request_that_was_not_performed_yet_is_asked_about_again(
+    tmp_path: Path, upstream: Any, recovery_of: Any
+) -> None:
+    async with desk(tmp_path) as first:
+        young = intent(created_at=CLOCK.now())
+        first.meter.begin(young)
+        recovery = await recovery_of(first)
+        recovery.inquire(young, replace(result(young, cost=0.0), status=502, event_type=None))
+        async with supervised({"recovery": recovery.run}, lambda: None):
+            await until(lambda: bool(upstream.seen))
+            upstream.performed[young.id] = "deployment.created"
+            await settled(recovery)
+
+        (event,) = (await first.books.events(USER, 10, None))[0]
+        assert (event.status, event.event_type, event.cost) == (502, "deployment.created", 1.0)
+
+
+async def test_an_upstream_that_cannot_be_reached_leaves_the_intent_open(
+    tmp_path: Path, recovery_of: Any, upstream: Any
+) -> None:
+    upstream.url = "http://127.0.0.1:1"
+    async with desk(tmp_path) as first:
+        one = intent()
+        first.meter.begin(one)
+        recovery = await recovery_of(first)
+        await recovery.begin(first.journal.open_intents())
+        async with supervised({"recovery": recovery.run}, lambda: None):
+            await asyncio.sleep(0.3)
+
+        assert recovery.pending == 1
+        assert first.journal.open_intents() == [one]
+        assert await first.used() == 1
+        await recovery._inquiry._client.close()
+
+
+async def test_what_the_ledger_has_is_not_asked_about(
+    tmp_path: Path, recovery_of: Any, upstream: Any
+) -> None:
+    async with desk(tmp_path) as first:
+        one = intent()
+        first.meter.begin(one)
+        await first.ledger.record([(one, result(one))], START)
+        recovery = await recovery_of(first)
+        await recovery.begin(first.journal.open_intents())
+
+        assert (recovery.pending, upstream.seen) == (0, [])
+        assert await first.events() == [one.id]
+        await recovery._inquiry._client.close()
+
+
+async def test_local_counters_begin_with_the_ledgers_count(tmp_path: Path) -> None:
+    async with desk(tmp_path) as first:
+        for _ in range(4):
+            one = intent()
+            first.meter.begin(one)
+            first.meter.end(one, result(one))
+    async with desk(tmp_path) as again:
+        period = period_at(CLOCK.now())
+        seed = await again.books.seed(USER, period)
+        assert seed == Seed(4, [])
+        await again.counters.seed(USER, period, seed)
+        claim = Claim(
+            request_id=new_id(), user_id=USER, period=period, quota_limit=5, rate_per_minute=60, burst=5
+        )
+        assert getattr(again.counters.reserve(claim), "quota_used", None) == 5
