@@ -109,9 +109,14 @@ class Membership:
     async def _beat(
         self, identity: NodeIdentity, hoster_url: str, before: HostReading, now: HostReading
     ) -> str:
-        """What went wrong, in words; empty when nothing did."""
+        """What went wrong, in words; empty when nothing did. The address is told each time: a node may have moved."""
+        try:
+            address = await asyncio.to_thread(_address, self._place, hoster_url)
+        except HosterUnreachable as error:
+            return str(error)
         members = {
             "version": VERSION,
+            "address": address,
             "engine": "ok" if self._engine.up else "unavailable",
             "capacity": capacity_of(now),
             "used": used_between(before, now),
@@ -162,10 +167,15 @@ def _read(folder: Path) -> HostReading:
 
 
 def _facts(place: Place, hoster_url: str) -> NodeFacts:
-    address = place.advertise_url
-    if address is None:
-        try:
-            address = f"http://{local_address_towards(hoster_url)}:{place.port}"
-        except OSError as error:
-            raise HosterUnreachable(f"{hoster_url} has no address: {error.strerror}") from error
+    address = _address(place, hoster_url)
     return NodeFacts(socket.gethostname(), address, VERSION, capacity_of(_read(place.data_dir)))
+
+
+def _address(place: Place, hoster_url: str) -> str:
+    """Blocking. Raises HosterUnreachable."""
+    if place.advertise_url is not None:
+        return place.advertise_url
+    try:
+        return f"http://{local_address_towards(hoster_url)}:{place.port}"
+    except OSError as error:
+        raise HosterUnreachable(f"{hoster_url} has no address: {error.strerror}") from error

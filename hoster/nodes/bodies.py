@@ -3,13 +3,22 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hoster.bodies import StrictBody
 from hoster.deployments.resources import Resources
 
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
+
+def _origin(address: str) -> str:
+    origin = address.rstrip("/")
+    if _ADDRESS.fullmatch(origin) is None:
+        raise ValueError("must be http(s)://host[:port] without path or credentials")
+    return origin
+
+
+Address = Annotated[str, Field(max_length=300), AfterValidator(_origin)]
 Capability = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-9-]+$")]
 
 
@@ -38,22 +47,17 @@ class AmountsBody(WorkerBody):
 class JoinBody(WorkerBody):
     token: str = Field(min_length=1, max_length=512)
     name: str = Field(default="", max_length=100)
-    address: str = Field(max_length=300)
+    address: Address
     version: str = Field(default="", max_length=100)
     capacity: AmountsBody
     capabilities: list[Capability] = Field(default=[], max_length=20)
 
-    @field_validator("address")
-    @classmethod
-    def _is_an_origin(cls, address: str) -> str:
-        origin = address.rstrip("/")
-        if _ADDRESS.fullmatch(origin) is None:
-            raise ValueError("must be http(s)://host[:port] without path or credentials")
-        return origin
-
 
 class HeartbeatBody(WorkerBody):
+    """`address` is where the node is reached now; without it, where it was."""
+
     version: str = Field(default="", max_length=100)
+    address: Address | None = None
     capacity: AmountsBody
     used: AmountsBody
     engine: Literal["ok", "unavailable"] = "ok"

@@ -183,11 +183,12 @@ class NodeCommands:
         capacity, used = body.capacity.resources(), body.used.resources()
         async with self._database.transaction() as connection:
             await connection.execute(
-                "UPDATE nodes SET last_seen_at = ?, online = 1, version = ?, engine_ok = ?, cpu_millis = ?, memory_mb = ?,"
+                "UPDATE nodes SET last_seen_at = ?, online = 1, version = ?, address = coalesce(?, address), engine_ok = ?, cpu_millis = ?, memory_mb = ?,"
                 " disk_mb = ?, used_cpu_millis = ?, used_memory_mb = ?, used_disk_mb = ? WHERE id = ?",
                 (
                     self._clock.now(),
                     body.version,
+                    body.address,
                     body.engine == "ok",
                     capacity.cpu_millis,
                     capacity.memory_mb,

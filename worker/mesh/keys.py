@@ -15,6 +15,8 @@ from jwt import PyJWK, PyJWTError
 from shared.clock import Clock
 
 REFRESH_EVERY_S = 300.0
+FIRST_RETRY_S = 0.5
+"""While there is no set at all: worker and gateway are often started together."""
 RETRY_EVERY_S = 5.0
 """Also the least time between two fetches, whatever kids strangers write into their tokens."""
 FETCH_DEADLINE_S = 5.0
@@ -34,6 +36,7 @@ class MeshKeys:
         self._keys: Mapping[str, Ed25519PublicKey] = {}
         self._turn = asyncio.Lock()
         self._asked_at: float | None = None
+        self._failing = ""
         self._log = structlog.get_logger("mesh.keys")
         self.generation = 0
 
@@ -59,10 +62,11 @@ class MeshKeys:
         """The background job."""
         while True:
             await self.learn()
-            await asyncio.sleep(REFRESH_EVERY_S if self.known else RETRY_EVERY_S)
+            await asyncio.sleep(REFRESH_EVERY_S if self.known else FIRST_RETRY_S)
 
     def _is_due(self) -> bool:
-        return self._asked_at is None or self._clock.monotonic() - self._asked_at >= RETRY_EVERY_S
+        pause = RETRY_EVERY_S if self.known else FIRST_RETRY_S
+        return self._asked_at is None or self._clock.monotonic() - self._asked_at >= pause
 
     async def _fetch(self) -> None:
         try:
@@ -71,14 +75,19 @@ class MeshKeys:
                 body = await response.read()
             keys = read_key_set(body)
         except (aiohttp.ClientError, TimeoutError, OSError, KeySetInvalid) as error:
-            self._log.warning(
-                "mesh_keys_not_refreshed", url=self._url, reason=repr(error), kept=len(self._keys)
-            )
+            self._tell_failure(type(error).__name__)
             return
+        self._failing = ""
         if keys.keys() != self._keys.keys():
             self._log.info("mesh_keys_changed", kids=sorted(keys))
         self._keys = keys
         self.generation += 1
+
+    def _tell_failure(self, reason: str) -> None:
+        """Once for each change, not at every retry."""
+        if reason != self._failing:
+            self._failing = reason
+            self._log.warning("mesh_keys_not_refreshed", url=self._url, reason=reason, kept=len(self._keys))
 
 
 def read_key_set(body: bytes) -> dict[str, Ed25519PublicKey]:

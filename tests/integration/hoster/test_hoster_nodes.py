@@ -85,6 +85,19 @@ async def test_a_heartbeat_is_signed_and_accepted_once(
 
 
 @pytest.mark.usefixtures("hoster", "worker")
+async def test_a_node_that_moved_is_commanded_at_its_new_address(
+    hoster: Hoster, session: aiohttp.ClientSession, worker: FakeWorker, tmp_path: Path
+) -> None:
+    status, _ = await beat(hoster.base_url, session, worker, address="http://127.0.0.1:1")
+    _, sent = await beat(hoster.base_url, session, worker, address="file:///etc/passwd")
+
+    with sqlite3.connect(tmp_path / "hoster.db") as other:
+        addresses = other.execute("SELECT address FROM nodes").fetchall()
+    other.close()
+    assert (status, sent["answer"]["code"]) == (200, "validation_failed")
+    assert addresses == [("http://127.0.0.1:1",)]
+
+
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
     user: User, tmp_path: Path, hello_id: str
 ) -> None:
