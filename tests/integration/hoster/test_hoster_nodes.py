@@ -84,7 +84,6 @@ async def test_a_heartbeat_is_signed_and_accepted_once(
             assert (response.status, (await response.json())["code"]) == (401, "invalid_signature")
 
 
-@pytest.mark.usefixtures("hoster", "worker")
 async def test_a_node_that_moved_is_commanded_at_its_new_address(
     hoster: Hoster, session: aiohttp.ClientSession, worker: FakeWorker, tmp_path: Path
 ) -> None:
@@ -98,6 +97,7 @@ async def test_a_node_that_moved_is_commanded_at_its_new_address(
     assert addresses == [("http://127.0.0.1:1",)]
 
 
+@pytest.mark.usefixtures("hoster", "worker")
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
     user: User, tmp_path: Path, hello_id: str
 ) -> None:
