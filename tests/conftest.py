@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
+from hypothesis import settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+# A shared machine may stall any example; tests have their own time limits.
+settings.register_profile("platform", deadline=None)
+settings.load_profile("platform")
 
 IN_CI = os.environ.get("CI") == "true"
 

@@ -60,7 +60,7 @@ def up(compose: tuple[str, ...], environment: dict[str, str], address: str, data
     if code != 0:
         return refuse("compose failed (see above)")
     port = environment.get("GATEWAY_PORT") or "8082"
-    if not _ready(f"http://127.0.0.1:{port}/health", compose):
+    if not _ready(f"http://127.0.0.1:{port}/health", compose, environment):
         return refuse(f"the containers run, but the platform is not ready; see: {' '.join(compose)} logs")
     say(f"ready: http://localhost:{port}   stop with: make down")
     return 0
@@ -80,11 +80,11 @@ async def _hello(address: str, data: Path) -> None:
         await ensure_hello_image(docker, data / "cache" / "busybox")
 
 
-def _ready(url: str, compose: tuple[str, ...]) -> bool:
+def _ready(url: str, compose: tuple[str, ...], environment: dict[str, str]) -> bool:
     """The door answers and counts, and a node has joined: from here on a deployment can work."""
     deadline = time.monotonic() + READY_DEADLINE_S
     while time.monotonic() < deadline:
-        if _door_is_open(url) and _nodes_online(compose) > 0:
+        if _door_is_open(url) and _nodes_online(compose, environment) > 0:
             return True
         time.sleep(0.3)
     return False
@@ -98,12 +98,12 @@ def _door_is_open(url: str) -> bool:
         return False
 
 
-def _nodes_online(compose: tuple[str, ...]) -> int:
+def _nodes_online(compose: tuple[str, ...], environment: dict[str, str]) -> int:
     """As Hoster sees them; it is asked from inside its container, because it is not published."""
     question = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/health', timeout=3).read().decode())"
     asked = subprocess.run(
         [*compose, "exec", "-T", "hoster", "python", "-c", question],
-        capture_output=True, text=True, timeout=60, check=False,
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     return int(json.loads(asked.stdout)["nodes"]["online"]) if asked.returncode == 0 else 0
 
