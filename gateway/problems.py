@@ -1,7 +1,7 @@
 """The one table from what can be wrong with a request to its answer (contract "Answers of its own")."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gateway import errors
 from shared.problem import CONTENT_TYPE, Problem
@@ -32,6 +32,20 @@ def _later(status: int, code: str, seconds: int) -> ToProblem:
     return lambda error: Problem(status, code, _sentence(error), headers={"Retry-After": str(seconds)})
 
 
+CREDENTIAL_PROBLEMS: Mapping[type[Exception], ToProblem] = {
+    errors.MissingCredentials: _challenge("missing_credentials"),
+    errors.InvalidToken: _challenge("invalid_token"),
+    errors.TokenExpired: _challenge("token_expired"),
+    errors.TokenRevoked: _challenge("token_revoked"),
+    errors.InvalidApiKey: _challenge("invalid_api_key"),
+    errors.KeyExpired: _challenge("key_expired"),
+    errors.KeyRevoked: _challenge("key_revoked"),
+    errors.ConflictingCredentials: _plain(400, "conflicting_credentials"),
+    errors.UserSuspended: _plain(403, "user_suspended"),
+}
+"""What the pipeline and the control app refuse alike."""
+
+
 def problem_table(now: Callable[[], float]) -> dict[type[Exception], ToProblem]:
     def quota_exceeded(error: Exception) -> Problem:
         if not isinstance(error, errors.QuotaExceeded):
@@ -57,15 +71,7 @@ def problem_table(now: Callable[[], float]) -> dict[type[Exception], ToProblem]:
         return Problem(429, "rate_limit_exceeded", _sentence(error), headers=headers)
 
     return {
-        errors.MissingCredentials: _challenge("missing_credentials"),
-        errors.InvalidToken: _challenge("invalid_token"),
-        errors.TokenExpired: _challenge("token_expired"),
-        errors.TokenRevoked: _challenge("token_revoked"),
-        errors.InvalidApiKey: _challenge("invalid_api_key"),
-        errors.KeyExpired: _challenge("key_expired"),
-        errors.KeyRevoked: _challenge("key_revoked"),
-        errors.ConflictingCredentials: _plain(400, "conflicting_credentials"),
-        errors.UserSuspended: _plain(403, "user_suspended"),
+        **CREDENTIAL_PROBLEMS,
         errors.BadPath: _plain(400, "bad_path"),
         errors.RouteNotFound: _plain(404, "route_not_found"),
         errors.RewriteFailed: _plain(500, "rewrite_failed"),

@@ -46,7 +46,7 @@ from hoster.web.pages import PAGES, Pages
 from shared.clock import Clock
 from shared.database import Database
 from shared.ids import new_id, request_ids
-from shared.problem_middleware import problem_middleware
+from shared.problem_middleware import hide_server_software, problem_middleware
 from shared.supervise import BackgroundJob, forever, supervised
 
 BODY_MOST_BYTES = 1024 * 1024
@@ -94,6 +94,7 @@ def build_app(parts: Parts) -> web.Application:
             identity_middleware(access, parts.config.identity_secret, parts.clock, introduce, new_request_id),
         ],
     )
+    app.on_response_prepare.append(hide_server_software)
     access.register(app.router, ROUTES)
     app[status_api.DATABASE] = parts.database
     app[status_api.STARTED_AT] = parts.clock.monotonic()

@@ -67,3 +67,8 @@ def _find(table: ProblemTable, error: Exception) -> Problem | None:
         if to_problem is not None:
             return to_problem(error)
     return None
+
+
+async def hide_server_software(_request: web.Request, response: web.StreamResponse) -> None:
+    """For `on_response_prepare`: which software answers, and in which version, is nobody's business (RFC 9110 section 10.2.4)."""
+    response.headers.pop("Server", None)

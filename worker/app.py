@@ -7,7 +7,7 @@ from aiohttp import web
 from shared.clock import Clock
 from shared.config import Secret
 from shared.ids import request_ids
-from shared.problem_middleware import problem_middleware
+from shared.problem_middleware import hide_server_software, problem_middleware
 from worker.config import Config
 from worker.deploys.api import DeployRoutes
 from worker.events.api import EventRoutes
@@ -41,6 +41,7 @@ def build_management(
             signature_middleware(secrets_now, Nonces(resources.database, clock), clock, public),
         ],
     )
+    app.on_response_prepare.append(hide_server_software)
     app.add_routes([web.get("/health", _health)])
     suffixes = (config.internal_suffix, config.public_suffix)
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)

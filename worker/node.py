@@ -33,7 +33,7 @@ from worker.stats.host_stats import read_host
 NODE_ID = "X-Node-ID"
 HEARTBEAT_PATH = "/nodes/v1/heartbeat"
 HEARTBEAT_S = 10.0
-RETRY_S = 2.0
+RETRY_S = 0.5
 
 _MEGABYTE = 1024 * 1024
 

@@ -44,8 +44,8 @@ echo "setup: installing locked dependencies into $venv (about a minute the first
 arguments=""
 for lock in $locks; do arguments="$arguments -r $lock"; done
 # shellcheck disable=SC2086 # one word per argument is meant
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes $arguments \
-  || fail "pip could not install the locked dependencies (see above)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes $arguments >"$venv/pip.log" 2>&1 \
+  || { tail -n 5 "$venv/pip.log" >&2; fail "pip could not install the locked dependencies (all of it: $venv/pip.log)"; }
 touch "$venv/.installed"
 grep -qxF "$state" "$venv/.installed" || echo "$state" >>"$venv/.installed"
 if [ "$kind" = dev ]; then echo "runtime $(cat requirements.lock | cksum)" >>"$venv/.installed"; fi

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import aiodocker
@@ -17,7 +16,7 @@ from deploy.images.hello.build import ImageBuildFailed, ensure_hello_image
 from deploy.local import banner
 from deploy.local.plan import Plan, SettingInvalid, make_plan
 from deploy.local.ports import busy
-from deploy.local.processes import Running, first_to_end, running
+from deploy.local.processes import Child, first_to_end, run_to_end, running
 
 READY_DEADLINE_S = 60.0
 COLOURS = {"gateway": 36, "hoster": 35, "worker": 33}
@@ -69,7 +68,7 @@ async def serve(plan: Plan, found: Engine, stop: StopSignal) -> int:
     stopping = stop.attach()
     await prepare_images(plan, found)
     environment = {**os.environ, "DOCKER_HOST": found.address}
-    async with running(plan.services, environment, show) as children:
+    async with running(plan.services, environment, stopping, show) as children:
         announcement = asyncio.create_task(announce(plan, found), name="ready")
         lost = await until_stopped(children, stopping)
         announcement.cancel()
@@ -77,7 +76,7 @@ async def serve(plan: Plan, found: Engine, stop: StopSignal) -> int:
         say(
             "stopping"
             if lost is None
-            else f"{lost.service.name} ended by itself (its last lines are above); stopping"
+            else f"{lost.name} ended by itself (its last lines are above); stopping"
         )
     if found.available:
         await evacuate(plan, environment)
@@ -88,12 +87,14 @@ async def serve(plan: Plan, found: Engine, stop: StopSignal) -> int:
 async def evacuate(plan: Plan, environment: Mapping[str, str]) -> None:
     """The apps' containers leave the engine; the next start brings them back from the worker's records."""
     worker = next(service for service in plan.services if service.name == "worker")
-    async with running([replace(worker, arguments=("evacuate",))], environment, show) as children:
-        await first_to_end(children)
+    if await run_to_end(worker, ("evacuate",), environment, show) != 0:
+        say("some of the apps' containers may still be on the engine (see above)")
 
 
-async def until_stopped(children: list[Running], stopping: asyncio.Event) -> Running | None:
+async def until_stopped(children: list[Child], stopping: asyncio.Event) -> Child | None:
     """None on a signal, or the child that ended by itself."""
+    if stopping.is_set():
+        return None
     stopped = asyncio.create_task(stopping.wait(), name="stop signal")
     ended = asyncio.create_task(first_to_end(children), name="first to end")
     try:

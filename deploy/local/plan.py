@@ -19,16 +19,16 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Run with `python -m <name>`; `settings` come on top of the operator's environment."""
+    """Run with `python -m <name>`; `settings` come on top of the operator's environment. `port` answers `GET /health`."""
 
     name: str
+    port: int
     settings: Mapping[str, str]
-    arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`services` in starting order; they are stopped in the same order, so that the door closes first."""
+    """`services` in starting order: each finds what it depends on. They are stopped the other way round."""
 
     data: Path
     listeners: tuple[Listener, ...]
@@ -60,18 +60,8 @@ def make_plan(environment: Mapping[str, str], credentials: Mapping[str, str], da
     logs = {"LOG_FORMAT": "console"}
     services = (
         Service(
-            "gateway",
-            {
-                **logs,
-                "GATEWAY_HOST": gateway.host,
-                "GATEWAY_PORT": str(gateway.port),
-                "GATEWAY_DATA_DIR": str(data / "gateway"),
-                "HOSTER_URL": f"http://127.0.0.1:{hoster.port}",
-                "IDENTITY_SECRET": credentials["IDENTITY_SECRET"],
-            },
-        ),
-        Service(
             "hoster",
+            hoster.port,
             {
                 **logs,
                 "HOSTER_HOST": hoster.host,
@@ -85,7 +75,20 @@ def make_plan(environment: Mapping[str, str], credentials: Mapping[str, str], da
             },
         ),
         Service(
+            "gateway",
+            gateway.port,
+            {
+                **logs,
+                "GATEWAY_HOST": gateway.host,
+                "GATEWAY_PORT": str(gateway.port),
+                "GATEWAY_DATA_DIR": str(data / "gateway"),
+                "HOSTER_URL": f"http://127.0.0.1:{hoster.port}",
+                "IDENTITY_SECRET": credentials["IDENTITY_SECRET"],
+            },
+        ),
+        Service(
             "worker",
+            worker.port,
             {
                 **logs,
                 "WORKER_HOST": worker.host,

@@ -5,6 +5,7 @@ are enough. Two threads bound the memory to 38 MiB and leave a small machine abl
 """
 
 import asyncio
+import ctypes
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 _THREADS = 2
 _MOST_WAITING = 256
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 4 * 1024 * 1024
 
 
 class Passwords:
@@ -29,6 +32,7 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
         self._waiting = 0
+        _give_large_blocks_back()
         # Whoever tries an unknown address is made to wait for a real verification against this.
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe(32))
 
@@ -58,3 +62,13 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
+
+
+def _give_large_blocks_back() -> None:
+    """The C library stops returning freed blocks once it has seen a large one; each thread would then keep its 19 MiB for ever.
+
+    A fixed threshold (`M_MMAP_THRESHOLD`, mallopt(3)) turns that off. Where there is no mallopt, there is no such habit.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)

@@ -18,7 +18,7 @@ from gateway.api.usage import UsageHandlers
 from gateway.metering.usage import UsageBooks
 from shared.clock import Clock
 from shared.identity import REQUEST_ID
-from shared.problem_middleware import problem_middleware
+from shared.problem_middleware import hide_server_software, problem_middleware
 
 
 def control_app(
@@ -38,6 +38,7 @@ def control_app(
         middlewares=[_headers(new_request_id), problem_middleware(PROBLEMS, new_request_id)],
         client_max_size=MAX_BODY,
     )
+    app.on_response_prepare.append(hide_server_software)
     callers = Callers(accounts.authenticator)
     app.add_routes(AuthHandlers(callers, accounts.sign_in, accounts.tokens, plans).routes())
     app.add_routes(MeHandlers(callers, accounts.users, books, plans).routes())

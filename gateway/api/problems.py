@@ -3,22 +3,16 @@
 import math
 from collections.abc import Callable
 
-from gateway import errors as gateway
 from gateway.accounts import errors as account
 from gateway.api.bodies import BadJson, BodyInvalid
 from gateway.api.callers import NotForYou
+from gateway.problems import CREDENTIAL_PROBLEMS
 from shared.problem import Problem
 from shared.problem_middleware import ProblemTable
 
 
 def _plain(status: int, code: str, detail: str) -> Callable[[Exception], Problem]:
     return lambda _error: Problem(status, code, detail)
-
-
-def _unauthenticated(code: str) -> Callable[[Exception], Problem]:
-    """RFC 6750 section 3: the challenge says `invalid_token` only when there was a credential."""
-    challenge = "Bearer" if code == "missing_credentials" else 'Bearer error="invalid_token"'
-    return lambda error: Problem(401, code, _sentence(error), headers={"WWW-Authenticate": challenge})
 
 
 def _invalid(error: Exception) -> Problem:
@@ -42,11 +36,6 @@ def _overloaded(_error: Exception) -> Problem:
     )
 
 
-def _sentence(error: Exception) -> str:
-    """The docstring of an error is the sentence for its reader."""
-    return str(error) or (type(error).__doc__ or "")
-
-
 PROBLEMS: ProblemTable = {
     BadJson: _plain(400, "bad_json", "The body is not JSON."),
     BodyInvalid: _invalid,
@@ -61,15 +50,5 @@ PROBLEMS: ProblemTable = {
     account.UserNotFound: _plain(404, "user_not_found", "There is no such user."),
     account.KeyNotFound: _plain(404, "key_not_found", "There is no such API key."),
     account.TooManyKeys: _plain(409, "key_limit_reached", "Delete an API key before you create another one."),
-    gateway.MissingCredentials: _unauthenticated("missing_credentials"),
-    gateway.InvalidToken: _unauthenticated("invalid_token"),
-    gateway.TokenExpired: _unauthenticated("token_expired"),
-    gateway.TokenRevoked: _unauthenticated("token_revoked"),
-    gateway.InvalidApiKey: _unauthenticated("invalid_api_key"),
-    gateway.KeyExpired: _unauthenticated("key_expired"),
-    gateway.KeyRevoked: _unauthenticated("key_revoked"),
-    gateway.ConflictingCredentials: _plain(
-        400, "conflicting_credentials", "The request carries two different credentials."
-    ),
-    gateway.UserSuspended: _plain(403, "user_suspended", "The account is suspended."),
+    **CREDENTIAL_PROBLEMS,
 }

@@ -3,8 +3,12 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import cel
+from gateway.rules.cel_engine import compile_program
+
+if TYPE_CHECKING:
+    from cel import Program
 
 VARIABLES = frozenset(
     {
@@ -38,7 +42,7 @@ class Expression:
     """`names` are the variables it needs."""
 
     source: str
-    program: cel.Program
+    program: "Program"
     names: tuple[str, ...]
 
     def run(self, source: Source) -> object:
@@ -53,7 +57,7 @@ class Expression:
 def compile_expression(text: str) -> Expression:
     """Raises ExpressionInvalid."""
     try:
-        program = cel.compile(text)
+        program = compile_program(text)
     except ValueError as error:
         raise ExpressionInvalid(_first_line(error)) from error
     unknown = [name for name in program.variables() if name not in VARIABLES]
@@ -91,7 +95,7 @@ def as_text(value: object) -> str:
     return text
 
 
-def _try_out(program: cel.Program) -> None:
+def _try_out(program: "Program") -> None:
     for status in (200, 500):
         try:
             program.execute({**_SAMPLE, "status": status})

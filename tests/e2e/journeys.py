@@ -143,6 +143,7 @@ async def a_made_up_identity_is_worth_nothing_at_the_door(http: aiohttp.ClientSe
         "GET", "/api/v1/me", **{"X-User-ID": theirs.user["id"], "x_user_id": theirs.user["id"]}
     )
     assert spoofed.body["user_id"] == mine.user["id"]
+    assert "Server" not in spoofed.headers
 
     without = await send(http, "GET", f"{url}/api/v1/me", headers={"X-User-ID": theirs.user["id"]})
     assert (without.status, without.body["code"]) == (401, "missing_credentials")
