@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
             say(f"missing {', '.join(absent)}: {reason}")
     with ExitStack() as stack:
         if "docker" in names:
-            found = stack.enter_context(engine(None, ENGINE_LOG))
+            found = stack.enter_context(engine(None, ENGINE_LOG, say))
             say(found.detail)
         return subprocess.run(command, check=False).returncode
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,10 +61,10 @@ def answers(address: str) -> bool:
 
 
 @contextmanager
-def engine(address: str | None, log_file: Path) -> Iterator[Engine]:
+def engine(address: str | None, log_file: Path, say: Callable[[str], None]) -> Iterator[Engine]:
     """The engine for the length of the block. One that was started here is stopped at the end, with its containers.
 
-    An explicit `address` is only looked at, never installed or started.
+    An explicit `address` is only looked at, never installed or started. `say` is told what takes a while.
     """
     place = address or DEFAULT_ADDRESS
     if answers(place):
@@ -73,7 +73,7 @@ def engine(address: str | None, log_file: Path) -> Iterator[Engine]:
     if address is not None and address != DEFAULT_ADDRESS:
         yield Engine(place, available=False, detail=f"no Docker Engine answers at {address}")
         return
-    obstacle = _install_daemon()
+    obstacle = _install_daemon(say)
     if obstacle is None and answers(place):
         yield Engine(place, available=True, detail="installed Docker Engine")
         return
@@ -84,12 +84,13 @@ def engine(address: str | None, log_file: Path) -> Iterator[Engine]:
         yield started
 
 
-def _install_daemon() -> str | None:
+def _install_daemon(say: Callable[[str], None]) -> str | None:
     """None when there is a daemon to start, else why there is none."""
     if os.geteuid() != 0:
         return "no Docker Engine is running, and only root may start one"
     if shutil.which("dockerd") is not None and shutil.which("iptables") is not None:
         return None
+    say("installing Docker Engine (docker.io), which takes a minute")
     try:
         install(("docker.io", "iptables"))
     except MayNotInstall as reason:

@@ -33,7 +33,7 @@ def main() -> int:
         return refuse(*obstacles)
     # Ctrl-C while the engine starts or stops must not leave it half done: from here on signals are ours.
     stop = StopSignal()
-    with engine(os.environ.get("DOCKER_HOST"), data / "dockerd.log") as found:
+    with engine(os.environ.get("DOCKER_HOST"), data / "dockerd.log", say) as found:
         say(found.detail)
         if stop.raised:
             return 0
