@@ -1,11 +1,12 @@
 """Secrets at rest: AES-256-GCM (NIST SP 800-38D) under a key file of this installation, bound to the row they belong to."""
 
-import os
 import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.durable_file import write_private
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -41,28 +42,10 @@ def open_vault(key_file: Path, database_file: Path) -> Vault:
             raise VaultUnusable(
                 f"{key_file} is missing, but {database_file} was written with it: restore the key"
             )
-        _create(key_file)
+        write_private(key_file, secrets.token_bytes(_KEY_BYTES))
     key = key_file.read_bytes()
     if len(key) != _KEY_BYTES:
         raise VaultUnusable(f"{key_file} is damaged: {len(key)} bytes instead of {_KEY_BYTES}")
     if key_file.stat().st_mode & 0o077:
         raise VaultUnusable(f"{key_file} can be read by others: chmod 600 it")
     return Vault(key)
-
-
-def _create(key_file: Path) -> None:
-    """Whole or not at all, also when the machine stops half-way."""
-    key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = key_file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(key_file)
-    folder = os.open(key_file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

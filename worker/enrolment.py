@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from shared.config import Secret
+from shared.durable_file import write_private
 from worker.config import JoinBy
-from worker.durable_file import write_private
 
 JOIN_PATH = "/nodes/v1/join"
 CALL_DEADLINE_S = 10.0

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.tokens.key_ring import SigningKey
+from shared.durable_file import write_private
 
 _NAME = re.compile(r"([0-9]{13})-([A-Za-z0-9_-]{43})\.pem")
 
@@ -41,23 +41,11 @@ def read_keys(folder: Path) -> Sequence[SigningKey]:
 
 def create_key(folder: Path, now: float) -> SigningKey:
     """Durable, and complete from the moment that the file has its name."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_key = Ed25519PrivateKey.generate()
     key = SigningKey(thumbprint(private_key.public_key()), now, private_key, private_key.public_key())
     path = key_path(folder, key)
     pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    unfinished = path.with_suffix(".new")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    write_private(path, pem)
     return key
 
 

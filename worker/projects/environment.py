@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.config import Secret
-from worker.durable_file import write_private
+from shared.durable_file import write_private
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 _LONGEST_ENTRY = 131_071

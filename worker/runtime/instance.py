@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from shared.durable_file import write_private
 from shared.ids import new_id
-from worker.durable_file import write_private
 
 _FORM = re.compile(r"w_[0-9a-f]{32}")
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 def write_private(path: Path, content: bytes) -> None:
     """Mode 0600, temporary file + fsync + rename + fsync of the folder. Blocking."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # A left-over of an earlier crash goes first: O_EXCL makes sure that the mode is ours, not that of a file somebody put there.
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
