@@ -32,6 +32,8 @@ class Limits:
     """How long a client may take not one byte of what is waiting for it."""
     half_closed_silence: float = 1.0
     """How long an answer of unknown length may be silent before a client that ended its side counts as gone."""
+    continue_after: float = 0.25
+    """How long the upstream may leave a client waiting for `100 Continue` before the relay says it."""
     linger: float = 2.0
     """How long a refused client's input is dropped after the answer, so that a reset cannot overtake the answer."""
     upstream_keepalive: float = 4.0

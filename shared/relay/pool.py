@@ -10,9 +10,9 @@ from typing import Protocol
 
 from shared.relay.director import Target, UpstreamSpec
 from shared.relay.limits import Limits
+from shared.relay.loss import LossReason
 from shared.relay.ticker import Ticker
 from shared.relay.upstream_connection import UpstreamConnection
-from shared.relay.upstream_listener import LossReason
 
 
 class Borrower(Protocol):

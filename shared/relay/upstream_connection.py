@@ -26,10 +26,11 @@ from shared.relay.director import Target
 from shared.relay.faults import MessageRefused
 from shared.relay.framing import Delimiter
 from shared.relay.limits import Limits
+from shared.relay.loss import LossReason
 from shared.relay.received import ReceivedResponse, read_response
 from shared.relay.syntax import HEAD_END, check_unfinished_head
 from shared.relay.ticker import NEVER, Ticker
-from shared.relay.upstream_listener import LossReason, ResponseSink, TunnelSink
+from shared.relay.upstream_listener import ResponseSink, TunnelSink
 
 
 class Phase(Enum):

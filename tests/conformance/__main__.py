@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from tests.bench.table import line
 from tests.conformance.dialogue import Server
 from tests.conformance.suites import SUITES, faults
 from tests.servers.body_echo import body_echo
@@ -16,13 +17,13 @@ from tests.servers.relay_under_test import served_relay
 async def _run(server: Server) -> bool:
     counts = []
     for suite in SUITES:
-        print(suite.name)
+        line(suite.name)
         results = await faults(suite, server)
         for case, fault in results:
-            print(f"  {'PASS' if fault is None else 'FAIL'}  {case.name}" + (f": {fault}" if fault else ""))
+            line(f"  {'PASS' if fault is None else 'FAIL'}  {case.name}" + (f": {fault}" if fault else ""))
         counts.append((suite.name, sum(fault is None for _, fault in results), len(results)))
     for name, passed, total in counts:
-        print(f"{passed}/{total}  {name}")
+        line(f"{passed}/{total}  {name}")
     return all(passed == total for _, passed, total in counts)
 
 
