@@ -136,6 +136,12 @@ class RelayUnderTest:
 Start = Callable[..., Awaitable[RelayUnderTest]]
 
 
+def loopback_listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
 async def start_relay_under_test(
     *origin_ports: int, limits: Limits | None = None, spec: UpstreamSpec | None = None, **director: object
 ) -> RelayUnderTest:
@@ -146,8 +152,7 @@ async def start_relay_under_test(
     forwarder = ForwardEverything(spec, **director)  # type: ignore[arg-type]  # settings as the test names them
     clock = SystemClock()
     relay = Relay(forwarder, limits=limits, clock=clock, new_request_id=request_ids(clock))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener = loopback_listener()
     await relay.serve(listener)
     return RelayUnderTest(relay, forwarder, listener.getsockname()[1])
 
