@@ -38,4 +38,6 @@ class Limits:
     """How long a refused client's input is dropped after the answer, so that a reset cannot overtake the answer."""
     upstream_keepalive: float = 4.0
     avoid_failed_target: float = 2.0
-    """How long a target that could not be connected to is passed over while there is another."""
+    """How long a target that could not be connected to, or did not answer, is passed over while there is another."""
+    failures_in_a_row: int = 3
+    """Requests without a response head after which a target is passed over."""

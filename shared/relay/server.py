@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from shared.clock import Clock
 from shared.relay.client_connection import ClientConnection
-from shared.relay.director import Director, UpstreamSpec
+from shared.relay.director import Director, Target, UpstreamSpec
 from shared.relay.engine import Engine
 from shared.relay.limits import Limits
 
@@ -37,6 +37,10 @@ class Relay:
 
     def upstream_state(self, spec: UpstreamSpec) -> dict[str, object]:
         return self._engine.upstream_state(spec)
+
+    def set_healthy(self, upstream: str, target: Target, *, healthy: bool) -> None:
+        """What a health check has found. A target that is unwell is asked only when every target of its upstream is."""
+        self._engine.set_healthy(upstream, target, healthy=healthy)
 
     async def serve(self, sock: socket.socket) -> None:
         """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several."""

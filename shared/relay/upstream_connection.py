@@ -49,6 +49,12 @@ class Lender(Protocol):
 
     target: Target
 
+    def failed(self) -> None:
+        """A request got no response head."""
+
+    def answered(self) -> None:
+        """An exchange has ended on a connection that is not given back."""
+
     def give_back(self, connection: "UpstreamConnection") -> None: ...
     def forget(self, connection: "UpstreamConnection") -> None: ...
 
@@ -171,6 +177,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _fail(self, reason: LossReason) -> None:
         listener = self._listener()
+        if self.phase is HEAD:
+            self.lender.failed()
         self._close(abort=True)
         if listener is not None:
             listener.lost(reason)
@@ -306,4 +314,5 @@ class UpstreamConnection(asyncio.Protocol):
         elif reusable:
             self.put_back()
         else:
+            self.lender.answered()
             self._close(abort=False)
