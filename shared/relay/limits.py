@@ -21,6 +21,8 @@ class Limits:
     """Idle connections kept for one target."""
 
     write_high_water: int = 64 * 1024
+    kernel_unsent: int = 128 * 1024
+    """Bytes that the kernel takes for a client beyond what is on its way; congestion control is left alone."""
     read_ahead: int = 64 * 1024
     """Bytes of later requests kept while one is being answered; beyond that the client is not read."""
     drop: int = 256 * 1024

@@ -23,7 +23,8 @@ class Relay:
         clock: Clock,
         new_request_id: Callable[[], str],
     ) -> None:
-        self._engine = Engine(director, limits or Limits(), clock, new_request_id)
+        self._limits = limits or Limits()
+        self._engine = Engine(director, self._limits, clock, new_request_id)
         self._servers: list[asyncio.Server] = []
 
     @property
@@ -46,6 +47,9 @@ class Relay:
         """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several."""
         loop = asyncio.get_running_loop()
         self._engine.ticker.start()
+        if sock.family != socket.AF_UNIX:
+            # Inherited by what is accepted. Without it the kernel takes megabytes for every client that reads slowly.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._limits.kernel_unsent)
         listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
         server = await listen(lambda: ClientConnection(self._engine), sock=sock, backlog=2048)
         self._servers.append(server)
