@@ -17,14 +17,14 @@ had been sent in full. In every other case it is closed.
 import asyncio
 import select
 from enum import Enum
-from typing import Protocol, cast
+from typing import cast
 
 from typing_extensions import override
 
 from shared.relay.body_decoder import NOTHING, BodyDecoder, body_decoder
-from shared.relay.director import Target
 from shared.relay.faults import MessageRefused
 from shared.relay.framing import Delimiter
+from shared.relay.lender import Lender
 from shared.relay.limits import Limits
 from shared.relay.loss import LossReason
 from shared.relay.received import ReceivedResponse, read_response
@@ -42,21 +42,6 @@ class Phase(Enum):
 
 
 IDLE, HEAD, BODY, TUNNEL, CLOSED = Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.TUNNEL, Phase.CLOSED
-
-
-class Lender(Protocol):
-    """Where a connection comes from and goes back to."""
-
-    target: Target
-
-    def failed(self) -> None:
-        """A request got no response head."""
-
-    def answered(self) -> None:
-        """An exchange has ended on a connection that is not given back."""
-
-    def give_back(self, connection: "UpstreamConnection") -> None: ...
-    def forget(self, connection: "UpstreamConnection") -> None: ...
 
 
 class UpstreamConnection(asyncio.Protocol):
