@@ -32,6 +32,7 @@ class Engine:
     ) -> None:
         self.director = director
         self.limits = limits
+        self.max_clients = limits.max_connections
         self.new_request_id = new_request_id
         self.monotonic = clock.monotonic
         self.ticker = Ticker(clock, self._tick)

@@ -9,6 +9,7 @@ from shared.relay.client_connection import ClientConnection
 from shared.relay.director import Director, Target, UpstreamSpec
 from shared.relay.engine import Engine
 from shared.relay.limits import Limits
+from shared.relay.open_files import clients_within, raise_open_files
 
 _LAST_DECISIONS = 5.0
 """Seconds that pending decisions get when the relay closes, so that what they reserved is given an outcome."""
@@ -44,8 +45,13 @@ class Relay:
         self._engine.set_healthy(upstream, target, healthy=healthy)
 
     async def serve(self, sock: socket.socket) -> None:
-        """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several."""
+        """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several.
+
+        Raises the process's limit of open files; where that leaves room for fewer clients than `Limits.max_connections`, those
+        beyond are told 503, rather than all finding out that no upstream can be connected to any more.
+        """
         loop = asyncio.get_running_loop()
+        self._engine.max_clients = min(self._limits.max_connections, clients_within(raise_open_files()))
         self._engine.ticker.start()
         if sock.family != socket.AF_UNIX:
             # Inherited by what is accepted. Without it the kernel takes megabytes for every client that reads slowly.
