@@ -35,7 +35,7 @@ def test_an_idle_stream_costs_little(open_one: Open, send: Send) -> None:
 
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_others_are_served_while_the_relay_is_under_attack(name: str) -> None:
-    if shutil.which("slowhttptest") is None:
+    if name.startswith("slow") and shutil.which("slowhttptest") is None:
         missing("slowhttptest", "install the package slowhttptest")
 
     one = await siege(ATTACKS[name], 100, 2)
