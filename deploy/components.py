@@ -19,6 +19,7 @@ PROGRAMS = {
     "debootstrap": ("debootstrap", "debootstrap"),
     "compose": ("docker-compose", "docker-compose"),
     "curl": ("curl", "curl"),
+    "slowhttptest": ("slowhttptest", "slowhttptest"),
 }
 """Component to the program that shows that it is there, and the Debian package that brings it."""
 

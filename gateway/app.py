@@ -67,6 +67,7 @@ async def open_gateway(
         control = Control(_control_upstream(stack, config.paths.data_dir), proxies, parts.traffic)
         director = _director(config, routes, parts, control, outside)
         relay = Relay(director, clock=outside.clock, new_request_id=outside.new_request_id)
+        parts.upstream_health.tell(relay.set_healthy)
         draining = Draining()
         report = _report(routes, parts, relay, draining, outside)
         app = control_app(

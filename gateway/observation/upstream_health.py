@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -24,6 +25,10 @@ class TargetHealth:
     checked_at: float
 
 
+class HealthListener(Protocol):
+    def __call__(self, upstream: str, target: Target, *, healthy: bool) -> None: ...
+
+
 class UpstreamHealth:
     def __init__(
         self, client: UpstreamClient, upstreams: Callable[[], Mapping[str, Upstream]], clock: Clock
@@ -33,7 +38,14 @@ class UpstreamHealth:
         self._clock = clock
         self._due: dict[str, float] = {}
         self._seen: dict[tuple[str, Target], TargetHealth] = {}
+        self._listeners: list[HealthListener] = []
         self._log = structlog.get_logger("upstreams")
+
+    def tell(self, listener: HealthListener) -> None:
+        """From now on `listener` hears of every change, and at once of what is known."""
+        self._listeners.append(listener)
+        for (upstream, target), health in self._seen.items():
+            listener(upstream, target, healthy=health.healthy)
 
     def of(self, upstream: Upstream) -> list[TargetHealth]:
         """What is known of its targets; one that was not asked yet is not in the list."""
@@ -51,6 +63,7 @@ class UpstreamHealth:
     async def run(self) -> None:
         """Checks what is due. Runs until cancelled."""
         while True:
+            self._forget_unchecked()
             now = self._clock.monotonic()
             due = [
                 upstream
@@ -61,6 +74,18 @@ class UpstreamHealth:
                 self._due[upstream.name] = now + (upstream.health.interval if upstream.health else 0.0)
             await asyncio.gather(*(self._check(upstream) for upstream in due))
             await asyncio.sleep(_TURN_S)
+
+    def _forget_unchecked(self) -> None:
+        """After a reload: a target that nobody checks any more must not stay unwell for ever."""
+        upstreams = self._upstreams().values()
+        checked = {(each.name, target) for each in upstreams if each.health for target in each.spec.targets}
+        for upstream, target in self._seen.keys() - checked:
+            del self._seen[upstream, target]
+            self._announce(upstream, target, healthy=True)
+
+    def _announce(self, upstream: str, target: Target, *, healthy: bool) -> None:
+        for listener in self._listeners:
+            listener(upstream, target, healthy=healthy)
 
     async def _check(self, upstream: Upstream) -> None:
         await asyncio.gather(*(self._check_target(upstream, target) for target in upstream.spec.targets))
@@ -76,4 +101,5 @@ class UpstreamHealth:
         shown = target.unix_path or f"{target.host}:{target.port}"
         if before is None or before.healthy is not healthy:
             self._log.info("upstream_health_changed", upstream=upstream.name, target=shown, healthy=healthy)
+            self._announce(upstream.name, target, healthy=healthy)
         self._seen[upstream.name, target] = TargetHealth(shown, healthy, self._clock.now())

@@ -64,7 +64,7 @@ class ClientConnection(asyncio.Protocol):
         self._conversation = Conversation(self, engine)
         self.read_deadline = engine.ticker.after(engine.limits.head_timeout)
         engine.clients.add(self)
-        if len(engine.clients) > engine.limits.max_connections:
+        if len(engine.clients) > engine.max_clients:
             self._conversation.refuse(FaultKind.OVERLOADED, "There are too many connections.")
 
     @override

@@ -16,16 +16,15 @@ Kept bytes are bounded: beyond `Limits.read_ahead` the client is not read until 
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Protocol
 
 from shared.relay.books import Books
-from shared.relay.client_socket import ClientSocket
 from shared.relay.deciding import decide
 from shared.relay.director import Decision, Ending, FaultKind, Field, Forward, RequestHead, Respond
 from shared.relay.engine import Engine
 from shared.relay.faults import MessageRefused
 from shared.relay.forwarding import Forwarding
 from shared.relay.framing import Delimiter
+from shared.relay.line import Line
 from shared.relay.received import ReceivedRequest
 from shared.relay.request_reader import RequestReader
 from shared.relay.ticker import NEVER
@@ -46,20 +45,6 @@ HEAD, DECIDING, BODY, ANSWERING, DISCARD, OVER = Phase
 _LEAVES_THE_CONNECTION = frozenset(
     {FaultKind.UPSTREAM_ERROR, FaultKind.UPSTREAM_TIMEOUT, FaultKind.BODY_TOO_LARGE}
 )
-
-
-class Line(Protocol):
-    """The connection, as the conversation sees it. `ended`: the client will send nothing more."""
-
-    socket: ClientSocket
-    ended: bool
-    read_deadline: float
-
-    def read_within(self, seconds: float) -> None: ...
-    def linger(self) -> None: ...
-    def abort(self) -> None: ...
-    def enter_tunnel(self, tunnel: Tunnel, early: bytes) -> None: ...
-    def tunnel_closed(self) -> None: ...
 
 
 class Conversation:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shared.clock import Clock
-from shared.relay.director import Decision, Director, UpstreamSpec
+from shared.relay.director import Decision, Director, Target, UpstreamSpec
 from shared.relay.limits import Limits
 from shared.relay.own_answers import OwnAnswers
 from shared.relay.pool import Pool
@@ -32,6 +32,7 @@ class Engine:
     ) -> None:
         self.director = director
         self.limits = limits
+        self.max_clients = limits.max_connections
         self.new_request_id = new_request_id
         self.monotonic = clock.monotonic
         self.ticker = Ticker(clock, self._tick)
@@ -40,6 +41,7 @@ class Engine:
         self.in_flight = 0
         self.draining = False
         self._pools: dict[UpstreamSpec, Pool] = {}
+        self._unwell: dict[str, set[Target]] = {}
         self._decisions: set[asyncio.Future[Decision]] = set()
         self._idle: asyncio.Event | None = None
         self._forget_pools_at = NEVER
@@ -47,12 +49,21 @@ class Engine:
     def pool(self, spec: UpstreamSpec) -> Pool:
         pool = self._pools.get(spec)
         if pool is None:
-            pool = self._pools[spec] = Pool(spec, self.limits, self.ticker)
+            unwell = self._unwell.setdefault(spec.name, set())
+            pool = self._pools[spec] = Pool(spec, self.limits, self.ticker, unwell)
             self._forget_pools_at = min(self._forget_pools_at, self.ticker.after(FORGET_POOL_AFTER))
         return pool
 
     def upstream_state(self, spec: UpstreamSpec) -> dict[str, object]:
         return self.pool(spec).state()
+
+    def set_healthy(self, upstream: str, target: Target, *, healthy: bool) -> None:
+        """Outlives the pools: specs change with every reload."""
+        unwell = self._unwell.setdefault(upstream, set())
+        if healthy:
+            unwell.discard(target)
+        else:
+            unwell.add(target)
 
     def leave(self) -> None:
         self.in_flight -= 1

@@ -12,9 +12,8 @@ Phases:
 Rule: the books are closed before the last byte is handed to the client's socket.
 """
 
-from collections.abc import Sequence
+import asyncio
 from enum import Enum
-from typing import Protocol
 
 import structlog
 
@@ -24,6 +23,7 @@ from shared.relay.director import Ending, FaultKind, Field, Forward, Target
 from shared.relay.engine import Engine
 from shared.relay.faults import STATUS_OF_FAULT
 from shared.relay.fields import announces_events
+from shared.relay.forwarding_client import Client
 from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.head_encoding import (
     UnsafeHead,
@@ -34,18 +34,13 @@ from shared.relay.head_encoding import (
     response_head,
     switching_protocols,
 )
+from shared.relay.loss import FAULT_OF_LOSS, LossReason
 from shared.relay.received import ReceivedRequest, ReceivedResponse
+from shared.relay.request_body import RequestBody
 from shared.relay.tunnel import Tunnel
 from shared.relay.upstream_connection import UpstreamConnection
-from shared.relay.upstream_listener import LossReason
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_FAULT_OF_LOSS = {
-    LossReason.TIMEOUT: (FaultKind.UPSTREAM_TIMEOUT, "The upstream did not answer in time."),
-    LossReason.BAD_RESPONSE: (FaultKind.UPSTREAM_ERROR, "The upstream's answer was not usable."),
-    LossReason.DISCONNECTED: (FaultKind.UPSTREAM_ERROR, "The upstream could not be reached, or hung up."),
-}
-
 
 _log = structlog.get_logger("relay")
 
@@ -60,29 +55,10 @@ class Phase(Enum):
 CONNECTING, AWAITING, STREAMING, ENDED = Phase
 
 
-class Client(Protocol):
-    """The client, as its forwarded request sees it."""
-
-    def send(self, data: bytes) -> None: ...
-    def hold_body(self) -> None:
-        """Stop reading the request's body until `release_body`."""
-
-    def release_body(self) -> None: ...
-    def may_persist(self) -> bool: ...
-    def answered(self, *, keep_alive: bool) -> None:
-        """The whole answer was sent."""
-
-    def answer_fault(self, kind: FaultKind, detail: str, fields: Sequence[Field]) -> None: ...
-    def break_off(self, *, abruptly: bool) -> None:
-        """The answer cannot be completed. `abruptly`: nothing but a reset can tell the client."""
-
-    def open_tunnel(self, upstream: UpstreamConnection, books: Books) -> Tunnel: ...
-
-
 class Forwarding:
     __slots__ = (
         "_answer_framing",
-        "_body_begun",
+        "_body",
         "_books",
         "_client",
         "_connection",
@@ -93,7 +69,6 @@ class Forwarding:
         "_passed_on",
         "_phase",
         "_pool",
-        "_queue",
         "_repeated",
         "_request",
         "_request_id",
@@ -120,10 +95,10 @@ class Forwarding:
         self._pool = engine.pool(forward.upstream)
         self._phase = CONNECTING
         self._head = b""
-        self._queue: list[bytes] = []
+        self._body: RequestBody | None = None
         self._connection: UpstreamConnection | None = None
         self._response: ReceivedResponse | None = None
-        self._body_begun = self._passed_on = self._repeated = False
+        self._passed_on = self._repeated = False
         self._keep_alive = False
         self._answer_framing = NO_BODY
         self.request_is_complete = False
@@ -132,13 +107,13 @@ class Forwarding:
     def start(self, piece: bytes, *, complete: bool) -> None:
         """Sends the request on, with what has come of its body."""
         self.request_is_complete = complete
-        framing = self._request.framing
-        if framing is not NO_BODY:
+        if self._request.framing is not NO_BODY:
+            body = self._body = RequestBody(self._request, self._forward.max_body)
             self._books.request_bytes = len(piece)
-            if self._is_too_large(max(framing.length, len(piece))):
+            if body.is_too_large(len(piece)):
                 self._refuse_large_body()
                 return
-            self._queue_body(piece)
+            body.keep(piece, last=complete)
         try:
             self._head = request_head(self._request, self._forward)
         except UnsafeHead:
@@ -152,17 +127,21 @@ class Forwarding:
         self._pool.open(self)
 
     def body(self, piece: bytes, *, last: bool) -> None:
+        body = self._body
+        if body is None:
+            return
         self.request_is_complete = last
         self._books.request_bytes += len(piece)
-        if self._is_too_large(self._books.request_bytes):
+        if body.is_too_large(self._books.request_bytes):
             self._refuse_large_body()
             return
         connection = self._connection
         if connection is None:
-            self._queue_body(piece)
+            body.keep(piece, last=last)
             return
-        self._body_begun = True
-        connection.write(self._encode_body(piece))
+        body.begun = True
+        body.awaits_invitation = False
+        connection.write(body.encode(piece, last=last))
         if self._phase is AWAITING:
             self._time_response(connection)
 
@@ -208,24 +187,30 @@ class Forwarding:
             self._repeated = True
             self._pool.open(self, instead_of=target)
         else:
-            self._refuse(*_FAULT_OF_LOSS[reason], Ending.UPSTREAM_FAILED)
+            self._refuse(*FAULT_OF_LOSS[reason], Ending.UPSTREAM_FAILED)
 
     def _send_on(self, connection: UpstreamConnection) -> None:
         self._connection = connection
         self._phase = AWAITING
         self._books.reached_upstream = True
-        self._body_begun = bool(self._queue)
         connection.begin(self, to_head=self._request.method == "HEAD")
-        connection.write(b"".join((self._head, *self._queue)) if self._queue else self._head)
-        self._queue.clear()
+        body = self._body
+        connection.write(self._head if body is None else body.send_after(self._head))
         self._time_response(connection)
-        if not self.request_is_complete:
-            self._client.release_body()
+        if self.request_is_complete:
+            return
+        self._client.release_body()
+        if body is not None and body.awaits_invitation:
+            asyncio.get_running_loop().call_later(self._engine.limits.continue_after, self._invite)
+
+    def _invite(self) -> None:
+        """The upstream has not said whether it wants the body. Many only wait for it; a proxy may invite the client by itself."""
+        if self._phase is AWAITING and self._body is not None and self._body.awaits_invitation:
+            self.interim(100, [])
 
     def _time_response(self, connection: UpstreamConnection) -> None:
         """The upstream's time runs while it has all of the request, or is asked whether it wants the body."""
-        asked = self._request.expects_continue and not self._body_begun
-        if self.request_is_complete or asked:
+        if self.request_is_complete or (self._body is not None and self._body.awaits_invitation):
             connection.expect_within(self._forward.upstream.response_timeout)
         else:
             connection.expect_nothing()
@@ -249,7 +234,7 @@ class Forwarding:
             self._phase = CONNECTING
             self._pool.open(self, instead_of=connection.lender.target)
         else:
-            self._refuse(*_FAULT_OF_LOSS[reason], Ending.UPSTREAM_FAILED)
+            self._refuse(*FAULT_OF_LOSS[reason], Ending.UPSTREAM_FAILED)
 
     def _may_repeat(self, connection: UpstreamConnection) -> bool:
         """RFC 9110 section 9.2.2: only what may be done twice, has its body still to be sent, and got no byte in reply."""
@@ -257,13 +242,18 @@ class Forwarding:
             not self._repeated
             and self._phase is AWAITING
             and self._request.method in _IDEMPOTENT
-            and not self._body_begun
+            and not (self._body is not None and self._body.begun)
             and not self._passed_on
             and not connection.response_begun
         )
 
     def interim(self, status: int, fields: list[Field]) -> None:
         self._passed_on = True
+        body, connection = self._body, self._connection
+        if status == 100 and body is not None and connection is not None:
+            if not body.invite():
+                return
+            self._time_response(connection)
         if self._request.http11:
             self._client.send(interim_head(status, fields))
 
@@ -337,19 +327,6 @@ class Forwarding:
         if self._connection is not None:
             self._connection.abandon()
             self._connection = None
-
-    def _is_too_large(self, size: int) -> bool:
-        maximum = self._forward.max_body
-        return maximum is not None and size > maximum
-
-    def _queue_body(self, piece: bytes) -> None:
-        encoded = self._encode_body(piece)
-        if encoded:
-            self._queue.append(encoded)
-
-    def _encode_body(self, piece: bytes) -> bytes:
-        chunked = self._request.framing.delimiter is Delimiter.CHUNKED
-        return in_chunks(piece, last=self.request_is_complete) if chunked else piece
 
     def _encode_answer(self, piece: bytes, *, last: bool) -> bytes:
         chunked = self._answer_framing.delimiter is Delimiter.CHUNKED

@@ -21,6 +21,8 @@ class Limits:
     """Idle connections kept for one target."""
 
     write_high_water: int = 64 * 1024
+    kernel_unsent: int = 128 * 1024
+    """Bytes that the kernel takes for a client beyond what is on its way; congestion control is left alone."""
     read_ahead: int = 64 * 1024
     """Bytes of later requests kept while one is being answered; beyond that the client is not read."""
     drop: int = 256 * 1024
@@ -32,8 +34,12 @@ class Limits:
     """How long a client may take not one byte of what is waiting for it."""
     half_closed_silence: float = 1.0
     """How long an answer of unknown length may be silent before a client that ended its side counts as gone."""
+    continue_after: float = 0.25
+    """How long the upstream may leave a client waiting for `100 Continue` before the relay says it."""
     linger: float = 2.0
     """How long a refused client's input is dropped after the answer, so that a reset cannot overtake the answer."""
     upstream_keepalive: float = 4.0
     avoid_failed_target: float = 2.0
-    """How long a target that could not be connected to is passed over while there is another."""
+    """How long a target that could not be connected to, or did not answer, is passed over while there is another."""
+    failures_in_a_row: int = 3
+    """Requests without a response head after which a target is passed over."""

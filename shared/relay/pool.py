@@ -1,18 +1,21 @@
 """The connections to one upstream: kept alive, lent out last-in first-out, opened where least is going on.
 
-Failure policy: a target that cannot be connected to is passed over for `Limits.avoid_failed_target` while another one can be
-tried. Nobody waits in a queue: the number of connections is bounded by that of the clients.
+Failure policy: a target that cannot be connected to, or that leaves `Limits.failures_in_a_row` requests without a response
+head, is passed over for `Limits.avoid_failed_target`; one that was found unwell, until it is found well. When that leaves no
+target, they are asked all the same: a wrong health check must not take an upstream away, and the client is told what came of
+it (502, 504). Nobody waits in a queue: the number of connections is bounded by that of the clients.
 """
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Protocol
 
 from shared.relay.director import Target, UpstreamSpec
 from shared.relay.limits import Limits
+from shared.relay.loss import LossReason
 from shared.relay.ticker import Ticker
 from shared.relay.upstream_connection import UpstreamConnection
-from shared.relay.upstream_listener import LossReason
 
 
 class Borrower(Protocol):
@@ -25,17 +28,32 @@ class Borrower(Protocol):
 class TargetConnections:
     """The lender of one target's connections. `busy` counts those lent out and those being opened."""
 
-    __slots__ = ("_limits", "avoided_until", "busy", "idle", "open", "target")
+    __slots__ = ("_failures", "_limits", "_ticker", "avoided_until", "busy", "idle", "open", "target")
 
-    def __init__(self, target: Target, limits: Limits) -> None:
+    def __init__(self, target: Target, limits: Limits, ticker: Ticker) -> None:
         self.target = target
         self.open: set[UpstreamConnection] = set()
         self.idle: list[UpstreamConnection] = []
         self.busy = 0
         self.avoided_until = 0.0
+        self._failures = 0
         self._limits = limits
+        self._ticker = ticker
+
+    def avoid(self) -> None:
+        self.avoided_until = self._ticker.after(self._limits.avoid_failed_target)
+
+    def failed(self) -> None:
+        """A request got no response head."""
+        self._failures += 1
+        if self._failures >= self._limits.failures_in_a_row:
+            self.avoid()
+
+    def answered(self) -> None:
+        self._failures = 0
 
     def give_back(self, connection: UpstreamConnection) -> None:
+        self._failures = 0
         self.busy -= 1
         self.idle.append(connection)
         if len(self.idle) > self._limits.max_idle_upstream:
@@ -51,11 +69,16 @@ class TargetConnections:
 
 
 class Pool:
-    def __init__(self, spec: UpstreamSpec, limits: Limits, ticker: Ticker) -> None:
+    """`unwell`: the targets that a health check has found so; it changes under the pool."""
+
+    def __init__(
+        self, spec: UpstreamSpec, limits: Limits, ticker: Ticker, unwell: AbstractSet[Target] = frozenset()
+    ) -> None:
         self._spec = spec
         self._limits = limits
         self._ticker = ticker
-        self._places = [TargetConnections(target, limits) for target in spec.targets]
+        self._unwell = unwell
+        self._places = [TargetConnections(target, limits, ticker) for target in spec.targets]
         self._opening: set[asyncio.Task[None]] = set()
         self._opened = 0
         self._reused = 0
@@ -95,11 +118,13 @@ class Pool:
         places = self._places
         if len(places) == 1:
             return places[0]
-        now = self._ticker.now
         wanted = [place for place in places if place.target != instead_of]
-        reachable = [place for place in wanted if place.avoided_until <= now]
+        usable = [place for place in wanted if self._is_usable(place)]
         # Ties go to the one with a connection at hand.
-        return min(reachable or wanted or places, key=lambda place: (place.busy, not place.idle))
+        return min(usable or wanted or places, key=lambda place: (place.busy, not place.idle))
+
+    def _is_usable(self, place: TargetConnections) -> bool:
+        return place.avoided_until <= self._ticker.now and place.target not in self._unwell
 
     async def _connect(self, place: TargetConnections, borrower: Borrower) -> None:
         try:
@@ -116,7 +141,7 @@ class Pool:
 
     def _connect_failed(self, place: TargetConnections, borrower: Borrower, reason: LossReason) -> None:
         place.busy -= 1
-        place.avoided_until = self._ticker.after(self._limits.avoid_failed_target)
+        place.avoid()
         self._connect_failures += 1
         borrower.connect_failed(place.target, reason)
 
@@ -154,7 +179,6 @@ class Pool:
 
     def state(self) -> dict[str, object]:
         """Numbers for people and dashboards."""
-        now = self._ticker.now
         return {
             "opened": self._opened,
             "reused": self._reused,
@@ -162,7 +186,7 @@ class Pool:
             "targets": [
                 {
                     "address": place.target.unix_path or f"{place.target.host}:{place.target.port}",
-                    "up": place.avoided_until <= now,
+                    "up": self._is_usable(place),
                     "busy": place.busy,
                     "idle": len(place.idle),
                 }

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from shared.clock import Clock
 from shared.relay.client_connection import ClientConnection
-from shared.relay.director import Director, UpstreamSpec
+from shared.relay.director import Director, Target, UpstreamSpec
 from shared.relay.engine import Engine
 from shared.relay.limits import Limits
+from shared.relay.open_files import clients_within, raise_open_files
 
 _LAST_DECISIONS = 5.0
 """Seconds that pending decisions get when the relay closes, so that what they reserved is given an outcome."""
@@ -23,7 +24,8 @@ class Relay:
         clock: Clock,
         new_request_id: Callable[[], str],
     ) -> None:
-        self._engine = Engine(director, limits or Limits(), clock, new_request_id)
+        self._limits = limits or Limits()
+        self._engine = Engine(director, self._limits, clock, new_request_id)
         self._servers: list[asyncio.Server] = []
 
     @property
@@ -38,10 +40,22 @@ class Relay:
     def upstream_state(self, spec: UpstreamSpec) -> dict[str, object]:
         return self._engine.upstream_state(spec)
 
+    def set_healthy(self, upstream: str, target: Target, *, healthy: bool) -> None:
+        """What a health check has found. A target that is unwell is asked only when every target of its upstream is."""
+        self._engine.set_healthy(upstream, target, healthy=healthy)
+
     async def serve(self, sock: socket.socket) -> None:
-        """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several."""
+        """Starts to accept on `sock`, a bound TCP or Unix socket, and returns. May be called for several.
+
+        Raises the process's limit of open files; where that leaves room for fewer clients than `Limits.max_connections`, those
+        beyond are told 503, rather than all finding out that no upstream can be connected to any more.
+        """
         loop = asyncio.get_running_loop()
+        self._engine.max_clients = min(self._limits.max_connections, clients_within(raise_open_files()))
         self._engine.ticker.start()
+        if sock.family != socket.AF_UNIX:
+            # Inherited by what is accepted. Without it the kernel takes megabytes for every client that reads slowly.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, self._limits.kernel_unsent)
         listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
         server = await listen(lambda: ClientConnection(self._engine), sock=sock, backlog=2048)
         self._servers.append(server)

@@ -5,8 +5,8 @@ from typing import Protocol
 from shared.relay.books import Books
 from shared.relay.client_socket import ClientSocket
 from shared.relay.director import Ending
+from shared.relay.loss import LossReason
 from shared.relay.upstream_connection import UpstreamConnection
-from shared.relay.upstream_listener import LossReason
 from shared.relay.websocket_frames import FrameBoundaries, close_to_client, close_to_server
 
 FAREWELL = 1.0

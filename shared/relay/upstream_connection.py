@@ -17,19 +17,20 @@ had been sent in full. In every other case it is closed.
 import asyncio
 import select
 from enum import Enum
-from typing import Protocol, cast
+from typing import cast
 
 from typing_extensions import override
 
 from shared.relay.body_decoder import NOTHING, BodyDecoder, body_decoder
-from shared.relay.director import Target
 from shared.relay.faults import MessageRefused
 from shared.relay.framing import Delimiter
+from shared.relay.lender import Lender
 from shared.relay.limits import Limits
+from shared.relay.loss import LossReason
 from shared.relay.received import ReceivedResponse, read_response
 from shared.relay.syntax import HEAD_END, check_unfinished_head
 from shared.relay.ticker import NEVER, Ticker
-from shared.relay.upstream_listener import LossReason, ResponseSink, TunnelSink
+from shared.relay.upstream_listener import ResponseSink, TunnelSink
 
 
 class Phase(Enum):
@@ -41,15 +42,6 @@ class Phase(Enum):
 
 
 IDLE, HEAD, BODY, TUNNEL, CLOSED = Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.TUNNEL, Phase.CLOSED
-
-
-class Lender(Protocol):
-    """Where a connection comes from and goes back to."""
-
-    target: Target
-
-    def give_back(self, connection: "UpstreamConnection") -> None: ...
-    def forget(self, connection: "UpstreamConnection") -> None: ...
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -170,6 +162,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _fail(self, reason: LossReason) -> None:
         listener = self._listener()
+        if self.phase is HEAD:
+            self.lender.failed()
         self._close(abort=True)
         if listener is not None:
             listener.lost(reason)
@@ -305,4 +299,5 @@ class UpstreamConnection(asyncio.Protocol):
         elif reusable:
             self.put_back()
         else:
+            self.lender.answered()
             self._close(abort=False)

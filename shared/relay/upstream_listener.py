@@ -1,21 +1,13 @@
 """Who listens to an upstream's connection: the request it serves, or the tunnel that it has become."""
 
-from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from shared.relay.director import Field
+from shared.relay.loss import LossReason
 from shared.relay.received import ReceivedResponse
 
 if TYPE_CHECKING:
     from shared.relay.upstream_connection import UpstreamConnection
-
-
-class LossReason(Enum):
-    """Why there will be no (further) response."""
-
-    DISCONNECTED = "disconnected"
-    BAD_RESPONSE = "bad response"
-    TIMEOUT = "timeout"
 
 
 class ResponseSink(Protocol):

@@ -76,7 +76,7 @@ class RecordingConnection(OriginConnection):
 @asynccontextmanager
 async def raw_origin(script: Script) -> AsyncIterator[RawOrigin]:
     origin = RawOrigin(script)
-    server = await asyncio.start_server(origin._serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(origin._serve, "127.0.0.1", 0, limit=1 << 20, backlog=4096)
     origin.port = server.sockets[0].getsockname()[1]
     try:
         yield origin

@@ -5,8 +5,10 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from shared.clock import SystemClock
+from shared.ids import request_ids
 from shared.relay.director import (
     Decision,
     Exchange,
@@ -17,8 +19,10 @@ from shared.relay.director import (
     RequestHead,
     Respond,
     ResponseHead,
+    Target,
     UpstreamSpec,
 )
+from shared.relay.limits import Limits
 from shared.relay.server import Relay
 
 
@@ -130,6 +134,36 @@ class RelayUnderTest:
 
 
 Start = Callable[..., Awaitable[RelayUnderTest]]
+
+
+def loopback_listener() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+async def start_relay_under_test(
+    *origin_ports: int, limits: Limits | None = None, spec: UpstreamSpec | None = None, **director: object
+) -> RelayUnderTest:
+    """A relay before `origin_ports` on loopback, with any `UpstreamSpec` timeouts, `Limits` and director settings."""
+    targets = tuple(Target("127.0.0.1", port) for port in origin_ports)
+    spec = spec or UpstreamSpec(name="origin", targets=targets)
+    spec = replace(spec, targets=targets) if targets else spec
+    forwarder = ForwardEverything(spec, **director)  # type: ignore[arg-type]  # settings as the test names them
+    clock = SystemClock()
+    relay = Relay(forwarder, limits=limits, clock=clock, new_request_id=request_ids(clock))
+    listener = loopback_listener()
+    await relay.serve(listener)
+    return RelayUnderTest(relay, forwarder, listener.getsockname()[1])
+
+
+@asynccontextmanager
+async def served_relay(*origin_ports: int, limits: Limits | None = None) -> AsyncIterator[RelayUnderTest]:
+    under_test = await start_relay_under_test(*origin_ports, limits=limits)
+    try:
+        yield under_test
+    finally:
+        await under_test.relay.close()
 
 
 async def until(condition: Callable[[], object]) -> None:

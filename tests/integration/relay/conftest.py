@@ -1,44 +1,28 @@
 """Starts relays in front of the origins of a test, on both event loops."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from typing import Any
 
 import pytest
 import uvloop
 
-from shared.clock import SystemClock
-from shared.ids import request_ids
-from shared.relay.director import Target, UpstreamSpec
-from shared.relay.limits import Limits
-from shared.relay.server import Relay
-from tests.servers.relay_under_test import ForwardEverything, RelayUnderTest, Start
+from tests.servers.relay_under_test import RelayUnderTest, Start, start_relay_under_test
 
 
 @pytest.fixture
 async def start_relay() -> AsyncIterator[Start]:
-    """Starts a relay before `origin_port` (or several), with any `UpstreamSpec` timeouts, `Limits` and director settings."""
-    relays: list[Relay] = []
+    """As `start_relay_under_test`; what was started is closed at the end."""
+    started: list[RelayUnderTest] = []
 
-    async def start(
-        *origin_ports: int, limits: Limits | None = None, spec: UpstreamSpec | None = None, **director: object
-    ) -> RelayUnderTest:
-        targets = tuple(Target("127.0.0.1", port) for port in origin_ports)
-        spec = replace(spec or UpstreamSpec(name="origin", targets=()), targets=targets) if targets else spec
-        assert spec is not None
-        forwarder = ForwardEverything(spec, **director)  # type: ignore[arg-type]  # settings as the test names them
-        clock = SystemClock()
-        relay = Relay(forwarder, limits=limits, clock=clock, new_request_id=request_ids(clock))
-        relays.append(relay)
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        await relay.serve(listener)
-        return RelayUnderTest(relay, forwarder, listener.getsockname()[1])
+    async def start(*origin_ports: int, **settings: Any) -> RelayUnderTest:
+        under_test = await start_relay_under_test(*origin_ports, **settings)
+        started.append(under_test)
+        return under_test
 
     yield start
-    for relay in relays:
-        await relay.close()
+    for under_test in started:
+        await under_test.relay.close()
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -215,6 +216,22 @@ async def test_connections_beyond_the_cap_are_told_503(start_relay: Start) -> No
                 assert (await second.rest()).startswith(b"HTTP/1.1 503 ")
             await first.send(GET)
             assert (await first.response())[0] == 200
+
+
+async def test_a_crowd_beyond_the_cap_is_turned_away_and_when_it_has_left_others_are_served(
+    start_relay: Start,
+) -> None:
+    async with raw_origin(answering(OK)) as origin:
+        relay = await start_relay(origin.port, limits=Limits(max_connections=50))
+        async with AsyncExitStack() as stack:
+            crowd = [await stack.enter_async_context(relay.client()) for _ in range(120)]
+            turned_away = [client.rest() for client in crowd[50:]]
+            assert all(answer.startswith(b"HTTP/1.1 503 ") for answer in await asyncio.gather(*turned_away))
+            await crowd[0].send(GET)
+            assert (await crowd[0].response())[0] == 200
+        await until(lambda: not relay.relay.connections)
+
+        assert (await relay.exchange(GET))[0] == 200
 
 
 async def test_an_answer_of_the_directors_keeps_the_connection_and_skips_the_body(start_relay: Start) -> None:
