@@ -52,9 +52,18 @@ class Database:
             raise
         return cls(writer, reader)
 
+    @classmethod
+    async def open_read_only(cls, path: Path) -> Self:
+        """A file that another process has opened with `open`, and writes; a transaction here is a `sqlite3.OperationalError`."""
+        reader = await aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        reader.row_factory = sqlite3.Row
+        await reader.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        return cls(reader, reader)
+
     async def close(self) -> None:
         await self._reader.close()
-        await self._writer.close()
+        if self._writer is not self._reader:
+            await self._writer.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
