@@ -13,6 +13,9 @@ from shared.relay.limits import Limits
 _LAST_DECISIONS = 5.0
 """Seconds that pending decisions get when the relay closes, so that what they reserved is given an outcome."""
 
+_LAST_REQUEST = 0.5
+"""Seconds that a connection without a request is given, when draining, for a request that may be on its way."""
+
 
 class Relay:
     def __init__(
@@ -47,15 +50,25 @@ class Relay:
         self._servers.append(server)
 
     async def drain(self, deadline_s: float) -> bool:
-        """Stops accepting, closes idle connections and WebSockets (1001), and waits for the rest.
+        """Stops accepting, closes WebSockets (1001) and idle connections, and waits for the rest.
 
-        Whether everything ended in time; what did not is left to `close`.
+        A connection without a request is closed a moment later: its client may be sending one, which would be lost. When it comes in
+        that time it is served, and its answer says that it is the last. Whether everything ended in time; what did not is left to
+        `close`.
         """
         self._stop_accepting()
         self._engine.draining = True
         for client in list(self._engine.clients):
-            client.drain()
-        return await self._engine.until_idle(deadline_s)
+            client.leave_tunnel()
+        await self._engine.until_none_is_idle(min(_LAST_REQUEST, deadline_s))
+        self._close_idle()
+        in_time = await self._engine.until_idle(deadline_s)
+        self._close_idle()
+        return in_time
+
+    def _close_idle(self) -> None:
+        for client in list(self._engine.clients):
+            client.close_idle()
 
     async def close(self) -> None:
         """Ends everything at once; every exchange is still given its outcome."""
