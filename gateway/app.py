@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.config import Config
 from gateway.control_side import ControlSide, open_control_side, serving_control
+from gateway.listener import empty_queue
 from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.process_state import ProcessState
 from gateway.observation.reports import Draining, RelayProcess
@@ -24,12 +25,14 @@ DRAIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
+    listener: socket.socket
     relay: Relay
     draining: Draining
 
     async def drain(self) -> None:
         """Refuses new connections, says so in `/health`, and waits up to 30 s for what is in flight."""
         self.draining.begun = True
+        await empty_queue(self.listener)
         await self.relay.drain(DRAIN_S)
 
 
@@ -48,7 +51,7 @@ async def open_gateway(
         )
         stack.push_async_callback(relay.close)
         await relay.serve(listener)
-        yield Gateway(relay, draining)
+        yield Gateway(listener, relay, draining)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from gateway.accounts.accounts import Accounts
 from gateway.accounts.principal import UserId
 from gateway.config import Config
 from gateway.control_side import ControlSide, open_control_side, serving_control
-from gateway.listener import admit_nobody_new
+from gateway.listener import empty_queue
 from gateway.metering.books import Books
 from gateway.observation.own_process import OwnProcess
 from gateway.observation.process_state import ProcessState
@@ -91,8 +91,8 @@ class ControlledGateway:
     async def drain(self) -> None:
         """Refuses new connections, says so in `/health`, and waits for the relay processes, which take up to 30 s."""
         self.draining.begun = True
-        admit_nobody_new(self.listener)
-        await self.relays.drain(DRAIN_S)
+        await empty_queue(self.listener)
+        await self.relays.drain(DRAIN_S, self.listener.close)
 
 
 @asynccontextmanager

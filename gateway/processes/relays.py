@@ -154,14 +154,16 @@ class RelayProcesses:
             for relay, _ in self._relays.values():
                 _signal(relay.process, signal.SIGKILL)
 
-    async def drain(self, within_s: float) -> None:
+    async def drain(self, within_s: float, when_none_accepts: Callable[[], None]) -> None:
         """All are asked to end; what has not ended in time is killed."""
         self._ending = True
         for relay, _ in self._relays.values():
             _signal(relay.process, signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                await self._all_gone()
+                await self._until(lambda: not self._count(Phase.STARTING, Phase.STANDBY, Phase.SERVING))
+                when_none_accepts()
+                await self._until(lambda: not self._relays)
 
     def tell_changed(self, user_id: UserId) -> None:
         for _, link in self._relays.values():
@@ -267,8 +269,8 @@ class RelayProcesses:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    async def _all_gone(self) -> None:
-        while self._relays:
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
             self._changed.clear()
             await self._changed.wait()
 

@@ -29,9 +29,7 @@ async def clients() -> AsyncIterator[list[aiohttp.ClientSession]]:
     """Sixteen, each with its own connection."""
     async with AsyncExitStack() as stack:
         yield [
-            await stack.enter_async_context(
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
-            )
+            await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)))
             for _ in range(16)
         ]
 
@@ -131,7 +129,9 @@ async def test_an_emptied_redis_is_filled_from_all_journals(
 
     assert [await create(client, "perform") for client in clients[:4]] == [202] * 4
     held = [asyncio.ensure_future(create(client, "hold")) for client in clients[4:8]]
-    await until(lambda: len(upstream.seen) >= 8 and sum("do=hold" in one["target"] for one in upstream.seen) == 4)
+    await until(
+        lambda: len(upstream.seen) >= 8 and sum("do=hold" in one["target"] for one in upstream.seen) == 4
+    )
     with Redis.from_url(redis_url) as client:
         client.flushall()
 
@@ -244,4 +244,3 @@ async def _metrics(visitor: Visitor) -> str:
     async with visitor.session.get(f"{visitor.url}/metrics") as response:
         assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         return await response.text()
-
