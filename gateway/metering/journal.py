@@ -73,6 +73,7 @@ class Journal:
         self._is_shipped_here = is_shipped_here
         self._is_failing = False
         self._is_dirty = False
+        self._work = asyncio.Event()
         self._changed = asyncio.Event()
         self._log = structlog.get_logger("journal")
         self.written = 0
@@ -155,7 +156,9 @@ class Journal:
             os.ftruncate(self._descriptor, self._offset)
             raise OSError("the disk took only a part of the record")
         self._offset += count
-        self._is_dirty = True
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._work.set()
 
     def is_open(self, request_id: str) -> bool:
         return request_id in self._open
@@ -195,6 +198,7 @@ class Journal:
     async def keep(self) -> None:
         """Syncs, rotates, and writes again what could not be written. Runs until cancelled."""
         while True:
+            await self._work.wait()
             await asyncio.sleep(_AGAIN_S if self._is_failing else SYNC_EVERY_S)
             try:
                 if self._is_failing:
@@ -206,6 +210,8 @@ class Journal:
                     await self._rotate()
             except OSError as error:
                 self._fail(error)
+            if not self._is_dirty and not self._is_failing:
+                self._work.clear()
 
     def _write_again(self) -> None:
         os.ftruncate(self._descriptor, self._offset)
@@ -228,6 +234,7 @@ class Journal:
         if not self._is_failing:
             self._log.error("journal_unwritable", error=str(error))
         self._is_failing = True
+        self._work.set()
 
     def _replay(self, record: Record, position: Position, checkpoint: Position) -> None:
         match record:

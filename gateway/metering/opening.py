@@ -25,7 +25,7 @@ from shared.clock import Clock
 from shared.supervise import BackgroundJob, forever, supervised
 
 _SHIP_AGAIN_S = 0.0
-_READ_TAILS_S = 0.05
+_READ_TAILS_S = 0.1
 _SWEEP_AGAIN_S = 1.0
 
 

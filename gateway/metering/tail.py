@@ -8,6 +8,7 @@ Rules:
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +35,7 @@ class JournalTail:
         self._folder = folder
         self._checkpoint = checkpoint
         self._position = Position(0, 0)
+        self._first_kept = 1
         self._open: dict[str, Intent] = {}
         self._unshipped: deque[Entry] = deque()
         self._changed = asyncio.Event()
@@ -55,7 +57,7 @@ class JournalTail:
             return []
         position = self._position
         # The sizes first: a segment is read to its end only when its successor was in use before.
-        sizes = {number: segment_path(self._folder, number).stat().st_size for number in self._numbers()}
+        sizes = dict(self._sizes())
         records: list[tuple[Record, Position]] = []
         for number, size in sizes.items():
             start = position.offset if number == position.segment else 0
@@ -63,8 +65,13 @@ class JournalTail:
                 records.extend(_frames(self._folder, number, start))
         return records
 
-    def _numbers(self) -> list[int]:
-        return [number for number in segment_numbers(self._folder) if number >= self._position.segment]
+    def _sizes(self) -> Iterator[tuple[int, int]]:
+        """Of the segment that is being read, and of those after it."""
+        number = self._position.segment or min(segment_numbers(self._folder), default=0)
+        with suppress(FileNotFoundError):
+            while number:
+                yield number, segment_path(self._folder, number).stat().st_size
+                number += 1
 
     def take(self, records: list[tuple[Record, Position]]) -> list[Entry]:
         """Takes up what `read` found; those that ended, in their order."""
@@ -107,7 +114,8 @@ class JournalTail:
             await self._changed.wait()
 
     async def delete_before(self, checkpoint: Position) -> None:
-        if checkpoint.segment > 1:
+        if checkpoint.segment > self._first_kept:
+            self._first_kept = checkpoint.segment
             await asyncio.to_thread(delete_segments_before, self._folder, checkpoint.segment)
 
     def _taken(self, record: Record, position: Position) -> Entry | None:

@@ -25,9 +25,9 @@ from gateway.errors import CountersUnavailable
 from gateway.metering.journal import Journal
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
-from gateway.metering.records import Doubt, Intent, Result
+from gateway.metering.records import Doubt, Intent, Record, Result
 from gateway.metering.recovery import Recovery
-from gateway.metering.segments import JournalLocked, lock_folder, sync_folder, unlock_folder
+from gateway.metering.segments import JournalLocked, Position, lock_folder, sync_folder, unlock_folder
 from gateway.metering.shipper import Shipper
 from gateway.metering.tail import JournalTail
 
@@ -99,8 +99,7 @@ class Tails:
 
     async def ship(self) -> None:
         """Everything that has ended in a relay process before this call is in the ledger when it returns."""
-        for followed in list(self._followed.values()):
-            await self._ship(followed)
+        await self._ship(list(self._followed.values()))
 
     async def step(self) -> None:
         """Ships, as soon as there is a journal to read."""
@@ -134,17 +133,22 @@ class Tails:
                 name = await self._dead.get()
                 group.create_task(self._retire(name), name=f"retire {name}")
 
-    async def _ship(self, followed: _Followed) -> None:
+    async def _ship(self, chosen: list[_Followed]) -> None:
         async with self._turn:
-            tail = followed.tail
-            for entry in tail.take(await asyncio.to_thread(tail.read)):
-                if not isinstance(entry.ended, Doubt):
-                    self._heir.meter.settle_again(entry.intent, entry.ended)
-            while tail.doubted:
-                doubted = tail.doubted[0]
-                await self._adopt([(doubted.intent, doubted.seen)])
-                tail.doubted.popleft()
-        await followed.shipper.ship()
+            found = await asyncio.to_thread(lambda: [followed.tail.read() for followed in chosen])
+            for followed, records in zip(chosen, found, strict=True):
+                await self._take(followed.tail, records)
+        for followed in chosen:
+            await followed.shipper.ship()
+
+    async def _take(self, tail: JournalTail, records: list[tuple[Record, Position]]) -> None:
+        for entry in tail.take(records):
+            if not isinstance(entry.ended, Doubt):
+                self._heir.meter.settle_again(entry.intent, entry.ended)
+        while tail.doubted:
+            doubted = tail.doubted[0]
+            await self._adopt([(doubted.intent, doubted.seen)])
+            tail.doubted.popleft()
 
     async def _adopt(self, left: list[tuple[Intent, Result | None]]) -> None:
         """Safe to repeat: what is open here already is being asked for."""
@@ -177,7 +181,7 @@ class Tails:
             return
         lock = await asyncio.to_thread(lock_folder, tail.folder)
         try:
-            await self._ship(followed)
+            await self._ship([followed])
             left = tail.open_intents()
             await self._adopt([(intent, None) for intent in left])
             for intent in left:
