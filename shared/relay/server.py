@@ -9,10 +9,12 @@ from shared.relay.client_connection import ClientConnection
 from shared.relay.director import Director, UpstreamSpec
 from shared.relay.engine import Engine
 from shared.relay.limits import Limits
+from shared.relay.shared_listener import SharedListener
 
 _LAST_DECISIONS = 5.0
 """Seconds that pending decisions get when the relay closes, so that what they reserved is given an outcome."""
 
+_BACKLOG = 2048
 _LAST_REQUEST = 0.5
 """Seconds that a connection without a request is given, when draining, for a request that may be on its way."""
 
@@ -27,7 +29,7 @@ class Relay:
         new_request_id: Callable[[], str],
     ) -> None:
         self._engine = Engine(director, limits or Limits(), clock, new_request_id)
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | SharedListener] = []
 
     @property
     def in_flight(self) -> int:
@@ -46,8 +48,15 @@ class Relay:
         loop = asyncio.get_running_loop()
         self._engine.ticker.start()
         listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-        server = await listen(lambda: ClientConnection(self._engine), sock=sock, backlog=2048)
+        server = await listen(lambda: ClientConnection(self._engine), sock=sock, backlog=_BACKLOG)
         self._servers.append(server)
+
+    def serve_shared(self, sock: socket.socket) -> None:
+        """As `serve`, on a TCP socket on which other processes accept too."""
+        self._engine.ticker.start()
+        listener = SharedListener(sock, lambda: ClientConnection(self._engine))
+        listener.start(_BACKLOG)
+        self._servers.append(listener)
 
     async def drain(self, deadline_s: float) -> bool:
         """Stops accepting, closes WebSockets (1001) and idle connections, and waits for the rest.
