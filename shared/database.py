@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import aiosqlite
 
@@ -55,7 +56,7 @@ class Database:
     @classmethod
     async def open_read_only(cls, path: Path) -> Self:
         """A file that another process has opened with `open`, and writes; a transaction here is a `sqlite3.OperationalError`."""
-        reader = await aiosqlite.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        reader = await aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
         reader.row_factory = sqlite3.Row
         await reader.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         return cls(reader, reader)

@@ -188,7 +188,7 @@ async def _serve(parts: RelayParts, control: ControlEnd, link: Link, listener: s
     try:
         await asyncio.wait((stopped, wanted), return_when=asyncio.FIRST_COMPLETED)
         if wanted.done() and not stopped.done():
-            await parts.relay.serve(listener)
+            parts.relay.serve_shared(listener)
             structlog.get_logger("gateway").info("serving", pid=os.getpid())
         await stopped
     finally:
