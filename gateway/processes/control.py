@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from gateway.accounts.accounts import Accounts
 from gateway.accounts.principal import UserId
 from gateway.config import Config
 from gateway.control_side import ControlSide, open_control_side, serving_control
+from gateway.counters.port import Seed
 from gateway.listener import empty_queue
 from gateway.metering.books import Books
 from gateway.observation.own_process import OwnProcess
@@ -23,15 +25,18 @@ from gateway.processes.link import Answer, Members
 from gateway.processes.relays import Given, RelayProcesses, Requests
 from gateway.relay_side import Outside
 from gateway.routes.current import CurrentRoutes
-from gateway.rules.period import period_named
+from gateway.rules.period import Period, period_named
 from shared.supervise import BackgroundJob, forever, supervised
 
 DRAIN_S = 32.0
 """A little longer than a relay process takes at most."""
 
+_LAST_ANSWERS_S = 0.06
+"""A little longer than any process waits for an answer of Redis."""
+
 
 class Desk:
-    """Answers what relay processes ask, one after the other."""
+    """Answers what relay processes ask."""
 
     def __init__(self, books: Books, accounts: Accounts) -> None:
         self._books = books
@@ -47,17 +52,31 @@ class Desk:
         self._keys.put_nowait(key_ids)
 
     async def answer_seeds(self) -> None:
-        """Failure policy: the relay process is told that there is no answer, and refuses what it cannot count. Runs until cancelled."""
-        while True:
-            members, answer = await self._seeds.get()
-            user_id, period = UserId(str(members["user_id"])), period_named(str(members["period"]))
-            try:
-                seed = await self._books.seed(user_id, period)
-            except Exception:  # noqa: BLE001 - see the failure policy
-                self._log.exception("seed_not_answered")
-                answer(None)
-            else:
-                answer({"used": seed.used, "open_ids": list(seed.open_ids)})
+        """Runs until cancelled."""
+        async with TaskGroup() as group:
+            while True:
+                members, answer = await self._seeds.get()
+                group.create_task(self._answer_seed(members, answer), name="seed")
+
+    async def _answer_seed(self, members: Members, answer: Answer) -> None:
+        """Failure policy: the relay process is told that there is no answer, and refuses what it cannot count."""
+        try:
+            seed = await self._seed(UserId(str(members["user_id"])), period_named(str(members["period"])))
+        except Exception:  # noqa: BLE001 - see the failure policy
+            self._log.exception("seed_not_answered")
+            answer(None)
+        else:
+            answer({"used": seed.used, "open_ids": list(seed.open_ids)})
+
+    async def _seed(self, user_id: UserId, period: Period) -> Seed:
+        """A user who has used something had a counter that is lost. Another process may have reserved on it and not yet have read
+        Redis's answer, so that its journal does not know of the request: the count is taken when all such answers are in.
+        """
+        seed = await self._books.seed(user_id, period)
+        if not seed.used and not seed.open_ids:
+            return seed
+        await asyncio.sleep(_LAST_ANSWERS_S)
+        return await self._books.seed(user_id, period)
 
     async def note_keys(self) -> None:
         await self._accounts.keys.note_use(await self._keys.get())
