@@ -141,6 +141,36 @@ async def test_an_emptied_redis_is_filled_from_all_journals(
     assert await _has_used(ada, 10)
 
 
+async def test_a_redis_that_is_emptied_under_load_admits_no_request_too_many(
+    start_processes: StartProcesses,
+    sign_up: SignUp,
+    upstream: Upstream,
+    redis_url: str,
+    clients: list[aiohttp.ClientSession],
+) -> None:
+    gateway = await start_processes(quota=400)
+    ada = await sign_up(gateway)
+    await until_all_serve(ada)
+    answers: Counter[int] = Counter()
+
+    async def call(client: aiohttp.ClientSession) -> None:
+        while not answers[402]:
+            async with client.post(f"{gateway.url}/api/v1/deployments", headers=ada.headers) as response:
+                await response.read()
+                answers[response.status] += 1
+
+    async def empty_now_and_then() -> None:
+        with Redis.from_url(redis_url) as client:
+            for count in (50, 150, 250, 350):
+                await until(lambda count=count: answers[202] >= count)
+                client.flushall()
+
+    await asyncio.gather(empty_now_and_then(), *(call(client) for client in clients))
+
+    assert answers[202] == len(upstream.performed) == 400
+    assert await _has_used(ada, 400)
+
+
 async def test_new_routes_are_in_force_everywhere_and_invalid_ones_nowhere(
     start_processes: StartProcesses, sign_up: SignUp, clients: list[aiohttp.ClientSession]
 ) -> None:
