@@ -9,7 +9,7 @@
 
 Rules:
 - Starting Python takes most of a second; a process that stands by takes over in milliseconds.
-- One that dies young is replaced at once the first time, then with growing delays; when the first ones all die, so do we.
+- One that dies young is replaced at once the first time, then with growing delays; when none ever becomes ready, we end too.
 - What a process has counted outlives it.
 """
 
@@ -76,6 +76,7 @@ class _Relay(LinkUser):
         self.process = process
         self.phase = Phase.STARTING
         self.state = ProcessState()
+        self.was_ready = False
         self.ended = asyncio.Event()
         self._requests = requests
         self._changed = changed
@@ -84,6 +85,7 @@ class _Relay(LinkUser):
     def told(self, kind: str, members: Members) -> None:
         match kind:
             case "ready":
+                self.was_ready = True
                 self._enter(Phase.STANDBY)
             case "draining":
                 self._enter(Phase.DRAINING)
@@ -134,6 +136,7 @@ class RelayProcesses:
         self._changed = asyncio.Event()
         self._ending = False
         self._failures = 0
+        self._failed_starts = 0
         self._not_before = 0.0
         self._log = structlog.get_logger("relays")
         self.replaced = 0
@@ -260,8 +263,9 @@ class RelayProcesses:
         if self._failures > 1:
             delay = min(_FIRST_DELAY_S * 2 ** (self._failures - 2), _LONGEST_DELAY_S)
             self._not_before = self._clock.monotonic() + delay
-        if self._failures >= _MOST_FAILED_STARTS and not self._count(Phase.SERVING, Phase.STANDBY):
-            self._log.error("relay_processes_do_not_start", tried=self._failures)
+        self._failed_starts = 0 if relay.was_ready else self._failed_starts + 1
+        if self._failed_starts >= _MOST_FAILED_STARTS and not self._count(Phase.SERVING, Phase.STANDBY):
+            self._log.error("relay_processes_do_not_start", tried=self._failed_starts)
             self._on_death()
 
     async def _change_within(self, seconds: float | None) -> None:

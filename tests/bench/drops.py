@@ -58,6 +58,9 @@ async def measure() -> dict[str, Counter[str]]:
         headers = await gateway.sign_up(client, "ada@example.org")
         for name, disturb in DISTURBANCES.items():
             found[name] = await _disturbed(gateway, client, headers, disturb)
+    async with running_gateway(1) as gateway, aiohttp.ClientSession() as client:
+        headers = await gateway.sign_up(client, "ada@example.org")
+        found["SIGTERM, one process"] = await _disturbed(gateway, client, headers, stop)
     return found
 
 

@@ -102,7 +102,7 @@ async def _until_all_serve(gateway: RunningGateway, workers: int) -> None:
     while time.monotonic() < deadline:
         try:
             async with aiohttp.ClientSession() as client:
-                if workers == 1 or len(await gateway.serving(client)) == workers:
+                if len(await gateway.serving(client)) == (workers if workers > 1 else 0):
                     return
         except aiohttp.ClientError:
             """Not listening yet."""

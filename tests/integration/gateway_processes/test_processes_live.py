@@ -94,6 +94,31 @@ async def test_what_a_killed_relay_process_was_doing_is_settled(
     assert (await ada.get("/mod/usage"))["quota"]["used"] == performed
 
 
+async def test_a_gateway_whose_relay_processes_are_all_killed_comes_back(
+    start_processes: StartProcesses, sign_up: SignUp, upstream: Upstream
+) -> None:
+    gateway = await start_processes()
+    ada = await sign_up(gateway)
+    await until_all_serve(ada)
+    assert (await ada.create())[0] == 202
+    before = children(gateway)
+
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: len(set(children(gateway)) - set(before)) == 5)
+
+    async with aiohttp.ClientSession() as client:
+        again = Visitor(client, ada.url, ada.user, ada.token)
+        assert (await again.create())[0] == 202
+        await until_all_serve(again)
+        await until(lambda: _is_settled(again))
+        stats = await again.get("/stats")
+        assert (await again.get("/mod/usage"))["quota"]["used"] == len(upstream.performed) == 2
+    assert stats["processes"]["replaced"] == 5
+    # What the killed processes had counted is kept, but for the last moment.
+    assert stats["requests"]["control"]["2xx"] > 1
+
+
 async def test_a_client_that_hangs_up_pays_for_what_was_done_in_any_process(
     start_processes: StartProcesses, sign_up: SignUp, upstream: Upstream
 ) -> None:
