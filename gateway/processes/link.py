@@ -14,6 +14,7 @@ import asyncio
 import socket
 from asyncio import Future
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol, cast
 
 from pydantic_core import from_json, to_json
@@ -45,6 +46,7 @@ class Link(asyncio.Protocol):
         self._unread = bytearray()
         self._questions: dict[int, Future[Members]] = {}
         self._last_id = 0
+        self._closed = asyncio.Event()
 
     @classmethod
     async def open(cls, end: socket.socket, user: LinkUser) -> "Link":
@@ -71,6 +73,13 @@ class Link(asyncio.Protocol):
         finally:
             self._questions.pop(question, None)
 
+    async def finish(self, within_s: float) -> None:
+        """Closes when everything that was said has been taken, or could not be in that time."""
+        self.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._closed.wait()
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
@@ -90,6 +99,7 @@ class Link(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._closed.set()
         for future in self._questions.values():
             if not future.done():
                 future.set_exception(LinkEnded())

@@ -45,6 +45,7 @@ DRAIN_S = 30.0
 _DRAIN_ALONE_S = 5.0
 _SAY_STATE_S = 0.2
 _SAY_KEYS_S = 5.0
+_LAST_WORDS_S = 1.0
 _FAILED = 1
 _USAGE = 2
 
@@ -178,7 +179,7 @@ async def _run(
             link.tell("ready", {})
             await _serve(parts, control, link, listener)
         link.tell("state", asdict(parts.own.state()))
-    link.close()
+    await link.finish(_LAST_WORDS_S)
     return exit_codes[-1]
 
 
