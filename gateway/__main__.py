@@ -13,13 +13,15 @@ import structlog
 import uvloop
 
 from gateway.accounts.cli import add_users_command, run_users_command
-from gateway.app import Gateway, Outside, open_gateway
+from gateway.app import open_gateway
 from gateway.config import Config, Paths, token_ttl
+from gateway.listener import listen
 from gateway.metering.segments import JournalLocked
+from gateway.processes.control import open_controlled_gateway
+from gateway.relay_side import Outside
 from gateway.routes.checking import add_check_command, run_check_command
-from gateway.routes.current import CurrentRoutes, read_table
+from gateway.routes.current import CurrentRoutes, LoadedRoutes, read_routes
 from gateway.routes.file import RouteFileInvalid
-from gateway.routes.table import RouteTable
 from gateway.tokens.key_files import KeyFileInvalid
 from gateway.tokens.rotation import rotate
 from shared.clock import SystemClock
@@ -59,31 +61,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(environment: Mapping[str, str]) -> int:
-    table = _read_table(Paths.from_env(environment), environment)
+    loaded = _read_routes(Paths.from_env(environment), environment)
     try:
         config = Config.from_env(environment)
     except ConfigInvalid as invalid:
         return _complain(invalid.faults, INVALID)
-    if table is None:
+    if loaded is None:
         return INVALID
     configure_logging("gateway", config.log_level, config.log_form)
     try:
-        listener = _listen(config.host, config.port)
+        listener = listen(config.host, config.port)
     except OSError as error:
         return _complain([f"cannot listen on {config.host}:{config.port}: {error.strerror or error}"], FAILED)
     with listener:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(_run(config, environment, table, listener))
+                return runner.run(_run(config, environment, loaded, listener))
         except (JournalLocked, OSError, sqlite3.Error, MigrationFailed, KeyFileInvalid) as error:
             return _complain([f"cannot start: {error}"], FAILED)
 
 
 async def _run(
-    config: Config, environment: Mapping[str, str], table: RouteTable, listener: socket.socket
+    config: Config, environment: Mapping[str, str], loaded: LoadedRoutes, listener: socket.socket
 ) -> int:
     clock = SystemClock()
-    routes = CurrentRoutes(config.paths.routes, environment, table)
+    routes = CurrentRoutes(config.paths.routes, environment, loaded)
     stop = asyncio.Event()
     exit_codes = [0]
 
@@ -96,42 +98,27 @@ async def _run(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, routes.ask_reload)
     log = structlog.get_logger("gateway")
-    async with open_gateway(config, routes, listener, Outside(clock, request_ids(clock), die)) as gateway:
+    opening = open_gateway if config.workers == 1 else open_controlled_gateway
+    async with opening(config, routes, listener, Outside(clock, request_ids(clock), die)) as gateway:
         host, port = listener.getsockname()[:2]
         log.info(
             "listening",
             host=host,
             port=port,
-            routes=len(table.routes),
+            routes=len(loaded.table.routes),
             counters="redis" if config.redis else "local",
+            relay_processes=config.workers,
         )
         await stop.wait()
-        await _drain(gateway)
+        log.info("draining")
+        await gateway.drain()
     log.info("stopped")
     return exit_codes[-1]
 
 
-async def _drain(gateway: Gateway) -> None:
-    structlog.get_logger("gateway").info("draining", in_flight=gateway.relay.in_flight)
-    await gateway.drain()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def _read_routes(paths: Paths, environment: Mapping[str, str]) -> LoadedRoutes | None:
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's name for it
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _read_table(paths: Paths, environment: Mapping[str, str]) -> RouteTable | None:
-    try:
-        return read_table(paths.routes, environment)
+        return read_routes(paths.routes, environment)
     except RouteFileInvalid as invalid:
         _complain([fault.text(str(paths.routes)) for fault in invalid.faults], INVALID)
     except (OSError, UnicodeDecodeError) as error:
@@ -140,10 +127,10 @@ def _read_table(paths: Paths, environment: Mapping[str, str]) -> RouteTable | No
 
 
 def _users(arguments: argparse.Namespace, paths: Paths, environment: Mapping[str, str]) -> int:
-    table = _read_table(paths, environment) if arguments.action == "set-plan" else None
-    if table is None and arguments.action == "set-plan":
+    loaded = _read_routes(paths, environment) if arguments.action == "set-plan" else None
+    if loaded is None and arguments.action == "set-plan":
         return INVALID
-    return run_users_command(arguments, paths.data_dir, table.plans.by_id.keys() if table else ())
+    return run_users_command(arguments, paths.data_dir, loaded.table.plans.by_id.keys() if loaded else ())
 
 
 def _rotate_keys(paths: Paths, environment: Mapping[str, str]) -> int:

@@ -31,11 +31,12 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`redis` is None for counters in the process. `token_ttl` in seconds."""
+    """`workers` is the number of relay processes, 1 for all in one. `redis` is None for counters in the process. `token_ttl` in seconds."""
 
     host: str
     port: int
     paths: Paths
+    workers: int
     redis: Address | None
     identity_secret: Secret
     token_ttl: float
@@ -49,12 +50,13 @@ class Config:
         """Raises ConfigInvalid."""
         environment = Environment(variables)
         redis = _redis(environment)
-        _refuse_workers(environment, redis)
+        workers = _workers(environment, redis)
         operator_token = environment.optional("OPERATOR_TOKEN")
         config = cls(
             host=environment.text("GATEWAY_HOST", "0.0.0.0"),  # noqa: S104 - it is the public listener
             port=environment.port("GATEWAY_PORT", 8082),
             paths=Paths.from_env(variables),
+            workers=workers,
             redis=redis,
             identity_secret=environment.secret("IDENTITY_SECRET"),
             token_ttl=token_ttl(environment),
@@ -83,15 +85,13 @@ def _redis(environment: Environment) -> Address | None:
         return None
 
 
-def _refuse_workers(environment: Environment, redis: Address | None) -> None:
-    if environment.integer("GATEWAY_WORKERS", 1, least=1, most=256) == 1:
-        return
-    if redis is None:
+def _workers(environment: Environment, redis: Address | None) -> int:
+    workers = environment.integer("GATEWAY_WORKERS", 1, least=1, most=256)
+    if workers > 1 and redis is None and environment.optional("REDIS_URL") is None:
         environment.fault(
             "GATEWAY_WORKERS must be 1 without REDIS_URL: counters in a process cannot be shared"
         )
-    else:
-        environment.fault("GATEWAY_WORKERS must be 1: this release runs one relay process")
+    return workers
 
 
 def _networks(environment: Environment) -> tuple[Network, ...]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import aiosqlite
 
@@ -52,9 +53,18 @@ class Database:
             raise
         return cls(writer, reader)
 
+    @classmethod
+    async def open_read_only(cls, path: Path) -> Self:
+        """A file that another process has opened with `open`, and writes; a transaction here is a `sqlite3.OperationalError`."""
+        reader = await aiosqlite.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
+        reader.row_factory = sqlite3.Row
+        await reader.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        return cls(reader, reader)
+
     async def close(self) -> None:
         await self._reader.close()
-        await self._writer.close()
+        if self._writer is not self._reader:
+            await self._writer.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:

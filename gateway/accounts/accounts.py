@@ -12,6 +12,7 @@ from gateway.accounts.attempts import Attempts
 from gateway.accounts.authentication import AccountAuthenticator
 from gateway.accounts.changes import AccountChanges
 from gateway.accounts.directory import Directory
+from gateway.accounts.files import database_path
 from gateway.accounts.passwords import Passwords
 from gateway.accounts.sessions import Sessions
 from gateway.accounts.sign_in import SignIn
@@ -32,17 +33,14 @@ _NOTE_USE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What the control app is built from. A relay process needs `authenticator` only."""
+    """What the control app is built from."""
 
     users: Users
     sign_in: SignIn
     keys: ApiKeys
     tokens: Tokens
     authenticator: AccountAuthenticator
-
-
-def database_path(data_dir: Path) -> Path:
-    return data_dir / "accounts.db"
+    changes: AccountChanges
 
 
 @asynccontextmanager
@@ -82,7 +80,7 @@ async def open_accounts(
         try:
             async with supervised(jobs, on_death):
                 sign_in = SignIn(users, sessions, passwords, Attempts(clock))
-                yield Accounts(users, sign_in, keys, tokens, authenticator)
+                yield Accounts(users, sign_in, keys, tokens, authenticator, changes)
         finally:
             passwords.close()
 

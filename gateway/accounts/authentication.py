@@ -48,12 +48,17 @@ class AccountAuthenticator(Authenticator):
 
     async def note_used_keys(self) -> None:
         """Writes `last_used_at` of the keys seen since the last call. On `sqlite3.Error` they are noted the next time."""
-        used, self._used_keys = self._used_keys, set()
+        used = self.take_used_keys()
         try:
             await self._keys.note_use(used)
         except sqlite3.Error:
             self._used_keys |= used
             raise
+
+    def take_used_keys(self) -> set[str]:
+        """Those seen since the last call."""
+        used, self._used_keys = self._used_keys, set()
+        return used
 
     def _by_key(self, text: str, now: float) -> Principal | Awaitable[Principal]:
         hashed = key_hash(text)

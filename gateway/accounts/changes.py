@@ -1,12 +1,12 @@
 """How a change to an account takes effect: at once in this process, within a second in every other one.
 
 A change writes the user's id into `account_changes` in its own transaction. This process evicts the user from its directory as soon
-as that is committed; the others (relay processes, the command line) read the feed a few times a second. To reach other machines
-later, publish from `changing` and evict on receipt.
+as that is committed, and the relay processes as soon as `publish` has told them. Whoever was not told (changes by the command line,
+a message that was lost with its process) reads it in the feed, a few times a second.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
@@ -25,6 +25,8 @@ class AccountChanges:
         self._database = database
         self._directory = directory
         self._seen = seen
+        self.publish: Callable[[UserId], None] = _tell_nobody
+        """Called at once with whom this process has changed; the feed tells those who were not reached."""
 
     @classmethod
     async def open(cls, database: Database, directory: Directory) -> Self:
@@ -42,6 +44,7 @@ class AccountChanges:
         finally:
             # Also when the caller was cancelled during the commit, which then happened.
             self._directory.evict(user_id)
+            self.publish(user_id)
 
     async def follow(self) -> None:
         """Evicts whom another process has changed.
@@ -66,6 +69,10 @@ class AccountChanges:
         except sqlite3.Error:
             self._directory.clear()
             raise
+
+
+def _tell_nobody(_user_id: UserId) -> None:
+    """There is one process."""
 
 
 async def announce(connection: aiosqlite.Connection, user_id: UserId) -> None:

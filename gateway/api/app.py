@@ -13,7 +13,7 @@ from gateway.api.callers import Callers
 from gateway.api.keys import KeyHandlers
 from gateway.api.operator import OperatorHandlers
 from gateway.api.problems import PROBLEMS
-from gateway.api.reports import CurrentPlans, Operator
+from gateway.api.reports import CurrentPlans, Operator, Routes
 from gateway.api.usage import UsageHandlers
 from gateway.metering.usage import UsageBooks
 from shared.clock import Clock
@@ -25,6 +25,7 @@ def control_app(
     accounts: Accounts,
     books: UsageBooks,
     plans: CurrentPlans,
+    routes: Routes,
     operator: Operator,
     clock: Clock,
     new_request_id: Callable[[], str],
@@ -44,7 +45,7 @@ def control_app(
     app.add_routes(MeHandlers(callers, accounts.users, books, plans).routes())
     app.add_routes(KeyHandlers(callers, accounts.keys, clock).routes())
     app.add_routes(UsageHandlers(callers, books, clock).routes())
-    app.add_routes(AdminHandlers(callers, accounts.users, plans).routes())
+    app.add_routes(AdminHandlers(callers, accounts.users, plans, routes).routes())
     app.add_routes(OperatorHandlers(operator, accounts.tokens).routes())
     return app
 

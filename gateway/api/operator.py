@@ -1,4 +1,4 @@
-"""`/health`, `/stats` and the JWKS document."""
+"""`/health`, `/stats`, `/metrics` and the JWKS document."""
 
 import hmac
 
@@ -19,6 +19,7 @@ class OperatorHandlers:
         return [
             web.get("/health", self.health),
             web.get("/stats", self.stats),
+            web.get("/metrics", self.metrics),
             web.get("/.well-known/jwks.json", self.jwks),
         ]
 
@@ -34,6 +35,11 @@ class OperatorHandlers:
     async def stats(self, request: web.Request) -> web.Response:
         self._require_operator(request)
         return web.json_response(dict(await self._operator.stats.stats()))
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        self._require_operator(request)
+        body = await self._operator.stats.metrics()
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def jwks(self, _request: web.Request) -> web.Response:
         # Short: who meets an unknown `kid` fetches again anyway, and a removed key must not be believed for long.

@@ -1,6 +1,6 @@
 """What the control app asks of the rest of the gateway. The seams to routes, relay and counters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +47,25 @@ class HealthReport(Protocol):
 class StatsReport(Protocol):
     async def stats(self) -> Mapping[str, object]:
         """The body of `/stats`: JSON values only."""
+
+    async def metrics(self) -> bytes:
+        """The Prometheus text format, version 0.0.4."""
+
+
+class RouteFaults(Exception):
+    """The route file was not taken, and the routes are as they were. `faults` are sentences, each with its line."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("The route file is invalid; the routes are as they were.")
+        self.faults = faults
+
+
+class Routes(Protocol):
+    def view(self) -> Sequence[Mapping[str, object]]:
+        """In the order in which they are tried: JSON values only."""
+
+    async def reload(self) -> None:
+        """Every process has the new routes when it returns. Raises RouteFaults."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from shared.ids import new_id
 from shared.supervise import BackgroundJob, supervised
 
 _FIRST_CONNECTION_S = 1.0
+_QUOTA_REFUSED_S = 0.25
+"""A unit that another relay process gives back ends a quota refusal here this much later, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,14 @@ class Counting:
 
 @asynccontextmanager
 async def open_counting(
-    address: Address | None, data_dir: Path, clock: Clock, on_death: Callable[[], None]
+    address: Address | None,
+    data_dir: Path,
+    clock: Clock,
+    on_death: Callable[[], None],
+    relay: str | None = None,
 ) -> AsyncIterator[Counting]:
-    """Does not wait long for Redis: without it, billed requests are refused until it is there. Raises OSError."""
-    refusals = KnownRefusals(clock)
+    """`relay` names a relay process. Does not wait long for Redis: without it, billed requests are refused until it is there. Raises OSError."""
+    refusals = KnownRefusals(clock, _QUOTA_REFUSED_S if relay is not None else float("inf"))
     if address is None:
         counters: Counters = LocalCounters(clock)
         settlements = Settlements(counters, refusals)
@@ -50,6 +56,8 @@ async def open_counting(
             yield Counting(counters, refusals, settlements, None)
         return
     owner = await asyncio.to_thread(_owner, data_dir)
+    if relay is not None:
+        owner = owner_of_relay(owner, relay)
     link = RedisLink(address, SCRIPTS)
     counters = RedisCounters(link, owner)
     settlements = Settlements(counters, refusals)
@@ -57,6 +65,11 @@ async def open_counting(
     async with supervised(jobs, on_death):
         await link.until_up(_FIRST_CONNECTION_S)
         yield Counting(counters, refusals, settlements, RedisSide(link, owner))
+
+
+def owner_of_relay(owner: str, relay: str) -> str:
+    """Each relay process reserves in its own name, so that what it left behind when killed can be told from the living."""
+    return f"{owner}/{relay}"
 
 
 def _owner(data_dir: Path) -> str:

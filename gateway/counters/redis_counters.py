@@ -89,12 +89,15 @@ class RedisCounters:
     def settle(self, settlement: Settlement) -> Future[None]:
         _, quota, opened = _keys(settlement.user_id, settlement.period_name)
         expiry = period_named(settlement.period_name).ends_at + _KEPT_AFTER_PERIOD_S
-        return self._ask(
+        confirmed = self._ask(
             _SETTLE,
             (quota, opened),
             (settlement.request_id, settlement.kind.value, self._owner, expiry),
             lambda _: None,
         )
+        # Now: the client that has its answer may ask another process, which must find the unit given back.
+        self._link.flush()
+        return confirmed
 
     def forget(self, user_id: UserId, period_name: str, request_id: str) -> None:
         self._remember_to_forget((user_id, period_name), [request_id])

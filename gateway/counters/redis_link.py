@@ -108,7 +108,7 @@ class _Connection(asyncio.Protocol):
         due = self._loop.time() + self._deadline_s
         self._line.append(_Call(on_reply, due, instead))
         if not self._outgoing:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._outgoing.append(command)
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._overdue)
@@ -146,10 +146,10 @@ class _Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         data = b"".join(self._outgoing)
         self._outgoing.clear()
-        if self._transport is not None:
+        if data and self._transport is not None:
             self._transport.write(data)
 
     def _answer(self, call: _Call, reply: object) -> None:
@@ -214,6 +214,11 @@ class RedisLink:
     @property
     def is_up(self) -> bool:
         return self._connection is not None and not self._connection.is_stalled
+
+    def flush(self) -> None:
+        """What was said goes out now, and not with whatever else this turn of the loop may say."""
+        if self._connection is not None:
+            self._connection.flush()
 
     def run(
         self, script: Script, keys: Sequence[str], arguments: Sequence[Argument], on_reply: OnReply

@@ -2,7 +2,8 @@
 
 Rules: a rate refusal holds until the next place is free. A quota refusal holds to the end of the month unless a unit is given
 back, so a release forgets it. Another plan is another claim, which no refusal is known for. With several processes a release
-may happen elsewhere, so nothing is believed for longer than `longest_s`.
+may happen elsewhere, so a quota refusal is believed for `longest_s` only. A place in the rate is never given back: what is known
+of it here holds everywhere.
 """
 
 from dataclasses import dataclass
@@ -40,12 +41,12 @@ class KnownRefusals:
 
     def add(self, claim: Claim, refusal: Refused) -> None:
         if isinstance(refusal, QuotaRefused):
-            holds_s = claim.period.ends_at - self._clock.now()
+            holds_s = min(claim.period.ends_at - self._clock.now(), self._longest_s)
         else:
             holds_s = refusal.retry_after
         while len(self._known) >= _MOST:
             del self._known[next(iter(self._known))]
-        until = self._clock.monotonic() + min(holds_s, self._longest_s)
+        until = self._clock.monotonic() + holds_s
         self._known[claim.user_id] = _Known(claim.period.name, _plan(claim), refusal, until)
 
     def forget(self, user_id: UserId) -> None:

@@ -1,26 +1,35 @@
 """The books on usage: what a user has used, and what of it counts against the quota."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from gateway.accounts.principal import PlanId, UserId
 from gateway.counters.port import Claim, Counters, Seed
-from gateway.metering.journal import Journal
 from gateway.metering.ledger import Ledger
-from gateway.metering.shipper import Shipper
 from gateway.metering.usage import QuotaUse, RateUse, UsageEvent, UsageTotal
 from gateway.rules.entitlements import Plan, Plans
 from gateway.rules.period import Period, period_at
 from shared.clock import Clock
 
 
+class OpenRequests(Protocol):
+    def open_ids(self, user_id: UserId, period_name: str) -> list[str]:
+        """Requests of that user and month that count, and have no outcome yet."""
+
+
+class Shipping(Protocol):
+    async def ship(self) -> None:
+        """Everything that has ended before this call is in the ledger when it returns."""
+
+
 class Books:
-    """Answers from the ledger after shipping what is still in the journal, so that what was answered is included."""
+    """Answers from the ledger after shipping what is still in the journals, so that what was answered is included."""
 
     def __init__(
         self,
-        journal: Journal,
+        journal: OpenRequests,
         ledger: Ledger,
-        shipper: Shipper,
+        shipper: Shipping,
         counters: Counters,
         plans: Callable[[], Plans],
         clock: Clock,
@@ -63,6 +72,8 @@ class Books:
         The open requests are noted before anything is read, and those that the ledger has by then are taken out by the statement
         that counts: whatever ends in between is counted once.
         """
+        # First of all, so that what relay processes have begun is known here.
+        await self._shipper.ship()
         noted = self._journal.open_ids(user_id, period.name)
         await self._shipper.ship()
         used, recorded = await self._ledger.charged(user_id, period.name, noted)

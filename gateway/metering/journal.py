@@ -23,7 +23,7 @@ import structlog
 
 from gateway.accounts.principal import UserId
 from gateway.errors import JournalUnavailable
-from gateway.metering.records import Ended, Intent, Record, Result, Void, encode
+from gateway.metering.records import Doubt, Intent, Left, Record, Result, Void, encode
 from gateway.metering.segments import (
     Position,
     delete_segments_before,
@@ -45,11 +45,22 @@ class Entry:
 
     position: Position
     intent: Intent
-    ended: Ended
+    ended: Left
 
 
 class Journal:
-    def __init__(self, folder: Path, lock: int, number: int, descriptor: int, segment_bytes: int) -> None:
+    """`is_shipped_here` is false in a relay process: the control process reads its files, so nothing is kept in memory."""
+
+    def __init__(
+        self,
+        folder: Path,
+        lock: int,
+        number: int,
+        descriptor: int,
+        segment_bytes: int = SEGMENT_BYTES,
+        *,
+        is_shipped_here: bool = True,
+    ) -> None:
         self._folder = folder
         self._lock = lock
         self._number = number
@@ -58,9 +69,11 @@ class Journal:
         self._offset = os.fstat(descriptor).st_size
         self._open: dict[str, Intent] = {}
         self._unshipped: deque[Entry] = deque()
-        self._unwritten: deque[Ended] = deque()
+        self._unwritten: deque[Left] = deque()
+        self._is_shipped_here = is_shipped_here
         self._is_failing = False
         self._is_dirty = False
+        self._work = asyncio.Event()
         self._changed = asyncio.Event()
         self._log = structlog.get_logger("journal")
         self.written = 0
@@ -81,6 +94,12 @@ class Journal:
         for record, position in records:
             journal._replay(record, position, checkpoint)
         return journal
+
+    @classmethod
+    def begin_folder(cls, folder: Path) -> Self:
+        """A relay process's own: a new folder, read by the control process (blocking). Raises JournalLocked, OSError."""
+        lock = lock_folder(folder)
+        return cls(folder, lock, 1, open_segment(folder, 1), is_shipped_here=False)
 
     def close(self) -> None:
         """Blocking."""
@@ -108,7 +127,16 @@ class Journal:
             raise JournalUnavailable from error
         self._open[intent.id] = intent
 
-    def end(self, ended: Ended) -> None:
+    def adopt(self, intent: Intent) -> None:
+        """Takes over a request that began in another journal: it is ended here. Raises OSError."""
+        self.append(intent)
+        self._open[intent.id] = intent
+
+    async def sync(self) -> None:
+        """What was appended is safe from a loss of power. Raises OSError."""
+        await asyncio.to_thread(os.fdatasync, self._descriptor)
+
+    def end(self, ended: Left) -> None:
         """Of a request that has begun. Never fails: what cannot be appended now is appended later."""
         intent = self._open.pop(ended.id)
         try:
@@ -116,9 +144,10 @@ class Journal:
         except OSError as error:
             self._fail(error)
             self._unwritten.append(ended)
-        self._unshipped.append(Entry(Position(self._number, self._offset), intent, ended))
-        self.written += isinstance(ended, Result)
-        self._changed.set()
+        if self._is_shipped_here:
+            self._unshipped.append(Entry(Position(self._number, self._offset), intent, ended))
+            self.written += isinstance(ended, Result)
+            self._changed.set()
 
     def append(self, record: Record) -> None:
         frame = encode(record)
@@ -127,7 +156,12 @@ class Journal:
             os.ftruncate(self._descriptor, self._offset)
             raise OSError("the disk took only a part of the record")
         self._offset += count
-        self._is_dirty = True
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._work.set()
+
+    def is_open(self, request_id: str) -> bool:
+        return request_id in self._open
 
     def open_intents(self) -> list[Intent]:
         return list(self._open.values())
@@ -164,6 +198,7 @@ class Journal:
     async def keep(self) -> None:
         """Syncs, rotates, and writes again what could not be written. Runs until cancelled."""
         while True:
+            await self._work.wait()
             await asyncio.sleep(_AGAIN_S if self._is_failing else SYNC_EVERY_S)
             try:
                 if self._is_failing:
@@ -175,6 +210,8 @@ class Journal:
                     await self._rotate()
             except OSError as error:
                 self._fail(error)
+            if not self._is_dirty and not self._is_failing:
+                self._work.clear()
 
     def _write_again(self) -> None:
         os.ftruncate(self._descriptor, self._offset)
@@ -197,6 +234,7 @@ class Journal:
         if not self._is_failing:
             self._log.error("journal_unwritable", error=str(error))
         self._is_failing = True
+        self._work.set()
 
     def _replay(self, record: Record, position: Position, checkpoint: Position) -> None:
         match record:
@@ -208,6 +246,8 @@ class Journal:
                     self._unshipped.append(Entry(position, intent, record))
                     self.written += isinstance(record, Result)
                     self._changed.set()
+            case Doubt():
+                """Of a relay process: never in a journal that is replayed. The intent stays open, which is safe."""
 
 
 def _sync_and_close(descriptor: int) -> None:

@@ -18,7 +18,12 @@ _CURSOR = re.compile(r"[0-9a-f-]{36}")
 _RECORD = """
 INSERT INTO usage_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
-_CHECKPOINT = "UPDATE journal_checkpoint SET segment = ?, byte_offset = ?"
+_CHECKPOINT = """
+INSERT INTO journal_checkpoints VALUES (?, ?, ?)
+ON CONFLICT (journal) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset
+"""
+OWN = ""
+"""The name of the journal of the process that writes the ledger; those of relay processes have their folder's name."""
 
 # One statement, so that the count and the ids are of one moment.
 _CHARGED = """
@@ -47,15 +52,23 @@ class Ledger:
     async def close(self) -> None:
         await self._database.close()
 
-    async def checkpoint(self) -> Position:
-        row = await self._database.fetch_one("SELECT segment, byte_offset FROM journal_checkpoint")
+    async def checkpoint(self, journal: str = OWN) -> Position:
+        row = await self._database.fetch_one(
+            "SELECT segment, byte_offset FROM journal_checkpoints WHERE journal = ?", (journal,)
+        )
         return Position(row["segment"], row["byte_offset"]) if row else Position(0, 0)
 
-    async def record(self, ended: Sequence[tuple[Intent, Result]], checkpoint: Position) -> None:
+    async def record(
+        self, ended: Sequence[tuple[Intent, Result]], checkpoint: Position, journal: str = OWN
+    ) -> None:
         rows = [(*members_of_event(event_of(intent, result)), intent.period_name) for intent, result in ended]
         async with self._database.transaction() as connection:
             await connection.executemany(_RECORD, rows)
-            await connection.execute(_CHECKPOINT, (checkpoint.segment, checkpoint.offset))
+            await connection.execute(_CHECKPOINT, (journal, checkpoint.segment, checkpoint.offset))
+
+    async def forget_journal(self, journal: str) -> None:
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM journal_checkpoints WHERE journal = ?", (journal,))
 
     async def charged(
         self, user_id: UserId, period_name: str, ids: Sequence[str]

@@ -6,7 +6,7 @@ from gateway.counters.port import Counters, Settlement, SettlementKind
 from gateway.counters.settlements import Settlements
 from gateway.errors import JournalUnavailable
 from gateway.metering.journal import Journal
-from gateway.metering.records import Ended, Intent, Result, Void
+from gateway.metering.records import Doubt, Ended, Intent, Result, Void
 
 _MOST_UNSETTLED = 100_000
 
@@ -35,7 +35,16 @@ class Meter:
     def resettle(self) -> None:
         """At start: settles again what was not known to be settled when the process ended."""
         for entry in self._journal.unshipped(most=10**9):
-            self._settle(entry.intent, entry.ended)
+            if not isinstance(entry.ended, Doubt):
+                self._settle(entry.intent, entry.ended)
+
+    def settle_again(self, intent: Intent, ended: Ended) -> None:
+        """Of a relay process, which has done it already unless it was killed: settling twice is settling once.
+
+        A charged unit needs nothing: it was taken at admission.
+        """
+        if isinstance(ended, Void) or ended.cost == 0 or not intent.counted:
+            self._settle(intent, ended)
 
     def release(self, settlement: Settlement) -> None:
         """A reservation that never became an intent."""

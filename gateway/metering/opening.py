@@ -1,14 +1,15 @@
-"""The metering of a running gateway: journal, ledger, and what moves events between them."""
+"""The metering of a running gateway: journals, ledger, and what moves events between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gateway.accounts.principal import UserId
 from gateway.counters.admission import Admission
-from gateway.counters.opening import Counting
+from gateway.counters.opening import Counting, owner_of_relay
 from gateway.counters.orphans import Known, Orphans
 from gateway.counters.seeding import Seeding
 from gateway.errors import CountersUnavailable
@@ -18,21 +19,46 @@ from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
 from gateway.metering.recovery import Inquiry, Recovery
 from gateway.metering.shipper import Shipper
+from gateway.metering.tails import Heir, Tails
 from gateway.routes.current import CurrentRoutes
 from shared.clock import Clock
 from shared.supervise import BackgroundJob, forever, supervised
 
 _SHIP_AGAIN_S = 0.0
+_READ_TAILS_S = 0.1
 _SWEEP_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
+class AllJournals:
+    """The process's own journal, and those of relay processes."""
+
+    journal: Journal
+    shipper: Shipper
+    tails: Tails
+
+    async def ship(self) -> None:
+        await self.tails.ship()
+        await self.shipper.ship()
+
+    def open_ids(self, user_id: UserId, period_name: str) -> list[str]:
+        return [
+            *self.journal.open_ids(user_id, period_name),
+            *self.tails.open_ids(user_id, period_name),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Accounting:
+    """`next_relay` is the number of the first relay process that may be started."""
+
     journal: Journal
     meter: Meter
     recovery: Recovery
     admission: Admission
     books: Books
+    tails: Tails
+    next_relay: int
 
 
 @asynccontextmanager
@@ -44,7 +70,7 @@ async def open_accounting(
     clock: Clock,
     on_death: Callable[[], None],
 ) -> AsyncIterator[Accounting]:
-    """Settles what the last process left, in the background. Raises JournalLocked, OSError, sqlite3.Error, MigrationFailed."""
+    """Settles what the last processes left, in the background. Raises JournalLocked, OSError, sqlite3.Error, MigrationFailed."""
     began_at = clock.now()
     ledger = await Ledger.open(data_dir / "usage.db")
     try:
@@ -54,7 +80,10 @@ async def open_accounting(
             shipper = Shipper(journal, ledger, counting.settlements, checkpoint)
             meter = Meter(journal, counting.counters, counting.settlements)
             recovery = Recovery(meter, ledger, inquiry, routes.upstream, clock)
-            books = Books(journal, ledger, shipper, counting.counters, routes.plans, clock)
+            heir = Heir(journal, meter, recovery, ledger, counting.settlements)
+            tails = Tails(data_dir / "journal", heir, partial(_release_orphans_of, counting, ledger, clock))
+            journals = AllJournals(journal, shipper, tails)
+            books = Books(journals, ledger, journals, counting.counters, routes.plans, clock)
             seeding = Seeding(counting.counters, books)
             admission = Admission(counting.counters, counting.refusals, seeding, counting.settlements)
             jobs: dict[str, BackgroundJob] = {
@@ -63,11 +92,15 @@ async def open_accounting(
                 "recovery": recovery.run,
                 "seeding": seeding.run,
                 "orphans": partial(_release_orphans, counting, journal, ledger, began_at),
+                "tails": partial(forever, _READ_TAILS_S, tails.step, "tails"),
+                "retirement": tails.retire_dead,
             }
             meter.resettle()
             await recovery.begin(journal.open_intents())
+            next_relay = await tails.find_left()
             async with supervised(jobs, on_death):
-                yield Accounting(journal, meter, recovery, admission, books)
+                yield Accounting(journal, meter, recovery, admission, books, tails, next_relay)
+            await tails.ship()
             await shipper.finish()
         finally:
             await asyncio.to_thread(journal.close)
@@ -87,3 +120,15 @@ async def _release_orphans(counting: Counting, journal: Journal, ledger: Ledger,
         except CountersUnavailable:
             await asyncio.sleep(_SWEEP_AGAIN_S)
     await asyncio.Event().wait()
+
+
+async def _release_orphans_of(
+    counting: Counting, ledger: Ledger, clock: Clock, relay: str, in_journal: Collection[str]
+) -> None:
+    """Of a relay process that is dead, so that no reservation in its name is of the living. Raises CountersUnavailable."""
+    redis = counting.redis
+    if redis is None:
+        return
+    owner = owner_of_relay(redis.owner, relay)
+    orphans = Orphans(redis.link, counting.counters, counting.settlements, owner)
+    await orphans.release(clock.now() + _SWEEP_AGAIN_S, Known(in_journal, ledger.charged_among))

@@ -56,10 +56,28 @@ class Void:
     id: str
 
 
-Record = Intent | Result | Void
-Ended = Result | Void
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A relay process saw the request reach the upstream, and no answer: the control process asks, and ends it in its own journal.
 
-_KIND_OF: dict[type[Record], str] = {Intent: "intent", Result: "result", Void: "void"}
+    The members are what was seen, as in a Result of cost 0.
+    """
+
+    id: str
+    status: int
+    event_type: str | None
+    cost: float
+    latency_ms: float
+    request_bytes: int
+    response_bytes: int
+
+
+Record = Intent | Result | Void | Doubt
+Ended = Result | Void
+Left = Ended | Doubt
+"""How a request leaves a journal: with its end, or handed on."""
+
+_KIND_OF: dict[type[Record], str] = {Intent: "intent", Result: "result", Void: "void", Doubt: "doubt"}
 _TYPE_OF: dict[str, type[Record]] = {kind: record for record, kind in _KIND_OF.items()}
 
 
@@ -119,6 +137,14 @@ def event_of(intent: Intent, result: Result) -> UsageEvent:
         response_bytes=result.response_bytes,
         created_at=intent.created_at,
     )
+
+
+def doubt_of(seen: Result) -> Doubt:
+    return Doubt(*_MEMBERS[Result](seen))  # type: ignore[arg-type]  # the same members, by the class's own order
+
+
+def seen_in(doubt: Doubt) -> Result:
+    return Result(*_MEMBERS[Doubt](doubt))  # type: ignore[arg-type]  # as above
 
 
 def result_of(event: UsageEvent) -> Result:

@@ -11,7 +11,7 @@ Rules:
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -118,13 +118,17 @@ class Recovery:
         """The request will be ended here."""
         self._questions.append(_Question(intent, seen, self._clock.monotonic()))
 
-    async def begin(self, left_open: list[Intent]) -> None:
-        """At start: everything the journal left open. What the ledger has already is ended as it stands there."""
-        recorded = {event.id: event for event in await self._ledger.find([intent.id for intent in left_open])}
-        for intent in left_open:
+    async def begin(self, left_open: Sequence[Intent]) -> None:
+        """At start: everything the journal left open."""
+        await self.take_over([(intent, None) for intent in left_open])
+
+    async def take_over(self, left: Sequence[tuple[Intent, Result | None]]) -> None:
+        """What the ledger has already is ended as it stands there; the rest is asked for."""
+        recorded = {event.id: event for event in await self._ledger.find([intent.id for intent, _ in left])}
+        for intent, seen in left:
             event = recorded.get(intent.id)
             if event is None:
-                self.inquire(intent, None)
+                self.inquire(intent, seen)
             else:
                 self._meter.end(intent, result_of(event))
 

@@ -80,6 +80,10 @@ def lock_folder(folder: Path) -> int:
     return descriptor
 
 
+def unlock_folder(descriptor: int) -> None:
+    os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

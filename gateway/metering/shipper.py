@@ -6,26 +6,42 @@ counters have not confirmed: a restart then settles it again, which changes noth
 
 import asyncio
 from collections import deque
+from typing import Protocol
 
 from gateway.counters.settlements import Settlements
-from gateway.metering.journal import Entry, Journal, results
-from gateway.metering.ledger import Ledger
+from gateway.metering.journal import Entry, results
+from gateway.metering.ledger import OWN, Ledger
 from gateway.metering.segments import Position
 
 _GROUP = 500
 _GATHER_S = 0.02
 
 
+class Shipped(Protocol):
+    """A journal, written here or read from a relay process's files."""
+
+    def unshipped(self, most: int) -> list[Entry]: ...
+    def mark_shipped(self, entries: list[Entry]) -> None: ...
+    async def until_unshipped(self) -> None: ...
+    async def delete_before(self, checkpoint: Position) -> None: ...
+
+
 class Shipper:
     """Failure policy: when the ledger cannot be written the error reaches the caller, and everything stays in the journal."""
 
     def __init__(
-        self, journal: Journal, ledger: Ledger, settlements: Settlements, checkpoint: Position
+        self,
+        journal: Shipped,
+        ledger: Ledger,
+        settlements: Settlements,
+        checkpoint: Position,
+        name: str = OWN,
     ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._settlements = settlements
         self._checkpoint = checkpoint
+        self._name = name
         self._recorded: deque[Entry] = deque()
         self._turn = asyncio.Lock()
 
@@ -33,7 +49,7 @@ class Shipper:
         """Everything that has ended before this call is in the ledger when it returns."""
         async with self._turn:
             while entries := self._journal.unshipped(_GROUP):
-                await self._ledger.record(list(results(entries)), self._confirmed())
+                await self._ledger.record(list(results(entries)), self._confirmed(), self._name)
                 self._journal.mark_shipped(entries)
                 self._recorded.extend(entries)
             await self._journal.delete_before(self._checkpoint)
@@ -42,7 +58,13 @@ class Shipper:
         """At the end: ships, and leaves the checkpoint as far on as it may be."""
         await self.ship()
         async with self._turn:
-            await self._ledger.record([], self._confirmed())
+            await self._ledger.record([], self._confirmed(), self._name)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the counters have confirmed everything that was shipped."""
+        self._confirmed()
+        return not self._recorded
 
     async def step(self) -> None:
         """Waits for something to ship, lets a group gather, and ships it."""

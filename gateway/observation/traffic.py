@@ -9,8 +9,6 @@ from shared.relay.director import Outcome
 CONTROL = "control"
 """The gateway's own paths, as a route name."""
 
-_PERCENTILES = (50, 90, 99)
-
 
 class Traffic:
     def __init__(self) -> None:
@@ -38,16 +36,6 @@ class Traffic:
         for (route, status_class), count in sorted(self.by_route.items()):
             shown.setdefault(route, {})[status_class] = count
         return shown
-
-    def latencies(self) -> dict[str, dict[str, float]]:
-        """By lane: `p50_ms`, `p90_ms`, `p99_ms`, `count`."""
-        return {
-            lane: {
-                **{f"p{percent}_ms": latency.percentile(percent) for percent in _PERCENTILES},
-                "count": latency.count,
-            }
-            for lane, latency in self.latency.items()
-        }
 
 
 def _status_class(status: int) -> str:

@@ -1,8 +1,9 @@
-"""The route table in force, and how another one takes its place: SIGHUP, or a changed file."""
+"""The route table in force, and how another one takes its place: SIGHUP, a changed file, or an administrator's word."""
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,28 +18,51 @@ _POLL_S = 1.0
 _Stamp = tuple[int, int, int]
 
 
+class RoutesNotTaken(Exception):
+    """`faults` are sentences, each with its line where it has one."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRoutes:
+    """A table, and the text that it was made from, which makes the same table in every process."""
+
+    text: str
+    table: RouteTable
+
+
 class CurrentRoutes:
     """Failure policy: a file that is invalid or cannot be read leaves the table as it is, and every fault is logged."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str], table: RouteTable) -> None:
+    def __init__(self, path: Path, environment: Mapping[str, str], loaded: LoadedRoutes) -> None:
         self._path = path
         self._environment = environment
-        self._table = table
+        self._loaded = loaded
         self._stamp: _Stamp | None = None
         self._asked = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._log = structlog.get_logger("routes")
+        self.pass_on: Callable[[str], Awaitable[None]] = _to_nobody
+        """Gives the text of new routes to the relay processes; returns when they have taken it."""
+
+    @property
+    def text(self) -> str:
+        return self._loaded.text
 
     def table(self) -> RouteTable:
-        return self._table
+        return self._loaded.table
 
     def plans(self) -> Plans:
-        return self._table.plans
+        return self._loaded.table.plans
 
     def upstreams(self) -> Mapping[str, Upstream]:
-        return self._table.upstreams
+        return self._loaded.table.upstreams
 
     def upstream(self, name: str) -> Upstream | None:
-        return self._table.upstreams.get(name)
+        return self._loaded.table.upstreams.get(name)
 
     def ask_reload(self) -> None:
         """For a signal handler."""
@@ -52,19 +76,24 @@ class CurrentRoutes:
             stamp = await asyncio.to_thread(_stamp, self._path)
             if asked or (stamp is not None and stamp != self._stamp):
                 self._stamp = stamp
-                await self.reload()
+                try:
+                    await self.reload()
+                except RoutesNotTaken as refused:
+                    for fault in refused.faults:
+                        self._log.error("route_file_invalid", fault=fault)
 
     async def reload(self) -> None:
-        try:
-            self._table = await asyncio.to_thread(read_table, self._path, self._environment)
-        except RouteFileInvalid as invalid:
-            for fault in invalid.faults:
-                self._log.error("route_file_invalid", fault=fault.text(str(self._path)))
-            return
-        except OSError as error:
-            self._log.error("route_file_unreadable", path=str(self._path), error=str(error))
-            return
-        self._log.info("routes_reloaded", routes=len(self._table.routes))
+        """Raises RoutesNotTaken; the table is then as it was."""
+        async with self._turn:
+            try:
+                loaded = await asyncio.to_thread(read_routes, self._path, self._environment)
+            except RouteFileInvalid as invalid:
+                raise RoutesNotTaken([fault.text(str(self._path)) for fault in invalid.faults]) from invalid
+            except (OSError, UnicodeDecodeError) as error:
+                raise RoutesNotTaken([f"{self._path}: {error}"]) from error
+            self._loaded = loaded
+            await self.pass_on(loaded.text)
+            self._log.info("routes_reloaded", routes=len(loaded.table.routes))
 
     async def _asked_within(self, seconds: float) -> bool:
         try:
@@ -76,9 +105,19 @@ class CurrentRoutes:
         return True
 
 
+def read_routes(path: Path, environment: Mapping[str, str]) -> LoadedRoutes:
+    """Blocking. Raises RouteFileInvalid, OSError, UnicodeDecodeError."""
+    text = path.read_text(encoding="utf-8")
+    return LoadedRoutes(text, load_table(text, environment))
+
+
 def read_table(path: Path, environment: Mapping[str, str]) -> RouteTable:
-    """Blocking. Raises RouteFileInvalid, OSError."""
-    return load_table(path.read_text(encoding="utf-8"), environment)
+    """Blocking. Raises RouteFileInvalid, OSError, UnicodeDecodeError."""
+    return read_routes(path, environment).table
+
+
+async def _to_nobody(_text: str) -> None:
+    """There is one process."""
 
 
 def _stamp(path: Path) -> _Stamp | None:

@@ -147,10 +147,17 @@ class ClientConnection(asyncio.Protocol):
             self.socket.resume_reading()
             self.socket.end_writing()
 
-    def drain(self) -> None:
+    @property
+    def is_idle(self) -> bool:
+        """Between two requests, as far as is known here: the next one may be on its way."""
+        return self._stage is TALKING and self._conversation.is_idle
+
+    def leave_tunnel(self) -> None:
         if self._tunnel is not None:
             self._tunnel.leave()
-        elif self._stage is TALKING and self._conversation.is_idle:
+
+    def close_idle(self) -> None:
+        if self.is_idle:
             self.linger()
 
     def abort(self) -> None:

@@ -14,6 +14,8 @@ from shared.relay.ticker import NEVER, Ticker
 FORGET_POOL_AFTER = 60.0
 """Seconds without use after which an upstream that nobody asks for any more (a container that is gone) is forgotten."""
 
+_LOOK_EVERY = 0.02
+
 
 class OpenClient(Protocol):
     """A client connection, as the timer and the drain see it."""
@@ -21,8 +23,11 @@ class OpenClient(Protocol):
     read_deadline: float
     write_deadline: float
 
+    @property
+    def is_idle(self) -> bool: ...
     def expired(self, now: float) -> None: ...
-    def drain(self) -> None: ...
+    def leave_tunnel(self) -> None: ...
+    def close_idle(self) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -89,6 +94,14 @@ class Engine:
         except TimeoutError:
             return False
         return True
+
+    async def until_none_is_idle(self, deadline_s: float) -> None:
+        """Or until `deadline_s` have passed."""
+        turns = int(deadline_s / _LOOK_EVERY)
+        for _ in range(turns):
+            if not any(client.is_idle for client in self.clients):
+                return
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def decisions_taken(self, deadline_s: float) -> None:
         if self._decisions:

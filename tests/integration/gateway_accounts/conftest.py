@@ -15,7 +15,7 @@ from gateway.accounts.accounts import Accounts, open_accounts
 from gateway.accounts.principal import PlanId, UserId, UserStatus
 from gateway.accounts.users import UserChange
 from gateway.api.app import control_app
-from gateway.api.reports import Health, Operator
+from gateway.api.reports import Health, Operator, RouteFaults
 from gateway.errors import CountersUnavailable
 from gateway.metering.usage import QuotaUse, RateUse, UsageEvent, UsageTotal
 from shared.clock import SystemClock
@@ -105,6 +105,9 @@ class Reports:
     async def stats(self) -> Mapping[str, object]:
         return {"uptime_s": 1.5}
 
+    async def metrics(self) -> bytes:
+        return b"apigate_uptime_seconds 1.5\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -154,6 +157,16 @@ class Gateway:
         return answer.status, answer.body.get("code")
 
 
+class FixedRoutes:
+    """Routes that cannot be reloaded."""
+
+    def view(self) -> Sequence[Mapping[str, object]]:
+        return [{"name": "all", "path": "/*"}]
+
+    async def reload(self) -> None:
+        raise RouteFaults(["routes.yaml:3: this file is always invalid"])
+
+
 class Died(Exception):
     """A background job of the accounts ended."""
 
@@ -170,7 +183,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         accounts = await stack.enter_async_context(open_accounts(data_dir, TOKEN_LIFE_S, clock, _died))
         operator = Operator(reports, reports, Secret(OPERATOR_TOKEN))
-        app = control_app(accounts, books, FixedPlans, operator, clock, request_ids(clock))
+        app = control_app(accounts, books, FixedPlans, FixedRoutes(), operator, clock, request_ids(clock))
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -1,0 +1,7 @@
+"""Where the accounts are."""
+
+from pathlib import Path
+
+
+def database_path(data_dir: Path) -> Path:
+    return data_dir / "accounts.db"

@@ -1,0 +1,54 @@
+"""The half of the gateway that meets clients: the pipeline behind a relay. It needs no aiohttp and writes no database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.accounts.principal import Authenticator
+from gateway.config import Config
+from gateway.director import Control, GatewayDirector, Refusals
+from gateway.observation.traffic import CONTROL, Traffic
+from gateway.pipeline import Billing, Pipeline
+from gateway.problems import problem_table
+from gateway.routes.table import RouteTable
+from gateway.rules.client_address import TrustedProxies
+from gateway.steps.step_12_forward_upstream import Signer
+from shared.clock import Clock
+from shared.relay.director import Target, UpstreamSpec
+from shared.relay.server import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the process gives the gateway: time, ids, and a way to say that it cannot go on."""
+
+    clock: Clock
+    new_request_id: Callable[[], str]
+    on_death: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RelayNeeds:
+    """`table` is asked for with every request. `control_socket` is where the control app listens."""
+
+    authenticator: Authenticator
+    billing: Billing
+    table: Callable[[], RouteTable]
+    traffic: Traffic
+    control_socket: str
+
+
+def make_relay(config: Config, needs: RelayNeeds, outside: Outside) -> Relay:
+    refusals = Refusals(problem_table(outside.clock.now), needs.traffic)
+    proxies = TrustedProxies(config.trusted_proxies)
+    upstream = UpstreamSpec(name=CONTROL, targets=(Target("localhost", 0, needs.control_socket),))
+    pipeline = Pipeline(
+        authenticator=needs.authenticator,
+        billing=needs.billing,
+        signer=Signer(config.identity_secret, outside.clock),
+        proxies=proxies,
+        traffic=needs.traffic,
+        refuse=refusals.refuse,
+        clock=outside.clock,
+    )
+    director = GatewayDirector(needs.table, pipeline, Control(upstream, proxies, needs.traffic), refusals)
+    return Relay(director, clock=outside.clock, new_request_id=outside.new_request_id)

@@ -1,0 +1,111 @@
+"""`python -m tests.bench.revocation`: how long a token is still accepted somewhere after its logout was answered.
+
+A hundred times: sign in, use the token on many connections so that every relay process has it cached, log out on one of them, and ask on
+all of them until each has refused. The time from the answer to the logout to the last request that was still accepted is an upper
+bound of the time for which the token outlived it.
+"""
+
+import asyncio
+import sys
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from statistics import median
+
+import aiohttp
+
+from tests.bench.running_gateway import RunningGateway, running_gateway
+
+WORKERS = 4
+TRIES = 100
+CONNECTIONS = 16
+MOST_TURNS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`late_ms` of each try: 0 when no connection accepted the token any more. `processes` had it cached."""
+
+    late_ms: list[float]
+    processes: int
+
+
+async def measure() -> Found:
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(running_gateway(WORKERS))
+        clients = await _clients_of_all_processes(stack, gateway)
+        await gateway.sign_up(clients[0], "ada@example.org")
+        late = [await _late_ms(gateway, clients) for _ in range(TRIES)]
+        relays = await gateway.serving(clients[0])
+        return Found(late, sum(relay["connections"] > 0 for relay in relays))
+
+
+async def _clients_of_all_processes(
+    stack: AsyncExitStack, gateway: RunningGateway
+) -> list[aiohttp.ClientSession]:
+    """Each with a connection of its own, more of them until every process has one."""
+    clients: list[aiohttp.ClientSession] = []
+    for _ in range(MOST_TURNS):
+        more = [
+            await stack.enter_async_context(
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1, keepalive_timeout=60))
+            )
+            for _ in range(CONNECTIONS)
+        ]
+        clients += more
+        await asyncio.gather(*(_touch(gateway, client) for client in more))
+        if all(relay["connections"] for relay in await gateway.serving(clients[0])):
+            break
+    return clients
+
+
+async def _touch(gateway: RunningGateway, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{gateway.url}/health") as response:
+        await response.read()
+
+
+async def _late_ms(gateway: RunningGateway, clients: list[aiohttp.ClientSession]) -> float:
+    headers = await gateway.sign_in(clients[0], "ada@example.org")
+    accepted = await asyncio.gather(*(_accepts(gateway, client, headers) for client in clients))
+    if not all(accepted):
+        raise RuntimeError("a fresh token was refused")
+    async with clients[0].post(f"{gateway.url}/mod/auth/logout", headers=headers) as response:
+        response.raise_for_status()
+    ended = time.perf_counter()
+    times = await asyncio.gather(*(_last_accepted(gateway, client, headers, ended) for client in clients))
+    return max(times) * 1000
+
+
+async def _last_accepted(
+    gateway: RunningGateway, client: aiohttp.ClientSession, headers: dict[str, str], ended: float
+) -> float:
+    """Seconds after `ended` at which the last request that was accepted had been answered."""
+    last = 0.0
+    while await _accepts(gateway, client, headers):
+        last = time.perf_counter() - ended
+        if last > 5:
+            raise TimeoutError("the token is still accepted after 5 s")
+    return last
+
+
+async def _accepts(gateway: RunningGateway, client: aiohttp.ClientSession, headers: dict[str, str]) -> bool:
+    async with client.get(f"{gateway.url}/api/x", headers=headers) as response:
+        await response.read()
+        return response.status == 200
+
+
+def main() -> int:
+    found = asyncio.run(measure())
+    rows = {
+        "tries": f"{len(found.late_ms)}",
+        "relay processes with connections": f"{found.processes} of {WORKERS}",
+        "accepted after the logout's answer": f"{sum(late > 0 for late in found.late_ms)} tries",
+        "median": f"{median(found.late_ms):.1f} ms",
+        "slowest": f"{max(found.late_ms):.1f} ms",
+    }
+    print("\n".join(f"{name:36}{value:>12}" for name, value in rows.items()))  # noqa: T201 - it is what the command is for
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Redis, a small upstream and a gateway of several processes, all real, all on loopback, for the length of a `with`."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+REPOSITORY = Path(__file__).parents[2]
+_START_WITHIN_S = 20.0
+
+ROUTES = """
+version: 1
+default_plan: free
+plans:
+  free: {{requests_per_month: -1, rate_per_minute: 600000, burst: 5000,
+          limits: {{max_deployments: 1, max_cpu_cores: 1, max_memory_mb: 1024, max_disk_mb: 5120, allowed_capabilities: []}}}}
+upstreams:
+  app: {{targets: ["{upstream}"]}}
+routes:
+  - {{name: api, path: "/api/*", priority: 50, auth_required: true, upstream: app}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGateway:
+    url: str
+    process: subprocess.Popen[bytes]
+    routes: Path
+
+    async def sign_up(self, client: aiohttp.ClientSession, email: str) -> dict[str, str]:
+        """The headers of somebody who is signed in."""
+        credentials = {"email": email, "password": "correct horse battery"}
+        async with client.post(f"{self.url}/mod/auth/register", json=credentials) as response:
+            response.raise_for_status()
+            return {"Authorization": f"Bearer {(await response.json())['token']}"}
+
+    async def sign_in(self, client: aiohttp.ClientSession, email: str) -> dict[str, str]:
+        credentials = {"email": email, "password": "correct horse battery"}
+        async with client.post(f"{self.url}/mod/auth/login", json=credentials) as response:
+            response.raise_for_status()
+            return {"Authorization": f"Bearer {(await response.json())['token']}"}
+
+    async def serving(self, client: aiohttp.ClientSession) -> list[dict[str, Any]]:
+        async with client.get(f"{self.url}/stats") as response:
+            relays = (await response.json())["processes"]["relays"]
+        return [relay for relay in relays if relay["state"] == "serving"]
+
+
+@asynccontextmanager
+async def running_gateway(workers: int) -> AsyncIterator[RunningGateway]:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apigate-bench-")))
+        upstream = await stack.enter_async_context(_upstream())
+        redis_port, port = _free_port(), _free_port()
+        redis = [
+            "redis-server",
+            "--port",
+            str(redis_port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+        ]
+        stack.callback(_end, await asyncio.to_thread(subprocess.Popen, redis, stdout=subprocess.DEVNULL))
+        routes = folder / "routes.yaml"
+        routes.write_text(ROUTES.format(upstream=upstream))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "GATEWAY_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "GATEWAY_ROUTES": str(routes),
+            "GATEWAY_DATA_DIR": str(folder / "data"),
+            "GATEWAY_WORKERS": str(workers),
+            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "IDENTITY_SECRET": "a-secret-for-measurements-of-32-bytes",
+            "LOG_LEVEL": "error",
+        }
+        process = await asyncio.to_thread(
+            subprocess.Popen, [sys.executable, "-m", "gateway"], cwd=REPOSITORY, env=environment
+        )
+        stack.callback(_end, process)
+        gateway = RunningGateway(f"http://127.0.0.1:{port}", process, routes)
+        await _until_all_serve(gateway, workers)
+        yield gateway
+
+
+async def _until_all_serve(gateway: RunningGateway, workers: int) -> None:
+    deadline = time.monotonic() + _START_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            async with aiohttp.ClientSession() as client:
+                if len(await gateway.serving(client)) == (workers if workers > 1 else 0):
+                    return
+        except aiohttp.ClientError:
+            """Not listening yet."""
+        await asyncio.sleep(0.1)
+    raise TimeoutError("the gateway did not come up")
+
+
+@asynccontextmanager
+async def _upstream() -> AsyncIterator[str]:
+    """Answers after a millisecond, so that requests are in flight."""
+
+    async def answer(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(0.001)
+        return web.Response(body=b"ok")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(35)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
