@@ -48,7 +48,7 @@ async def test_a_target_that_is_unwell_is_passed_over_by_every_relay_process_als
         ada = await sign_up(gateway)
         await until_all_serve(ada)
         routes = gateway.routes.read_text()
-        gateway.routes.write_text(routes.replace(f'["{upstream.url}"]', f'["{well.url}", "{unwell.url}"]'))
+        gateway.routes.write_text(routes.replace(f'["{upstream.url}"]', f'["{unwell.url}", "{well.url}"]'))
 
         async def is_degraded() -> bool:
             return bool((await ada.get("/health"))["upstreams"]["hoster"] == "degraded")
