@@ -17,6 +17,8 @@ from hoster.config import Config
 from hoster.deployments import api as deployments_api
 from hoster.deployments.commands import DEPLOYMENT_COMMANDS, DeploymentCommands
 from hoster.deployments.model import AppUrls
+from hoster.deployments.reconciler import Reconciler
+from hoster.deployments.remedies import Remedies
 from hoster.deployments.store import DEPLOYMENT_STORE, DeploymentStore
 from hoster.deployments.work import DeploymentWork
 from hoster.identity_middleware import identity_middleware
@@ -146,7 +148,9 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
             app[STREAM_CARRIER] = StreamCarrier(client, app[DEPLOYMENT_STORE], app[LEAVING])
             jobs = _runner(parts, app, client, bell)
             nodes = _node_watch(app[nodes_api.NODE_STORE], parts.clock)
-            async with supervised({"jobs": jobs.run, "nodes": nodes}, parts.on_death):
+            drift = _drift_watch(parts, app[nodes_api.NODE_STORE], client, bell)
+            background = {"jobs": jobs.run, "nodes": nodes, "drift": drift}
+            async with supervised(background, parts.on_death):
                 yield
 
     return serving
@@ -175,5 +179,15 @@ def _node_watch(nodes: NodeStore, clock: Clock) -> BackgroundJob:
 
     async def watch() -> None:
         await forever(NODE_CHECK_EVERY_S, look, "node watch")
+
+    return watch
+
+
+def _drift_watch(parts: Parts, nodes: NodeStore, client: WorkerClient, bell: Bell) -> BackgroundJob:
+    remedies = Remedies(parts.database, parts.clock, parts.patience)
+    reconciler = Reconciler(nodes, remedies, client, parts.clock, bell.ring)
+
+    async def watch() -> None:
+        await forever(parts.patience.compare_s, reconciler.reconcile, "drift watch")
 
     return watch

@@ -48,8 +48,8 @@ class DeploymentWork:
         self._log = structlog.get_logger("work")
 
     async def perform(self, job: Job) -> Outcome:
-        deployment = await self._deployments.get(job.deployment_id)
-        if deployment is None:
+        deployment = await self._deployments.get_also_deleted(job.deployment_id)
+        if deployment.status is State.DELETED and job.kind is not Kind.DELETE:
             return Superseded()
         worker = await self._nodes.worker(deployment.node_id) if deployment.node_id else None
         try:

@@ -60,7 +60,7 @@ class Patience:
     """Seconds. How long work may take, and how often it is tried again.
 
     A start gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop gives up at its deadline only
-    when the node answers. A delete never gives up.
+    when the node answers. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
     """
 
     start_s: float = 900.0
@@ -69,6 +69,7 @@ class Patience:
     first_retry_s: float = 0.5
     longest_retry_s: float = 15.0
     poll_s: float = 0.25
+    compare_s: float = 30.0
 
 
 def deadline_of(kind: Kind, patience: Patience, now: float) -> float:

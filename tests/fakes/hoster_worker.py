@@ -14,6 +14,10 @@ from shared import signature
 from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 
+PAGE = 2
+
+_SUMMARY = frozenset({"project_id", "org_id", "name", "status", "hosts", "domains", "release"})
+
 
 @dataclass(slots=True)
 class FakeProject:
@@ -23,6 +27,7 @@ class FakeProject:
     visibility: str
     limits: dict[str, object]
     status: str = "created"
+    status_reason: str = ""
     release: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     deploys: dict[str, dict] = field(default_factory=dict)
@@ -46,6 +51,7 @@ class FakeProject:
             "org_id": self.org_id,
             "name": self.name,
             "status": self.status,
+            "status_reason": self.status_reason,
             "visibility": self.visibility,
             "hosts": [],
             "domains": [],
@@ -67,6 +73,7 @@ class FakeWorker:
         self.answer_s = 0.0
         self.fail_deploys_with: str | None = None
         self.engine_unavailable = False
+        self.lists_nonsense = False
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
         self.open_streams = 0
@@ -84,6 +91,7 @@ class FakeWorker:
         """On the port that it had before, if it had one."""
         app = web.Application(middlewares=[self._verify])
         app.router.add_post("/projects", self._create)
+        app.router.add_get("/projects", self._page)
         app.router.add_get("/projects/{id}", self._show)
         app.router.add_delete("/projects/{id}", self._delete)
         app.router.add_post("/projects/{id}/env", self._env)
@@ -147,6 +155,19 @@ class FakeWorker:
         if project is None:
             raise web.HTTPNotFound(text=json.dumps({"code": "project_not_found"}))
         return project
+
+    async def _page(self, request: web.Request) -> web.Response:
+        """Short pages, so that a reader who ignores the cursor is found out."""
+        if self.lists_nonsense:
+            return web.json_response({"status": "ok"})
+        after = sorted(name for name in self.projects if name > request.query.get("cursor", ""))
+        items = [
+            {name: member for name, member in self.projects[project_id].as_json().items() if name in _SUMMARY}
+            for project_id in after[:PAGE]
+        ]
+        return web.json_response(
+            {"items": items, "next_cursor": after[PAGE - 1] if len(after) > PAGE else None}
+        )
 
     async def _show(self, request: web.Request) -> web.Response:
         return web.json_response(self._project(request).as_json())
