@@ -3,7 +3,7 @@
 Rules:
 - Everything that decides whether a deployment may change its state is in this file; the database applies it by
   compare-and-swap.
-- A trigger is either an order of the owner (`START`, `STOP`, `DELETE`), something that a job found out (`BEGIN`, `UP`,
+- A trigger is either an order of the owner (`START`, `STOP`, `RESTART`, `DELETE`), something that a job found out (`BEGIN`, `UP`,
   `DOWN`, `GONE`, `FAIL`), or something that the node did by itself (`LOST`, `STRAYED`, `RECOVERED`, `FAIL`).
 - An order that is already carried out, or is being carried out, is a repeat: it changes nothing and is not billed.
 """
@@ -31,6 +31,7 @@ class Trigger(StrEnum):
     UP = "up"
     STOP = "stop"
     DOWN = "down"
+    RESTART = "restart"
     DELETE = "delete"
     GONE = "gone"
     FAIL = "fail"
@@ -78,6 +79,7 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
     (State.STARTING, Trigger.FAIL): State.FAILED,
     (State.RUNNING, Trigger.FAIL): State.FAILED,
     (State.STOPPING, Trigger.FAIL): State.FAILED,
+    (State.RUNNING, Trigger.RESTART): State.STARTING,
     (State.RUNNING, Trigger.LOST): State.STARTING,
     (State.STOPPED, Trigger.STRAYED): State.STOPPING,
     (State.FAILED, Trigger.RECOVERED): State.RUNNING,

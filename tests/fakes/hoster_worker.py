@@ -28,6 +28,7 @@ class FakeProject:
     limits: dict[str, object]
     status: str = "created"
     status_reason: str = ""
+    restarted: int = 0
     release: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     deploys: dict[str, dict] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class FakeProject:
                     "image": "localhost/hello:1",
                     "status": "running" if self.status == "running" else "exited",
                     "health": "healthy",
-                    "started_at": "2026-11-22T00:00:00Z",
+                    "started_at": f"2026-11-22T00:00:{self.restarted:02}Z",
                     "restarts": 0,
                 }
             )
@@ -74,6 +75,8 @@ class FakeWorker:
         self.fail_deploys_with: str | None = None
         self.engine_unavailable = False
         self.lists_nonsense = False
+        self.restart_s = 0.0
+        self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
         self.open_streams = 0
@@ -100,6 +103,7 @@ class FakeWorker:
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
         app.router.add_post("/projects/{id}/start", self._set("running"))
         app.router.add_post("/projects/{id}/stop", self._set("stopped"))
+        app.router.add_post("/projects/{id}/restart", self._restart)
         app.router.add_get("/projects/{id}/stats", self._stats)
         app.router.add_get("/projects/{id}/logs", self._logs)
         app.router.add_get("/projects/{id}/events", self._events)
@@ -222,6 +226,17 @@ class FakeWorker:
             return web.json_response({"status": status}, status=202)
 
         return answer
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        """As the real one: it answers at once, and restarts in a moment; until then the project is shown as it was."""
+        project = self._project(request)
+
+        def restarts() -> None:
+            project.restarted += 1
+            project.status = "running" if self.fail_restarts_with is None else "failed"
+
+        asyncio.get_running_loop().call_later(self.restart_s, restarts)
+        return web.json_response({"status": project.status}, status=202)
 
     async def _stats(self, request: web.Request) -> web.Response:
         self._project(request)

@@ -25,6 +25,7 @@ CONTRACT = {
                      "stopping": "deleting", "stopped": "deleting", "failed": "deleting", "deleting": "="},
     Trigger.GONE: {"deleting": "deleted", "deleted": "="},
     Trigger.FAIL: {"scheduled": "failed", "starting": "failed", "running": "failed", "stopping": "failed"},
+    Trigger.RESTART: {"running": "starting"},
     Trigger.LOST: {"running": "starting"},
     Trigger.STRAYED: {"stopped": "stopping"},
     Trigger.RECOVERED: {"failed": "running"},
