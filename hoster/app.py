@@ -17,8 +17,12 @@ from hoster.config import Config
 from hoster.deployments import api as deployments_api
 from hoster.deployments.commands import DEPLOYMENT_COMMANDS, DeploymentCommands
 from hoster.deployments.model import AppUrls
+from hoster.deployments.reconciler import Reconciler
+from hoster.deployments.remedies import Remedies
 from hoster.deployments.store import DEPLOYMENT_STORE, DeploymentStore
 from hoster.deployments.work import DeploymentWork
+from hoster.idempotency.middleware import idempotency_middleware
+from hoster.idempotency.store import IdempotencyStore
 from hoster.identity_middleware import identity_middleware
 from hoster.jobs.model import Patience
 from hoster.jobs.runner import Bell, JobRunner
@@ -83,6 +87,9 @@ def build_app(parts: Parts) -> web.Application:
     new_request_id = request_ids(parts.clock)
     access = AccessTable()
     users = UserStore(parts.database, parts.clock)
+    billing = BillingStore(parts.database)
+    answers = IdempotencyStore(parts.database, parts.vault, parts.clock, owner=new_id("answers_"))
+    problems = problem_middleware(PROBLEMS, new_request_id)
 
     async def introduce(viewer: Viewer) -> None:
         await users.introduce(viewer)
@@ -90,8 +97,10 @@ def build_app(parts: Parts) -> web.Application:
     app = web.Application(
         client_max_size=BODY_MOST_BYTES,
         middlewares=[
-            problem_middleware(PROBLEMS, new_request_id),
+            problems,
             identity_middleware(access, parts.config.identity_secret, parts.clock, introduce, new_request_id),
+            idempotency_middleware(answers, billing),
+            problems,  # once more: the answer to a mistake is an answer, and is kept like any other
         ],
     )
     app.on_response_prepare.append(hide_server_software)
@@ -103,7 +112,7 @@ def build_app(parts: Parts) -> web.Application:
     app[deployments_api.APP_URLS] = AppUrls(parts.config.app_domain, parts.config.app_url_port)
     app[LEAVING] = asyncio.Event()
     app[PAGES] = parts.pages
-    app[BILLING_STORE] = BillingStore(parts.database)
+    app[BILLING_STORE] = billing
     app[DEPLOYMENT_STORE] = DeploymentStore(parts.database, parts.vault)
     app[nodes_api.NODE_STORE] = NodeStore(parts.database, parts.vault)
     app[nodes_api.NODE_COMMANDS] = NodeCommands(
@@ -146,7 +155,9 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
             app[STREAM_CARRIER] = StreamCarrier(client, app[DEPLOYMENT_STORE], app[LEAVING])
             jobs = _runner(parts, app, client, bell)
             nodes = _node_watch(app[nodes_api.NODE_STORE], parts.clock)
-            async with supervised({"jobs": jobs.run, "nodes": nodes}, parts.on_death):
+            drift = _drift_watch(parts, app[nodes_api.NODE_STORE], client, bell)
+            background = {"jobs": jobs.run, "nodes": nodes, "drift": drift}
+            async with supervised(background, parts.on_death):
                 yield
 
     return serving
@@ -175,5 +186,15 @@ def _node_watch(nodes: NodeStore, clock: Clock) -> BackgroundJob:
 
     async def watch() -> None:
         await forever(NODE_CHECK_EVERY_S, look, "node watch")
+
+    return watch
+
+
+def _drift_watch(parts: Parts, nodes: NodeStore, client: WorkerClient, bell: Bell) -> BackgroundJob:
+    remedies = Remedies(parts.database, parts.clock, parts.patience)
+    reconciler = Reconciler(nodes, remedies, client, parts.clock, bell.ring)
+
+    async def watch() -> None:
+        await forever(parts.patience.compare_s, reconciler.reconcile, "drift watch")
 
     return watch

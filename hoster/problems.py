@@ -7,6 +7,8 @@ from hoster.deployments.commands import DeploymentNotFound, RequestIdReused
 from hoster.deployments.limits import PlanLimitReached, PlanLimitsUnreadable
 from hoster.deployments.placement import EngineUnavailable, NoNodeAvailable
 from hoster.deployments.transitions import InvalidTransition
+from hoster.idempotency.middleware import IdempotencyKeyInUse
+from hoster.idempotency.store import IdempotencyKeyReused
 from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
@@ -78,6 +80,15 @@ PROBLEMS: ProblemTable = {
     ),
     NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
     RequestIdReused: lambda _: _said(409, "request_id_reused", "Another operation has this request id."),
+    IdempotencyKeyInUse: lambda _: Problem(
+        409,
+        "idempotency_key_in_use",
+        "The first request with this Idempotency-Key is still being answered.",
+        headers=_RETRY,
+    ),
+    IdempotencyKeyReused: lambda _: _said(
+        422, "idempotency_key_reused", "This Idempotency-Key was first used with another request."
+    ),
     StreamUnavailable: lambda _: _said(409, "nothing_to_stream", "This deployment is on no node."),
     EngineUnavailable: lambda error: Problem(503, "engine_unavailable", str(error), headers=_RETRY),
     NodeUnreachable: lambda error: Problem(503, "node_unreachable", str(error), headers=_RETRY),

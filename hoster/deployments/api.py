@@ -111,6 +111,12 @@ async def stop(request: web.Request) -> web.Response:
     return _performed(request, await request.app[DEPLOYMENT_COMMANDS].stop(request[VIEWER], _id(request)))
 
 
+async def restart(request: web.Request) -> web.Response:
+    response = _shown(request, await request.app[DEPLOYMENT_COMMANDS].restart(request[VIEWER], _id(request)))
+    response.set_status(ACCEPTED)
+    return response
+
+
 async def delete(request: web.Request) -> web.Response:
     volumes = Volumes(query_choice(request.query, "volumes", "keep", tuple(Volumes)))
     performed = await request.app[DEPLOYMENT_COMMANDS].delete(request[VIEWER], _id(request), volumes)
@@ -165,5 +171,6 @@ ROUTES = (
     Route("DELETE", COLLECTION + "/{id}", delete),
     Route("POST", COLLECTION + "/{id}/start", start),
     Route("POST", COLLECTION + "/{id}/stop", stop),
+    Route("POST", COLLECTION + "/{id}/restart", restart),
     Route("GET", COLLECTION + "/{id}/wait", wait),
 )

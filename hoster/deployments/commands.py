@@ -127,6 +127,21 @@ class DeploymentCommands:
         """Raises DeploymentNotFound or RequestIdReused."""
         return await self._operate(viewer, deployment_id, Trigger.DELETE, volumes)
 
+    async def restart(self, viewer: Viewer, deployment_id: str) -> Deployment:
+        """Never billed. Raises DeploymentNotFound, EngineUnavailable, or InvalidTransition unless it is running."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            deployment = await _owned(connection, deployment_id, viewer)
+            step = decide(deployment.status, Trigger.RESTART)
+            if isinstance(step, Repeat):  # a restart is never a repeat; said for the type
+                return deployment
+            await _check_engine(connection, deployment, now)
+            await move(connection, deployment.id, step, Effects(), now)
+            await enqueue(connection, deployment.id, Kind.RESTART, Volumes.KEEP, self._patience, now)
+            after = await _owned(connection, deployment.id, viewer)
+        self._ring()
+        return after
+
     async def rename(self, viewer: Viewer, deployment_id: str, name: str) -> None:
         """The host names stay: they are made from the first name. Raises DeploymentNotFound."""
         if not await self._deployments.rename(deployment_id, viewer.user_id, name, self._clock.now()):

@@ -27,15 +27,23 @@ class Broken:
 
 
 def readiness(
-    project: Mapping[str, object], *, has_healthcheck: bool, now: float
+    project: Mapping[str, object],
+    *,
+    has_healthcheck: bool,
+    now: float,
+    former: frozenset[str] = frozenset(),
 ) -> Ready | Waiting | Broken:
-    """A service with a health check must pass it; one without must have been up for 10 s."""
+    """A service with a health check must pass it; one without must have been up for 10 s. `former` are the start times before a
+    restart: a service that still shows one of them has not been restarted yet.
+    """
     status = str(project.get("status"))
     if status in _BROKEN:
         return Broken(f"The app {'keeps crashing' if status == 'crashed' else 'failed to start'}.")
     if status != "running":
         return Waiting(f"The app is {status}.")
     services = list(services_of(project))
+    if former & start_times(project):
+        return Waiting("The app has not been restarted yet.")
     if any(service.get("health") in _NOT_YET for service in services):
         return Waiting("The app has not passed its health check.")
     if not has_healthcheck and any(_up_for(service, now) < UP_FOR_S for service in services):
@@ -45,6 +53,10 @@ def readiness(
 
 def is_down(project: Mapping[str, object]) -> bool:
     return project.get("status") in _DOWN
+
+
+def start_times(project: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(str(one["started_at"]) for one in services_of(project) if one.get("started_at"))
 
 
 def services_of(project: Mapping[str, object]) -> Iterable[Mapping[str, object]]:

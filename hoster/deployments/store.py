@@ -19,7 +19,7 @@ from hoster.deployments.model import (
     Visibility,
 )
 from hoster.deployments.resources import Resources
-from hoster.deployments.transitions import InvalidTransition, Move, State, Trigger, decide
+from hoster.deployments.transitions import InvalidTransition, Move, Repeat, State, Trigger, decide
 from hoster.paging import Page, PageRequest
 from hoster.templates.model import Scalar
 from hoster.templates.variables import Values
@@ -67,6 +67,7 @@ class Effects:
     reason: str | None = None
     node_id: str | None = None
     release_id: str | None = None
+    by_drift: bool = False
 
 
 class DeploymentStore:
@@ -207,6 +208,7 @@ async def move(
     cursor = await connection.execute(
         "UPDATE deployments SET status = :target, status_reason = :reason, updated_at = :now,"
         " node_id = coalesce(:node, node_id), release_id = coalesce(:release, release_id),"
+        " failed_by_drift = (:target = 'failed' AND :drift),"
         " started_at = CASE WHEN :target = 'running' THEN :now ELSE started_at END,"
         " stopped_at = CASE WHEN :target = 'stopped' THEN :now ELSE stopped_at END"
         " WHERE id = :id AND status = :source",
@@ -216,6 +218,7 @@ async def move(
             "reason": effects.reason,
             "node": effects.node_id,
             "release": effects.release_id,
+            "drift": effects.by_drift,
             "id": deployment_id,
             "now": now,
         },
@@ -233,12 +236,12 @@ async def move(
 async def advance(
     connection: aiosqlite.Connection, deployment_id: str, trigger: Trigger, effects: Effects, now: float
 ) -> bool:
-    """What a job found out, applied. False when the deployment has moved on to where this no longer matters."""
+    """What a job found out, applied (or known already). False when the deployment has moved on to where it does not matter."""
     rows = await connection.execute_fetchall("SELECT status FROM deployments WHERE id = ?", (deployment_id,))
     try:
         step = decide(State(next(iter(rows))["status"]), trigger)
-        if not isinstance(step, Move):
-            return False
+        if isinstance(step, Repeat):
+            return True
         await move(connection, deployment_id, step, effects, now)
     except (InvalidTransition, StateChanged):
         return False

@@ -3,8 +3,8 @@
 Rules:
 - Everything that decides whether a deployment may change its state is in this file; the database applies it by
   compare-and-swap.
-- A trigger is either an order of the owner (`START`, `STOP`, `DELETE`) or something that a job found out (`BEGIN`, `UP`,
-  `DOWN`, `GONE`, `FAIL`).
+- A trigger is either an order of the owner (`START`, `STOP`, `RESTART`, `DELETE`), something that a job found out (`BEGIN`, `UP`,
+  `DOWN`, `GONE`, `FAIL`), or something that the node did by itself (`LOST`, `STRAYED`, `RECOVERED`, `FAIL`).
 - An order that is already carried out, or is being carried out, is a repeat: it changes nothing and is not billed.
 """
 
@@ -31,9 +31,13 @@ class Trigger(StrEnum):
     UP = "up"
     STOP = "stop"
     DOWN = "down"
+    RESTART = "restart"
     DELETE = "delete"
     GONE = "gone"
     FAIL = "fail"
+    LOST = "lost"
+    STRAYED = "strayed"
+    RECOVERED = "recovered"
 
 
 class InvalidTransition(Exception):
@@ -75,6 +79,10 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
     (State.STARTING, Trigger.FAIL): State.FAILED,
     (State.RUNNING, Trigger.FAIL): State.FAILED,
     (State.STOPPING, Trigger.FAIL): State.FAILED,
+    (State.RUNNING, Trigger.RESTART): State.STARTING,
+    (State.RUNNING, Trigger.LOST): State.STARTING,
+    (State.STOPPED, Trigger.STRAYED): State.STOPPING,
+    (State.FAILED, Trigger.RECOVERED): State.RUNNING,
     **{(state, Trigger.DELETE): State.DELETING for state in _DELETABLE},
 }
 
@@ -82,6 +90,7 @@ REPEATS: Mapping[Trigger, frozenset[State]] = {
     Trigger.START: frozenset({State.SCHEDULED, State.STARTING, State.RUNNING}),
     Trigger.STOP: frozenset({State.STOPPING, State.STOPPED}),
     Trigger.DELETE: frozenset({State.DELETING}),
+    Trigger.GONE: frozenset({State.DELETED}),
 }
 
 _SETTLED_BY_FAILURE = frozenset({State.FAILED, State.DELETING, State.DELETED})

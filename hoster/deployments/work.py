@@ -7,7 +7,7 @@ from typing import assert_never
 import structlog
 
 from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening, ImageSource
-from hoster.deployments.readiness import Broken, Ready, is_down, readiness
+from hoster.deployments.readiness import Broken, Ready, is_down, readiness, start_times
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import Again, Job, Kind, Outcome, Patience, Settled, Superseded
@@ -48,8 +48,8 @@ class DeploymentWork:
         self._log = structlog.get_logger("work")
 
     async def perform(self, job: Job) -> Outcome:
-        deployment = await self._deployments.get(job.deployment_id)
-        if deployment is None:
+        deployment = await self._deployments.get_also_deleted(job.deployment_id)
+        if deployment.status is State.DELETED and job.kind is not Kind.DELETE:
             return Superseded()
         worker = await self._nodes.worker(deployment.node_id) if deployment.node_id else None
         try:
@@ -71,6 +71,8 @@ class DeploymentWork:
                 return await self._start(job, deployment, worker)
             case Kind.STOP:
                 return await self._stop(job, deployment, worker)
+            case Kind.RESTART:
+                return await self._restart(job, deployment, worker)
             case Kind.DELETE:
                 return await self._delete(job, deployment, worker)
             case _:
@@ -153,6 +155,7 @@ class DeploymentWork:
         worker: Worker,
         rendering: Rendering,
         release_id: str | None = None,
+        former: frozenset[str] = frozenset(),
     ) -> Outcome:
         has_healthcheck = "healthcheck" in rendering.deploy
         if release_id is not None and has_healthcheck:
@@ -163,7 +166,9 @@ class DeploymentWork:
             project = (
                 await self._client.command(worker, "GET", f"/projects/{deployment.project_id}")
             ).members
-            verdict = readiness(project, has_healthcheck=has_healthcheck, now=self._clock.now())
+            verdict = readiness(
+                project, has_healthcheck=has_healthcheck, now=self._clock.now(), former=former
+            )
             if isinstance(verdict, Ready):
                 return Settled(Trigger.UP, release_id=release_id)
             if isinstance(verdict, Broken):
@@ -198,6 +203,16 @@ class DeploymentWork:
             await self._client.command(worker, "DELETE", deploy)
         except (NodeUnreachable, WorkerRefused) as error:
             self._log.warning("deploy_not_cancelled", deploy=deploy, reason=str(error))
+
+    async def _restart(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
+        """Interrupted, it restarts once more: the node does not say whether it has heard of it."""
+        if deployment.status is not State.STARTING:
+            return Superseded()
+        at = f"/projects/{deployment.project_id}"
+        rendering = await self._rendering(deployment)
+        before = (await self._client.command(worker, "GET", at)).members
+        await self._client.command(worker, "POST", f"{at}/restart")
+        return await self._until_up(job, deployment, worker, rendering, former=start_times(before))
 
     async def _stop(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
         at = f"/projects/{deployment.project_id}"

@@ -9,6 +9,7 @@ from hoster.deployments.transitions import Trigger
 class Kind(StrEnum):
     START = "start"
     STOP = "stop"
+    RESTART = "restart"
     DELETE = "delete"
 
 
@@ -59,8 +60,8 @@ Outcome = Settled | Superseded | Again
 class Patience:
     """Seconds. How long work may take, and how often it is tried again.
 
-    A start gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop gives up at its deadline only
-    when the node answers. A delete never gives up.
+    A start or restart gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop gives up at its deadline only
+    when the node answers. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
     """
 
     start_s: float = 900.0
@@ -69,11 +70,18 @@ class Patience:
     first_retry_s: float = 0.5
     longest_retry_s: float = 15.0
     poll_s: float = 0.25
+    compare_s: float = 30.0
 
 
 def deadline_of(kind: Kind, patience: Patience, now: float) -> float:
     """A delete has none that matters; the column holds the moment it was asked for."""
-    return now + {Kind.START: patience.start_s, Kind.STOP: patience.stop_s, Kind.DELETE: 0.0}[kind]
+    allowed_s = {
+        Kind.START: patience.start_s,
+        Kind.STOP: patience.stop_s,
+        Kind.RESTART: patience.start_s,
+        Kind.DELETE: 0.0,
+    }
+    return now + allowed_s[kind]
 
 
 def retry_in(attempts: int, patience: Patience) -> float:

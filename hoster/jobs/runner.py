@@ -16,7 +16,12 @@ LOOK_EVERY_S = 1.0
 
 Work = Callable[[Job], Awaitable[Outcome]]
 
-_WAITING_IN = {Kind.START: State.STARTING, Kind.STOP: State.STOPPING, Kind.DELETE: State.DELETING}
+_WAITING_IN = {
+    Kind.START: State.STARTING,
+    Kind.STOP: State.STOPPING,
+    Kind.RESTART: State.STARTING,
+    Kind.DELETE: State.DELETING,
+}
 
 
 class Bell:

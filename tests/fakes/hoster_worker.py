@@ -14,6 +14,10 @@ from shared import signature
 from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 
+PAGE = 2
+
+_SUMMARY = frozenset({"project_id", "org_id", "name", "status", "hosts", "domains", "release"})
+
 
 @dataclass(slots=True)
 class FakeProject:
@@ -23,6 +27,8 @@ class FakeProject:
     visibility: str
     limits: dict[str, object]
     status: str = "created"
+    status_reason: str = ""
+    restarted: int = 0
     release: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     deploys: dict[str, dict] = field(default_factory=dict)
@@ -37,7 +43,7 @@ class FakeProject:
                     "image": "localhost/hello:1",
                     "status": "running" if self.status == "running" else "exited",
                     "health": "healthy",
-                    "started_at": "2026-11-22T00:00:00Z",
+                    "started_at": f"2026-11-22T00:00:{self.restarted:02}Z",
                     "restarts": 0,
                 }
             )
@@ -46,6 +52,7 @@ class FakeProject:
             "org_id": self.org_id,
             "name": self.name,
             "status": self.status,
+            "status_reason": self.status_reason,
             "visibility": self.visibility,
             "hosts": [],
             "domains": [],
@@ -67,6 +74,9 @@ class FakeWorker:
         self.answer_s = 0.0
         self.fail_deploys_with: str | None = None
         self.engine_unavailable = False
+        self.lists_nonsense = False
+        self.restart_s = 0.0
+        self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
         self.open_streams = 0
@@ -84,6 +94,7 @@ class FakeWorker:
         """On the port that it had before, if it had one."""
         app = web.Application(middlewares=[self._verify])
         app.router.add_post("/projects", self._create)
+        app.router.add_get("/projects", self._page)
         app.router.add_get("/projects/{id}", self._show)
         app.router.add_delete("/projects/{id}", self._delete)
         app.router.add_post("/projects/{id}/env", self._env)
@@ -92,6 +103,7 @@ class FakeWorker:
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
         app.router.add_post("/projects/{id}/start", self._set("running"))
         app.router.add_post("/projects/{id}/stop", self._set("stopped"))
+        app.router.add_post("/projects/{id}/restart", self._restart)
         app.router.add_get("/projects/{id}/stats", self._stats)
         app.router.add_get("/projects/{id}/logs", self._logs)
         app.router.add_get("/projects/{id}/events", self._events)
@@ -148,6 +160,19 @@ class FakeWorker:
             raise web.HTTPNotFound(text=json.dumps({"code": "project_not_found"}))
         return project
 
+    async def _page(self, request: web.Request) -> web.Response:
+        """Short pages, so that a reader who ignores the cursor is found out."""
+        if self.lists_nonsense:
+            return web.json_response({"status": "ok"})
+        after = sorted(name for name in self.projects if name > request.query.get("cursor", ""))
+        items = [
+            {name: member for name, member in self.projects[project_id].as_json().items() if name in _SUMMARY}
+            for project_id in after[:PAGE]
+        ]
+        return web.json_response(
+            {"items": items, "next_cursor": after[PAGE - 1] if len(after) > PAGE else None}
+        )
+
     async def _show(self, request: web.Request) -> web.Response:
         return web.json_response(self._project(request).as_json())
 
@@ -201,6 +226,17 @@ class FakeWorker:
             return web.json_response({"status": status}, status=202)
 
         return answer
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        """As the real one: it answers at once, and restarts in a moment; until then the project is shown as it was."""
+        project = self._project(request)
+
+        def restarts() -> None:
+            project.restarted += 1
+            project.status = "running" if self.fail_restarts_with is None else "failed"
+
+        asyncio.get_running_loop().call_later(self.restart_s, restarts)
+        return web.json_response({"status": project.status}, status=202)
 
     async def _stats(self, request: web.Request) -> web.Response:
         self._project(request)

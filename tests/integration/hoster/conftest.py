@@ -34,7 +34,13 @@ PLENTY = {
     "allowed_capabilities": [],
 }  # fmt: skip
 QUICK = Patience(
-    start_s=20, stop_s=10, unreachable_s=1.5, first_retry_s=0.1, longest_retry_s=0.3, poll_s=0.05
+    start_s=20,
+    stop_s=10,
+    unreachable_s=1.5,
+    first_retry_s=0.1,
+    longest_retry_s=0.3,
+    poll_s=0.05,
+    compare_s=0.2,
 )
 
 

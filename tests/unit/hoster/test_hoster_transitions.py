@@ -23,8 +23,12 @@ CONTRACT = {
     Trigger.DOWN: {"stopping": "stopped"},
     Trigger.DELETE: {"pending": "deleting", "scheduled": "deleting", "starting": "deleting", "running": "deleting",
                      "stopping": "deleting", "stopped": "deleting", "failed": "deleting", "deleting": "="},
-    Trigger.GONE: {"deleting": "deleted"},
+    Trigger.GONE: {"deleting": "deleted", "deleted": "="},
     Trigger.FAIL: {"scheduled": "failed", "starting": "failed", "running": "failed", "stopping": "failed"},
+    Trigger.RESTART: {"running": "starting"},
+    Trigger.LOST: {"running": "starting"},
+    Trigger.STRAYED: {"stopped": "stopping"},
+    Trigger.RECOVERED: {"failed": "running"},
 }  # fmt: skip
 
 

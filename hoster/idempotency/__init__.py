@@ -1,0 +1,1 @@
+"""Asking twice under one key is asking once."""
