@@ -1,7 +1,7 @@
 """`Idempotency-Key` on POST: the first answer is kept and given again, and whoever repeats a request changes nothing.
 
 Facts:
-- draft-ietf-httpapi-idempotency-key-header, section 2.6: a key with another payload is 422, one whose first request is not
+- draft-ietf-httpapi-idempotency-key-header, on errors: a key with another payload is 422, one whose first request is not
   answered yet is 409. What is asked here takes milliseconds, so the second request first waits a little for the answer of the
   first, and most clients get what they want; 409 is for the rest.
 

@@ -125,6 +125,23 @@ async def a_private_app_is_for_its_organisation_only(
     await owner.wait_for(deployment["id"], "deleted")
 
 
+async def a_retried_create_is_one_deployment(http: aiohttp.ClientSession, url: str) -> None:
+    customer = await sign_up(http, url)
+    body = {"name": "once", "template_id": await customer.hello_template()}
+    tries = [
+        await customer.call("POST", "/api/v1/deployments", body, **{"Idempotency-Key": "create-once"})
+        for _ in range(3)
+    ]
+
+    assert [answer.status for answer in tries] == [202, 202, 202]
+    assert len({answer.body["id"] for answer in tries}) == 1
+    assert [answer.headers.get("Idempotency-Replayed") for answer in tries] == [None, "true", "true"]
+    assert await customer.billed() == ["deployment.created"]
+    assert await customer.quota_used() == 1
+    await customer.call("DELETE", f"/api/v1/deployments/{tries[0].body['id']}")
+    await customer.wait_for(tries[0].body["id"], "deleted")
+
+
 async def a_burst_meets_the_rate_limit(http: aiohttp.ClientSession, url: str) -> None:
     customer = await sign_up(http, url)
     nowhere = "/api/v1/deployments/dep_00000000000000000000000000000000/start"

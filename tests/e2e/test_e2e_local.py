@@ -43,6 +43,12 @@ async def test_a_private_app_answers_its_own_organisation_only(
     await journeys.a_private_app_is_for_its_organisation_only(http, local.url, local.ports["MESH_PORT"])
 
 
+async def test_a_create_that_is_retried_is_performed_and_billed_once(
+    local: PlatformProcess, http: aiohttp.ClientSession
+) -> None:
+    await journeys.a_retried_create_is_one_deployment(http, local.url)
+
+
 async def test_a_burst_is_refused_by_rate_and_costs_no_quota(
     local: PlatformProcess, http: aiohttp.ClientSession
 ) -> None:
