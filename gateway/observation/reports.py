@@ -1,5 +1,6 @@
 """What `/health`, `/stats` and `/metrics` show: all processes together."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
@@ -9,7 +10,6 @@ from gateway.metering.journal import Journal
 from gateway.metering.recovery import Recovery
 from gateway.metering.tails import Tails
 from gateway.observation.latency import percentile
-from gateway.observation.metrics import Gauges, exposition
 from gateway.observation.process_state import ProcessState, added
 from gateway.observation.upstream_health import UpstreamHealth
 from gateway.routes.route import Upstream
@@ -111,6 +111,12 @@ class GatewayReport:
             for name, upstream in self.upstreams().items()
             for target in self.upstream_health.of(upstream)
         }
+        return await asyncio.to_thread(self._exposition, total, healthy)
+
+    def _exposition(self, total: ProcessState, healthy: Mapping[tuple[str, str], bool]) -> bytes:
+        """Blocking, the first time: the library is imported when somebody asks, for it costs a megabyte in every process."""
+        from gateway.observation.metrics import Gauges, exposition  # noqa: PLC0415 - see above
+
         gauges = Gauges(
             uptime_s=self._uptime(),
             relay_processes=max(1, sum(relay.state == "serving" for relay in self.processes.relays())),
