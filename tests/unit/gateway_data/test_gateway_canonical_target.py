@@ -55,6 +55,20 @@ def test_a_path_without_canonical_form_is_refused(path: str) -> None:
         canonical_path(path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("/dir\\file", id="URL-BACKSLASH"),
+        pytest.param("/%c0%af", id="URL-OVERLONG-UTF8"),
+        pytest.param("/file%00.txt", id="URL-PERCENT-NULL"),
+        pytest.param("/x%0d%0aX-Injected:%20yes", id="URL-PERCENT-CRLF"),
+    ],
+)
+def test_the_public_probes_of_paths_are_refused(path: str) -> None:
+    with pytest.raises(BadPath):
+        canonical_path(path)
+
+
 _PIECES = st.sampled_from(
     [
         "/",
