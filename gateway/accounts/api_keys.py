@@ -7,7 +7,8 @@ from gateway.accounts.changes import AccountChanges
 from gateway.accounts.directory import Standing
 from gateway.accounts.errors import KeyNotFound, TooManyKeys
 from gateway.accounts.key_format import new_key, shown_prefix
-from gateway.accounts.principal import Principal, Role, UserId, UserStatus
+from gateway.accounts.principal import UserId
+from gateway.accounts.principal_rows import principal_of
 from gateway.accounts.user import KeyId, KeyRecord
 from shared.clock import Clock
 from shared.database import Database
@@ -80,14 +81,7 @@ class ApiKeys:
         )
         if row is None:
             return None
-        principal = Principal(
-            user_id=row["id"],
-            org_id=row["org_id"],
-            plan_id=row["plan_id"],
-            key_id=row["key_id"],
-            role=Role(row["role"]),
-            status=UserStatus(row["status"]),
-        )
+        principal = principal_of(row, row["key_id"])
         return Standing(
             principal=principal, expires_at=row["expires_at"], ended=row["revoked_at"] is not None
         )

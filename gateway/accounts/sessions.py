@@ -7,7 +7,8 @@ import aiosqlite
 from gateway.accounts.changes import AccountChanges
 from gateway.accounts.directory import Standing
 from gateway.accounts.errors import InvalidCredentials
-from gateway.accounts.principal import Principal, Role, UserId, UserStatus
+from gateway.accounts.principal import UserId
+from gateway.accounts.principal_rows import principal_of
 from gateway.accounts.user import Session, SessionId
 from gateway.errors import TokenRevoked
 from shared.clock import Clock
@@ -90,14 +91,7 @@ class Sessions:
         )
         if row is None:
             return None
-        principal = Principal(
-            user_id=row["id"],
-            org_id=row["org_id"],
-            plan_id=row["plan_id"],
-            key_id=session_id,
-            role=Role(row["role"]),
-            status=UserStatus(row["status"]),
-        )
+        principal = principal_of(row, session_id)
         return Standing(principal=principal, expires_at=row["expires_at"], ended=row["ended_at"] is not None)
 
     def _fresh(self, user_id: UserId) -> Session:
