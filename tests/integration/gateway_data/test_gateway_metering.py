@@ -1,116 +1,29 @@
-"""Journal, ledger, shipper and recovery, on a real disk: nothing is lost, nothing is counted twice."""
+"""Journal, ledger and shipper, on a real disk: nothing is lost, nothing is counted twice."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gateway.accounts.principal import OrgId, PlanId, UserId
-from gateway.counters.local_counters import LocalCounters
+from gateway.accounts.principal import UserId
 from gateway.counters.port import Claim, Seed
-from gateway.counters.refusals import KnownRefusals
-from gateway.counters.settlements import Settlements
 from gateway.errors import JournalUnavailable
-from gateway.metering.books import Books
-from gateway.metering.journal import Journal
-from gateway.metering.ledger import Ledger
-from gateway.metering.meter import Meter
-from gateway.metering.records import Intent, Result, Void
-from gateway.metering.recovery import Inquiry, Recovery
-from gateway.metering.segments import START, JournalLocked, Position, segment_numbers, segment_path
-from gateway.metering.shipper import Shipper
-from gateway.routes.route import Upstream as Route
-from gateway.routes.units import parse_target
-from gateway.rules.entitlements import Plan, Plans
+from gateway.metering.records import Result, Void
+from gateway.metering.segments import START, JournalLocked, segment_numbers, segment_path
 from gateway.rules.period import period_at
-from gateway.upstream_client import UpstreamClient
-from shared.clock import SystemClock
-from shared.config import Secret
-from shared.identity import ANONYMOUS, SignedRequest, verify
-from shared.ids import request_ids
-from shared.relay.director import UpstreamSpec
 from shared.supervise import supervised
 from tests.integration.gateway_data.conftest import until
-
-CLOCK = SystemClock()
-SECRET = b"a-secret-of-at-least-32-bytes-here"
-USER = UserId("user_1")
-PLAN = Plan(plan_id=PlanId("free"), requests_per_month=100, rate_per_minute=60, burst=5, limits_text="{}")
-new_id = request_ids(CLOCK)
-
-
-def intent(**changes: Any) -> Intent:
-    now = CLOCK.now()
-    made = Intent(
-        id=new_id(),
-        user_id=USER,
-        org_id=OrgId("org_1"),
-        key_id="session_1",
-        plan_id=PlanId("free"),
-        route="billing",
-        upstream="hoster",
-        method="POST",
-        path="/api/v1/deployments",
-        period_name=period_at(now).name,
-        counted=True,
-        created_at=now - 60,
-    )
-    return replace(made, **changes)
-
-
-def result(of: Intent, cost: float = 1.0) -> Result:
-    return Result(of.id, 202, "deployment.created", cost, 12.5, 3, 5)
-
-
-def open_journal(
-    folder: Path, checkpoint: Position = START, segment_bytes: int = 1 << 20
-) -> Awaitable[Journal]:
-    return asyncio.to_thread(Journal.open, folder, checkpoint, segment_bytes)
-
-
-def close(journal: Journal) -> Awaitable[None]:
-    return asyncio.to_thread(journal.close)
-
-
-@dataclass
-class Desk:
-    """One life of a gateway's metering."""
-
-    journal: Journal
-    ledger: Ledger
-    shipper: Shipper
-    meter: Meter
-    counters: LocalCounters
-    books: Books
-
-    async def used(self) -> int:
-        return (await self.books.quota(USER, PlanId("free"))).used
-
-    async def events(self) -> list[str]:
-        return [event.id for event in (await self.books.events(USER, 100, None))[0]]
-
-
-@asynccontextmanager
-async def desk(folder: Path, **journal_options: Any) -> AsyncIterator[Desk]:
-    ledger = await Ledger.open(folder / "usage.db")
-    checkpoint = await ledger.checkpoint()
-    journal = await open_journal(folder / "journal", checkpoint, **journal_options)
-    counters = LocalCounters(CLOCK)
-    settlements = Settlements(counters, KnownRefusals(CLOCK))
-    shipper = Shipper(journal, ledger, settlements, checkpoint)
-    meter = Meter(journal, counters, settlements)
-    meter.resettle()
-    books = Books(journal, ledger, shipper, counters, lambda: Plans({}, PLAN), CLOCK)
-    try:
-        yield Desk(journal, ledger, shipper, meter, counters, books)
-    finally:
-        await close(journal)
-        await ledger.close()
+from tests.integration.gateway_data.metering_desk import (
+    CLOCK,
+    USER,
+    close,
+    desk,
+    intent,
+    new_id,
+    open_journal,
+    result,
+)
 
 
 async def test_what_ended_is_in_the_books_shipped_or_not(tmp_path: Path) -> None:
@@ -283,105 +196,6 @@ async def test_a_seed_counts_what_ends_meanwhile_once(tmp_path: Path) -> None:
         await first.counters.seed(USER, period, seed)
 
         assert await first.used() == 15
-
-
-@pytest.fixture
-def recovery_of(upstream: Any) -> Callable[[Desk], Awaitable[Recovery]]:
-    async def make(of: Desk) -> Recovery:
-        spec = UpstreamSpec(name="hoster", targets=(parse_target(upstream.url),))
-        route = Route(spec, None, "/internal/operations/{request_id}")
-        inquiry = Inquiry(UpstreamClient(), Secret(SECRET), CLOCK, new_id)
-        return Recovery(of.meter, of.ledger, inquiry, {"hoster": route}.get, CLOCK, grace_s=0.3)
-
-    return make
-
-
-async def settled(recovery: Recovery) -> None:
-    await until(lambda: not recovery.pending)
-    await recovery._inquiry._client.close()
-
-
-async def test_an_intent_left_open_becomes_what_the_upstream_says(
-    tmp_path: Path, upstream: Any, recovery_of: Any
-) -> None:
-    performed, not_performed = intent(), intent()
-    async with desk(tmp_path) as first:
-        first.meter.begin(performed)
-        first.meter.begin(not_performed)
-    upstream.performed[performed.id] = "deployment.deleted"
-
-    async with desk(tmp_path) as again:
-        await again.counters.seed(
-            USER, period_at(CLOCK.now()), await again.books.seed(USER, period_at(CLOCK.now()))
-        )
-        assert await again.used() == 2
-        recovery = await recovery_of(again)
-        await recovery.begin(again.journal.open_intents())
-        async with supervised({"recovery": recovery.run}, lambda: None):
-            await settled(recovery)
-
-        (event,) = (await again.books.events(USER, 10, None))[0]
-        assert (event.id, event.event_type, event.cost, event.status) == (
-            performed.id,
-            "deployment.deleted",
-            1.0,
-            202,
-        )
-        assert await again.used() == 1
-        assert recovery.recovered == 2
-    asked = dict(upstream.seen[0]["headers"])
-    signed = SignedRequest("GET", upstream.seen[0]["target"], asked["X-Request-ID"])
-    verify(SECRET, asked["X-Identity-Signature"], ANONYMOUS, signed, CLOCK.now())
-
-
-async def test_a_young_request_that_was_not_performed_yet_is_asked_about_again(
-    tmp_path: Path, upstream: Any, recovery_of: Any
-) -> None:
-    async with desk(tmp_path) as first:
-        young = intent(created_at=CLOCK.now())
-        first.meter.begin(young)
-        recovery = await recovery_of(first)
-        recovery.inquire(young, replace(result(young, cost=0.0), status=502, event_type=None))
-        async with supervised({"recovery": recovery.run}, lambda: None):
-            await until(lambda: bool(upstream.seen))
-            upstream.performed[young.id] = "deployment.created"
-            await settled(recovery)
-
-        (event,) = (await first.books.events(USER, 10, None))[0]
-        assert (event.status, event.event_type, event.cost) == (502, "deployment.created", 1.0)
-
-
-async def test_an_upstream_that_cannot_be_reached_leaves_the_intent_open(
-    tmp_path: Path, recovery_of: Any, upstream: Any
-) -> None:
-    upstream.url = "http://127.0.0.1:1"
-    async with desk(tmp_path) as first:
-        one = intent()
-        first.meter.begin(one)
-        recovery = await recovery_of(first)
-        await recovery.begin(first.journal.open_intents())
-        async with supervised({"recovery": recovery.run}, lambda: None):
-            await asyncio.sleep(0.3)
-
-        assert recovery.pending == 1
-        assert first.journal.open_intents() == [one]
-        assert await first.used() == 1
-        await recovery._inquiry._client.close()
-
-
-async def test_what_the_ledger_has_is_not_asked_about(
-    tmp_path: Path, recovery_of: Any, upstream: Any
-) -> None:
-    async with desk(tmp_path) as first:
-        one = intent()
-        first.meter.begin(one)
-        await first.ledger.record([(one, result(one))], START)
-        recovery = await recovery_of(first)
-        await recovery.begin(first.journal.open_intents())
-
-        assert (recovery.pending, upstream.seen) == (0, [])
-        assert await first.events() == [one.id]
-        await recovery._inquiry._client.close()
 
 
 async def test_local_counters_begin_with_the_ledgers_count(tmp_path: Path) -> None:
