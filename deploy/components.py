@@ -20,6 +20,11 @@ PROGRAMS = {
     "compose": ("docker-compose", "docker-compose"),
     "curl": ("curl", "curl"),
     "slowhttptest": ("slowhttptest", "slowhttptest"),
+    "git": ("git", "git"),
+    "sshd": ("/usr/sbin/sshd", "openssh-server"),
+    "nft": ("/usr/sbin/nft", "nftables"),
+    "ip": ("/usr/sbin/ip", "iproute2"),
+    "chromium": ("chromium", "chromium"),
 }
 """Component to the program that shows that it is there, and the Debian package that brings it."""
 
