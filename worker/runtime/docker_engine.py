@@ -159,6 +159,9 @@ class DockerEngine:
         async with _deadline(CREATE_DEADLINE_S):
             await (await self._docker.networks.get(network_id)).delete()
 
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        await self._call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
+
     async def remove_volumes(self, labels: Mapping[str, str]) -> int:
         listed = await self._call("GET", "volumes", params={"filters": _label_filter(labels)})
         volumes = listed["Volumes"] or []
@@ -240,6 +243,7 @@ def _container_seen(found: dict[str, Any]) -> ContainerSeen:
         oom_killed=state["OOMKilled"],
         restarts=found["RestartCount"],
         addresses={name: end["IPAddress"] for name, end in networks.items() if end["IPAddress"]},
+        health=(state.get("Health") or {}).get("Status"),
     )
 
 

@@ -35,9 +35,32 @@ class Limits:
     pids: int = 256
 
 
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    """A named volume of ours at a path inside the container; never a path of the host."""
+
+    volume: str
+    path: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerProbe:
+    """A health check that the engine runs inside the container. `test` in Docker's form: `CMD ...`, `CMD-SHELL ...`, `NONE`. Seconds."""
+
+    test: tuple[str, ...]
+    interval_s: float
+    timeout_s: float
+    start_period_s: float
+    retries: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """One container to create. `image_id` is content-addressed, so what runs is what was checked."""
+    """One container to create. `image_id` is content-addressed, so what runs is what was checked. None: as the image has it.
+
+    `aliases` are further names on the network.
+    """
 
     name: str
     image_id: str
@@ -46,11 +69,18 @@ class ContainerSpec:
     labels: Mapping[str, str]
     network: str
     limits: Limits
+    entrypoint: tuple[str, ...] | None = None
+    mounts: tuple[MountedVolume, ...] = ()
+    probe: ContainerProbe | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSeen:
-    """A container as the engine shows it now. `started_at` is the engine's RFC 3339 text, unique to each start."""
+    """A container as the engine shows it now. `started_at` is the engine's RFC 3339 text, unique to each start.
+
+    `health` is what the check inside says (`starting`, `healthy`, `unhealthy`), None when there is none.
+    """
 
     container_id: str
     name: str
@@ -63,6 +93,7 @@ class ContainerSeen:
     oom_killed: bool
     restarts: int
     addresses: Mapping[str, str]
+    health: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +175,9 @@ class Engine(Protocol):
     async def disconnect(self, network_id: str, container_id: str) -> None: ...
 
     async def remove_network(self, network_id: str) -> None: ...
+
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """One that exists stays as it is."""
 
     async def remove_volumes(self, labels: Mapping[str, str]) -> int: ...
 
