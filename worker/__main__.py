@@ -24,6 +24,7 @@ from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine import EngineRefused
 from worker.runtime.instance import InstanceUnreadable, load_instance
 from worker.service import Startup, serve
+from worker.services.catalog import CatalogInvalid, load_catalog
 
 UNUSABLE = 2
 FAILED = 1
@@ -45,7 +46,14 @@ def main(arguments: list[str]) -> int:
         return uvloop.run(_serve(config))
     except ConfigInvalid as error:
         return _complain(*error.faults)
-    except (_Unusable, IdentityUnreadable, InstanceUnreadable, EnvironmentKeyUnreadable, OSError) as error:
+    except (
+        _Unusable,
+        CatalogInvalid,
+        IdentityUnreadable,
+        InstanceUnreadable,
+        EnvironmentKeyUnreadable,
+        OSError,
+    ) as error:
         return _complain(str(error))
 
 
@@ -61,6 +69,7 @@ async def _serve(config: Config) -> int:
     installation = Installation(
         instance=await asyncio.to_thread(load_instance, config.data_dir),
         environment_key=await asyncio.to_thread(load_key, config.data_dir),
+        catalog=await asyncio.to_thread(load_catalog, config.catalog),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ from worker.platform import Platform, Resources
 from worker.problems import TABLE
 from worker.projects.api import ProjectRoutes
 from worker.projects.model import checked_project_id
+from worker.services.api import AddOnRoutes
 from worker.signature_check import HEALTH, MOST_BODY_BYTES, STATS, SYSTEM_LOGS, Nonces, signature_middleware
 from worker.stats.routes import add_host_stats_routes, add_project_stats_routes
 from worker.sync import SyncRoutes
@@ -46,6 +47,7 @@ def build_management(
     suffixes = (config.internal_suffix, config.public_suffix)
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)
     DeployRoutes(platform.deploys, platform.view).add_to(app)
+    AddOnRoutes(platform.addons, platform.catalog).add_to(app)
     EventRoutes(platform.records.events, platform.projects).add_to(app)
     SyncRoutes(
         platform.records,

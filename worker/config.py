@@ -26,7 +26,7 @@ class JoinBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name."""
+    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name. `catalog` None: the built-in one."""
 
     data_dir: Path
     host: str
@@ -46,6 +46,7 @@ class Config:
     public_stats: bool
     public_system_logs: bool
     redis_url: str | None
+    catalog: Path | None
     log_level: str
     log_format: str
 
@@ -77,6 +78,7 @@ class Config:
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
             redis_url=env.optional("REDIS_URL"),
+            catalog=None if env.optional("WORKER_CATALOG") is None else env.path("WORKER_CATALOG", ""),
             log_level=env.choice("LOG_LEVEL", "info", _LEVELS),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )

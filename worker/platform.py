@@ -36,6 +36,13 @@ from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine_state import EngineState
 from worker.runtime.networks import OrgNetworks, own_container
 from worker.runtime.subnets import host_routes
+from worker.services.catalog import Catalog
+from worker.services.commands import AddOnCommands
+from worker.services.containers import AddOnContainers
+from worker.services.links import LinkedEnvironment
+from worker.services.model import ADDON_PREFIX, is_addon_id
+from worker.services.store import AddOnStore
+from worker.services.upkeep import AddOnUpkeep
 
 _ROUTES = Path("/proc/net/route")
 
@@ -46,6 +53,7 @@ class Installation:
 
     instance: str
     environment_key: Secret
+    catalog: Catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,8 @@ class Platform:
     projects: ProjectCommands
     deploys: DeployCommands
     view: ProjectView
+    catalog: Catalog
+    addons: AddOnCommands
 
 
 def build_platform(
@@ -88,6 +98,7 @@ def build_platform(
         DeployStore(resources.database, clock),
         ReleaseStore(resources.database),
         EventLog(resources.database, clock),
+        AddOnStore(resources.database),
     )
     cipher = EnvironmentCipher(installed.environment_key)
     networks = OrgNetworks(
@@ -104,7 +115,14 @@ def build_platform(
     conductor = Conductor(
         records,
         Rollout(
-            Candidates(engine, generations, records, probes, clock),
+            Candidates(
+                engine,
+                generations,
+                records,
+                LinkedEnvironment(records.projects, records.addons, cipher),
+                probes,
+                clock,
+            ),
             generations,
             publication,
             records,
@@ -124,7 +142,20 @@ def build_platform(
         publication,
         on_deleted,
     )
-    lanes = Lanes(conductor.turn)
+    addon_upkeep = AddOnUpkeep(
+        engine=engine,
+        networks=networks,
+        containers=AddOnContainers(engine, networks, installed.instance),
+        records=records,
+        cipher=cipher,
+        interruptions=interruptions,
+        clock=clock,
+    )
+
+    async def turn(owner: str) -> bool:
+        return await (addon_upkeep.turn(owner) if is_addon_id(owner) else conductor.turn(owner))
+
+    lanes = Lanes(turn)
     engine_state = EngineState()
     return Platform(
         records=records,
@@ -144,4 +175,14 @@ def build_platform(
         ),
         deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
         view=ProjectView(records, publication, engine, generations),
+        catalog=installed.catalog,
+        addons=AddOnCommands(
+            engine=engine,
+            records=records,
+            cipher=cipher,
+            lanes=lanes,
+            interruptions=interruptions,
+            new_addon_id=lambda: new_id(ADDON_PREFIX),
+            clock=clock,
+        ),
     )

@@ -13,6 +13,7 @@ from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadabl
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
 from worker.runtime.networks import NetworkPoolExhausted
+from worker.services.model import AddOnExists, AddOnUnknown, LinkTaken, ServiceNotInCatalog
 from worker.signature_check import BodyTooLarge
 
 _E = TypeVar("_E", bound=Exception)
@@ -81,6 +82,18 @@ TABLE: ProblemTable = dict(
         _says(DeployUnknown, 404, "unknown_deploy"),
         _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
         _says(ReleaseMissing, 409, "no_release"),
+        _says(AddOnUnknown, 404, "unknown_service"),
+        _says(AddOnExists, 409, "service_exists"),
+        _says(LinkTaken, 409, "variable_taken"),
+        _shows(
+            ServiceNotInCatalog,
+            lambda raised: Problem(
+                422,
+                "not_in_catalog",
+                "The catalogue does not have this.",
+                [FieldFault(raised.field, str(raised))],
+            ),
+        ),
         _says(EnvironmentUnreadable, 500, "environment_unreadable"),
         _says(NetworkPoolExhausted, 503, "network_pool_exhausted"),
         (

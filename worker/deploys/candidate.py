@@ -16,6 +16,7 @@ from worker.runtime import labels
 from worker.runtime.engine import ContainerSeen, Engine, EngineRefused, ImageUnavailable
 from worker.runtime.images import PinnedImage, pin_image
 from worker.runtime.networks import NetworkPoolExhausted
+from worker.services.links import LinkedEnvironment
 
 LOG_LINES = 20
 
@@ -54,11 +55,18 @@ class CandidateTrace:
 
 class Candidates:
     def __init__(
-        self, engine: Engine, generations: Generations, records: Records, probes: Probes, clock: Clock
+        self,
+        engine: Engine,
+        generations: Generations,
+        records: Records,
+        environment: LinkedEnvironment,
+        probes: Probes,
+        clock: Clock,
     ) -> None:
         self._engine = engine
         self._generations = generations
         self._records = records
+        self._environment = environment
         self._probes = probes
         self._clock = clock
 
@@ -74,7 +82,7 @@ class Candidates:
             request=deploy.request,
             image_id=image.image_id,
             digest=image.digest,
-            environment=await self._records.projects.environment(project.project_id),
+            environment=await self._environment.of(project.project_id),
             created_at=self._clock.now(),
         )
         detail = f"{image.reference}: {image.detail}, {image.digest or image.image_id}"

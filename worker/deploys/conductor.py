@@ -63,14 +63,15 @@ class Conductor:
         await self._networks.join_all()
 
     async def remove_orphans(self) -> int:
-        """Removes our containers and networks whose project or organisation is not recorded; how many containers that were."""
+        """Removes our containers and networks whose project, add-on or organisation is not recorded; how many containers that were."""
         seen = await self._generations.ours()
         # Read after the listing: what is created from now on is not in it.
         known = {project.project_id for project in await self._records.projects.all()}
-        orphans = [c for c in seen if c.labels.get(labels.PROJECT) not in known]
+        known |= {addon.addon_id for addon in await self._records.addons.all()}
+        orphans = [c for c in seen if labels.owner(c.labels) not in known]
         for container in orphans:
             await self._generations.retire(container.container_id)
-        for org_id in await self._networks.orgs() - await self._records.projects.orgs():
+        for org_id in await self._networks.orgs() - await self._records.orgs_in_use():
             await self._networks.remove(org_id)
         return len(orphans)
 
@@ -79,5 +80,5 @@ class Conductor:
         await self._generations.remove_project(project)
         await self._records.projects.remove(project.project_id)
         self._on_deleted(project.project_id)
-        if project.org_id not in await self._records.projects.orgs():
+        if project.org_id not in await self._records.orgs_in_use():
             await self._networks.remove(project.org_id)

@@ -26,6 +26,7 @@ _KINDS: Mapping[str, str] = {
     "die": "container_died",
     "oom": "container_oom",
 }
+_HEALTH_CHANGED = "health_status:"
 
 log = structlog.get_logger("watch")
 
@@ -67,10 +68,12 @@ class Watch:
             await asyncio.sleep(RECONNECT_S)
 
     async def reconcile(self) -> int:
-        """Nudges every project and removes orphans; how many orphans there were. Raises EngineUnavailable."""
+        """Nudges every project and add-on and removes orphans; how many orphans there were. Raises EngineUnavailable."""
         await self._conductor.join_networks()
         for project in await self._records.projects.all():
             self._lanes.nudge(project.project_id)
+        for addon in await self._records.addons.all():
+            self._lanes.nudge(addon.addon_id)
         return await self._conductor.remove_orphans()
 
     async def reconcile_forever(self) -> None:
@@ -103,6 +106,12 @@ class Watch:
                 log.warning("orphans_removed", count=removed)
 
     async def _happened(self, event: EngineEvent) -> None:
+        addon_id = event.labels.get(labels.ADDON)
+        if addon_id is not None:
+            # Not for the start of each health check, which is an event too.
+            if event.action in _KINDS or event.action.startswith(_HEALTH_CHANGED):
+                self._lanes.nudge(addon_id)
+            return
         project_id = event.labels.get(labels.PROJECT, "")
         if event.action == "die":
             self._publication.withdraw(project_id, event.container_id)
