@@ -11,6 +11,7 @@ from shared.problem_middleware import hide_server_software, problem_middleware
 from worker.config import Config
 from worker.deploys.api import DeployRoutes
 from worker.events.api import EventRoutes
+from worker.files.api import FileRoutes
 from worker.logs.routes import add_log_routes
 from worker.logs.system import SystemLogs, add_system_log_routes
 from worker.observation import Observation
@@ -49,6 +50,7 @@ def build_management(
     DeployRoutes(platform.deploys, platform.view).add_to(app)
     AddOnRoutes(platform.addons, platform.catalog).add_to(app)
     EventRoutes(platform.records.events, platform.projects).add_to(app)
+    FileRoutes(platform.files, platform.projects).add_to(app)
     SyncRoutes(
         platform.records,
         platform.lanes,

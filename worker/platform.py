@@ -27,11 +27,13 @@ from worker.deploys.store import DeployStore
 from worker.deploys.upkeep import Upkeep
 from worker.deploys.watch import Watch
 from worker.events.log import EventLog
+from worker.files.listing import ReleaseFiles
 from worker.mesh.table import MeshTable
 from worker.projects.commands import ProjectCommands
 from worker.projects.environment import EnvironmentCipher
 from worker.projects.store import ProjectStore
 from worker.projects.view import ProjectView
+from worker.runtime.container_files import ContainerFiles
 from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine_state import EngineState
 from worker.runtime.networks import OrgNetworks, own_container
@@ -62,6 +64,7 @@ class Resources:
 
     database: Database
     engine: DockerEngine
+    files: ContainerFiles
     outgoing: aiohttp.ClientSession
     probing: aiohttp.ClientSession
 
@@ -81,6 +84,7 @@ class Platform:
     view: ProjectView
     catalog: Catalog
     addons: AddOnCommands
+    files: ReleaseFiles
 
 
 def build_platform(
@@ -185,4 +189,5 @@ def build_platform(
             new_addon_id=lambda: new_id(ADDON_PREFIX),
             clock=clock,
         ),
+        files=ReleaseFiles(generations, resources.files),
     )

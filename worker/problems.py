@@ -9,6 +9,8 @@ from shared.signature import SignatureInvalid
 from worker.deploys.api import UnsupportedSource
 from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing
 from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
+from worker.files.listing import LinkRefused, NotAFolder, PathMissing
+from worker.files.path import PathInvalid
 from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
@@ -82,6 +84,10 @@ TABLE: ProblemTable = dict(
         _says(DeployUnknown, 404, "unknown_deploy"),
         _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
         _says(ReleaseMissing, 409, "no_release"),
+        _says(PathInvalid, 422, "invalid_path"),
+        _says(PathMissing, 404, "path_not_found"),
+        _says(NotAFolder, 422, "not_a_folder"),
+        _says(LinkRefused, 422, "link_not_followed"),
         _says(AddOnUnknown, 404, "unknown_service"),
         _says(AddOnExists, 409, "service_exists"),
         _says(LinkTaken, 409, "variable_taken"),

@@ -29,6 +29,7 @@ from worker.mesh.tokens import MeshTokens
 from worker.node import Membership, Place
 from worker.observation import Observation, observing
 from worker.platform import Installation, Platform, Resources, build_platform
+from worker.runtime.container_files import ContainerFiles
 from worker.runtime.docker_engine import DockerEngine
 
 DRAIN_S = 30.0
@@ -114,6 +115,8 @@ async def _resources(config: Config) -> AsyncIterator[Resources]:
         stack.push_async_callback(database.close)
         engine = DockerEngine(config.docker_host)
         stack.push_async_callback(engine.close)
+        files = ContainerFiles(config.docker_host)
+        stack.push_async_callback(files.close)
         outgoing = await stack.enter_async_context(aiohttp.ClientSession())
         probing = await stack.enter_async_context(
             aiohttp.ClientSession(
@@ -122,7 +125,7 @@ async def _resources(config: Config) -> AsyncIterator[Resources]:
                 auto_decompress=False,
             )
         )
-        yield Resources(database=database, engine=engine, outgoing=outgoing, probing=probing)
+        yield Resources(database=database, engine=engine, files=files, outgoing=outgoing, probing=probing)
 
 
 @asynccontextmanager
