@@ -20,7 +20,7 @@ from worker.problems import TABLE
 from worker.projects.api import ProjectRoutes
 from worker.projects.model import checked_project_id
 from worker.services.api import AddOnRoutes
-from worker.signature_check import HEALTH, MOST_BODY_BYTES, STATS, SYSTEM_LOGS, Nonces, signature_middleware
+from worker.signature_check import HEALTH, MOST_BODY_BYTES, STATS, SYSTEM_LOGS, signature_middleware
 from worker.stats.routes import add_host_stats_routes, add_project_stats_routes
 from worker.sync import SyncRoutes
 
@@ -40,7 +40,7 @@ def build_management(
         client_max_size=MOST_BODY_BYTES,
         middlewares=[
             problem_middleware(TABLE, request_ids(clock)),
-            signature_middleware(secrets_now, Nonces(resources.database, clock), clock, public),
+            signature_middleware(secrets_now, resources.nonces, clock, public),
         ],
     )
     app.on_response_prepare.append(hide_server_software)

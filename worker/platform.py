@@ -29,6 +29,7 @@ from worker.deploys.watch import Watch
 from worker.events.log import EventLog
 from worker.files.listing import ReleaseFiles
 from worker.mesh.table import MeshTable
+from worker.nonces import Nonces
 from worker.projects.commands import ProjectCommands
 from worker.projects.environment import EnvironmentCipher
 from worker.projects.store import ProjectStore
@@ -63,6 +64,7 @@ class Resources:
     """What is opened at start and closed at the end."""
 
     database: Database
+    nonces: Nonces
     engine: DockerEngine
     files: ContainerFiles
     outgoing: aiohttp.ClientSession

@@ -2,11 +2,10 @@
 
 Rules:
 - The size of the body is checked before anything of it is kept.
-- A nonce is accepted once, also across a restart of the worker: it is stored for as long as its signature could be valid.
+- A nonce is accepted once, also across a restart of the worker.
 - The answer never says which of the checks failed.
 """
 
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 
 from aiohttp import web
@@ -14,8 +13,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from shared.clock import Clock
 from shared.config import Secret
-from shared.database import Database
-from shared.signature import HEADER, WINDOW_S, Command, SignatureInvalid, verify
+from shared.signature import HEADER, Command, SignatureInvalid, signed_at, verify
+from worker.nonces import Nonces
 
 MOST_BODY_BYTES = 1024 * 1024
 
@@ -23,40 +22,9 @@ HEALTH = frozenset({"/health"})
 STATS = frozenset({"/stats", "/stats/stream"})
 SYSTEM_LOGS = frozenset({"/system/logs", "/system/logs/stream"})
 
-_SWEEP_EVERY_S = 60.0
-
 
 class BodyTooLarge(Exception):
     """A command has at most 1 MiB."""
-
-
-class Nonces:
-    """Which nonces were used, in the worker's database.
-
-    It cannot forget inside the window, and it cannot grow without bound: only commands with a valid signature get here, and
-    they expire.
-    """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._swept_at = 0.0
-
-    async def accept(self, nonce: str) -> None:
-        """Raises SignatureInvalid for one that was used already."""
-        now = self._clock.now()
-        # A signature may be dated up to a window ahead of our clock, and is then valid for two.
-        expires_at = now + 2 * WINDOW_S + 1
-        async with self._database.transaction() as writer:
-            if now - self._swept_at >= _SWEEP_EVERY_S:
-                await writer.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
-                self._swept_at = now
-            try:
-                await writer.execute(
-                    "INSERT INTO nonces (nonce, expires_at) VALUES (?, ?)", (nonce, expires_at)
-                )
-            except sqlite3.IntegrityError:
-                raise SignatureInvalid("this command was sent before") from None
 
 
 def signature_middleware(
@@ -72,7 +40,8 @@ def signature_middleware(
             # A chunked body is cut off at `client_max_size`, which the application sets to the same.
             command = Command(request.method, request.raw_path, await request.read())
             signature = request.headers.get(HEADER, "")
-            await nonces.accept(_verified(secrets(), signature, command, clock.now()))
+            nonce = _verified(secrets(), signature, command, clock.now())
+            nonces.accept(nonce, signed_at(signature))
         return await handler(request)
 
     return require_signature
