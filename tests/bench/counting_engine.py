@@ -23,33 +23,48 @@ class Followed:
 async def counting_engine(engine: str, folder: Path) -> AsyncIterator[tuple[str, Followed]]:
     """The address to use instead of `engine` (both `unix://`), and the count."""
     counted = Followed()
+    connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream_reader, upstream_writer = await asyncio.open_unix_connection(engine.removeprefix("unix://"))
-        back = asyncio.create_task(_copy(upstream_reader, writer))
-        following = False
-        try:
-            while octets := await reader.read(65536):
-                if _REQUEST.match(octets):
-                    counted.now -= following
-                    following = _FOLLOWS.match(octets) is not None
-                    counted.now += following
-                    counted.most = max(counted.most, counted.now)
-                upstream_writer.write(octets)
-                await upstream_writer.drain()
-        except ConnectionError:
-            pass
-        finally:
-            counted.now -= following
-            upstream_writer.close()
-            back.cancel()
-            with suppress(asyncio.CancelledError):
-                await back
+        task = asyncio.create_task(_forward(engine, reader, writer, counted))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
 
     path = folder / "engine.sock"
     server = await asyncio.start_unix_server(serve, path)
-    async with server:
+    try:
         yield f"unix://{path}", counted
+    finally:
+        server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+async def _forward(
+    engine: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: Followed
+) -> None:
+    upstream_reader, upstream_writer = await asyncio.open_unix_connection(engine.removeprefix("unix://"))
+    back = asyncio.create_task(_copy(upstream_reader, writer))
+    following = False
+    try:
+        while octets := await reader.read(65536):
+            if _REQUEST.match(octets):
+                counted.now -= following
+                following = _FOLLOWS.match(octets) is not None
+                counted.now += following
+                counted.most = max(counted.most, counted.now)
+            upstream_writer.write(octets)
+            await upstream_writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        counted.now -= following
+        back.cancel()
+        for end in (upstream_writer, writer):
+            end.close()
+            with suppress(ConnectionError):
+                await end.wait_closed()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

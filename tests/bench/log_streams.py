@@ -11,11 +11,10 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 
@@ -91,10 +90,13 @@ class Plane:
         await asyncio.to_thread(self.agent.kill)
         await self.agent.start(self.variables)
 
-    def write(self, lines: int, width: int = 1) -> None:
-        docker("exec", self.container_id, "/bin/sh", "-c", f"echo {lines} {'x' * width} > /go")
+    async def write(self, lines: int, width: int = 1) -> None:
+        command = f"echo {lines} {'x' * width} > /go"
+        await asyncio.to_thread(docker, "exec", self.container_id, "/bin/sh", "-c", command)
 
-    async def read(self, seen: Seen, most: int, until: int, start: Callable[[], Any] | None = None) -> None:
+    async def read(
+        self, seen: Seen, most: int, until: int, start: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         """At most `most` lines, from where `seen` is; returns early after line `until`. `start` is called once the stream is open."""
         path = _PATH if seen.event_id else f"{_PATH}?tail=all"
         headers = self.agent.commander.signed("GET", path, b"")
@@ -107,7 +109,7 @@ class Plane:
         ) as response:
             assert response.status == 200, await response.text()
             if start is not None:
-                await asyncio.to_thread(start)
+                await start()
             async for event in _events(response):
                 if event.get("event") == "gap":
                     seen.gap(json.loads(event["data"])["missed"])
@@ -222,16 +224,13 @@ async def many_readers(readers: int, lines: int) -> tuple[list[Seen], int, int]:
         opened = asyncio.Barrier(readers + 1)
 
         async def read(seen: Seen) -> None:
-            loop = asyncio.get_running_loop()
-            await at.read(
-                seen, lines, lines, lambda: asyncio.run_coroutine_threadsafe(opened.wait(), loop).result(60)
-            )
+            await at.read(seen, lines, lines, opened.wait)
 
         async with asyncio.TaskGroup() as tasks:
             for seen in everyone:
                 tasks.create_task(read(seen))
             await opened.wait()
-            await asyncio.to_thread(at.write, lines)
+            await at.write(lines)
         deadline = time.monotonic() + 10
         while at.followed.now and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
