@@ -1,11 +1,14 @@
 """Add-ons on the real engine: installed, linked, removed, and what survives what."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
-from tests.integration.worker_deploys.conftest import Worker
+from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
 from tests.integration.worker_deploys.deploying import create, deploy
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, inspect, network_ids
 from tests.integration.worker_deploys.running import eventually
@@ -178,6 +181,26 @@ async def test_a_service_whose_container_is_taken_away_comes_back_with_its_data(
     await eventually(is_back, 30)
     [second] = container_ids(worker.instance)
     assert password_of(second) == password
+
+
+async def test_without_the_engine_nothing_is_begun_and_what_there_is_can_be_seen(
+    catalog: Path, tmp_path: Path, free_port: Callable[[], int], session: aiohttp.ClientSession
+) -> None:
+    variables = worker_variables(f"unix://{tmp_path}/none.sock", tmp_path / "data", free_port)
+    async with running_worker({**variables, "WORKER_CATALOG": str(catalog)}, session) as worker:
+        body = {"service": "vault", "org_id": "org_a"}
+        status, answer = await worker.commander.call("POST", "/services/install", body)
+
+        assert (status, answer["code"]) == (503, "engine_unavailable")
+        assert (await worker.commander.ok("GET", "/services"))["items"] == []
+        offered = (await worker.commander.ok("GET", "/services/catalog"))["items"]
+        assert offered[0] == {
+            "service": "vault",
+            "title": "Vault",
+            "versions": ["1", "2"],
+            "default_version": "1",
+            "variable": "VAULT_URL",
+        }
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.4])
