@@ -155,6 +155,8 @@ async def test_what_cannot_be_installed_is_named_and_nothing_is_made(worker: Wor
     await commander.ok("POST", "/services/install", {**vault, "org_id": "org_b"})
     listed = await commander.ok("GET", "/services?org_id=org_a")
     assert [item["name"] for item in listed["items"]] == ["vault", "second"]
+    for item in (await commander.ok("GET", "/services"))["items"]:
+        await until(worker, item["service_id"], "running")
 
 
 async def test_a_service_that_cannot_run_says_why_without_its_password(worker: Worker) -> None:
