@@ -7,7 +7,7 @@ Rules (contract of the gateway, "What goes upstream"):
 """
 
 import hmac
-from dataclasses import dataclass
+from typing import NamedTuple
 
 USER_ID = "X-User-ID"
 ORG_ID = "X-Org-ID"
@@ -30,8 +30,7 @@ class IdentityUnverified(Exception):
     """The identity headers carry no valid, fresh signature."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(NamedTuple):
     """Who a request acts for. `plan_limits` is compact JSON, signed and passed as text."""
 
     user_id: str
@@ -41,8 +40,7 @@ class Identity:
     key_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
+class SignedRequest(NamedTuple):
     """What besides the identity is bound by the signature."""
 
     method: str

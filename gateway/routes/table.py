@@ -1,7 +1,7 @@
 """The routes in force: immutable, replaced whole, found by literal prefix so that a thousand cost what three do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.errors import RouteNotFound
 from gateway.routes.route import Route, Upstream
@@ -10,8 +10,7 @@ from gateway.rules.entitlements import Plans
 from shared.relay.director import RequestHead
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A request, the form of its target that counts, and the route that it takes."""
 
     head: RequestHead

@@ -1,14 +1,13 @@
 """Step 1: find the one credential of the request."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.errors import ConflictingCredentials, MissingCredentials
 from gateway.routes.table import Match
 from gateway.rules.canonical_target import api_keys_in
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """What the client presented. Only `Authorization` may carry either kind; the other places are for API keys."""
 
     text: str

@@ -4,7 +4,7 @@ Facts: removal comes first and the gateway's own names are added last, so that n
 naming it in `Connection`, can take one away or stand in for it (CVE-2026-29054, CVE-2026-88011).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.rules.client_address import TrustedProxies
 from gateway.rules.field_fates import Fate, fate_of
@@ -20,8 +20,7 @@ _VIA = (b"Via", b"1.1 apigate")
 _VIA_HTTP10 = (b"Via", b"1.0 apigate")
 
 
-@dataclass(frozen=True, slots=True)
-class Transformed:
+class Transformed(NamedTuple):
     bound: Bound
     fields: list[Field]
 

@@ -1,6 +1,6 @@
 """Step 11: the target that is sent: the canonical path, or what the route's `path_rewrite` makes of it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -13,8 +13,7 @@ from gateway.steps.variables import Variables
 from shared.relay.director import Field
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(NamedTuple):
     bound: Bound
     fields: list[Field]
     target: str
