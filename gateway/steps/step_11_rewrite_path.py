@@ -25,6 +25,8 @@ def rewrite_path(transformed: Transformed) -> Rewritten:
     target = bound.match.target
     rewrite = bound.match.route.rewrite
     path = target.path if rewrite is None else _rewritten(bound, rewrite)
+    if target.query is None:
+        return Rewritten(bound, transformed.fields, path)
     return Rewritten(bound, transformed.fields, CanonicalTarget(path, without_api_key(target.query)).text())
 
 

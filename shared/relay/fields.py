@@ -32,7 +32,7 @@ _HOP_BY_HOP = frozenset(
 _LOOK_ALIKES = frozenset({b"content_length", b"transfer_encoding"})
 """Servers that turn `-` into `_` (CGI, WSGI) cannot tell these from framing fields."""
 
-_ENDS_HERE = _FRAMING | _HOP_BY_HOP | _LOOK_ALIKES
+_ENDS_HERE = _FRAMING | _HOP_BY_HOP
 _REQUEST_ENDS_HERE = _ENDS_HERE | {b"host", b"expect"}
 _RESPONSE_ENDS_HERE = _ENDS_HERE | {b"x-request-id"}
 _OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
@@ -41,6 +41,7 @@ _NO_OPTIONS: frozenset[bytes] = frozenset()
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ACCEPTABLE = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _PRIVATE = frozenset({b"authorization", b"x-api-key", b"cookie", b"set-cookie"})
+_CONNECTION = b"connection"
 _DATE = b"date"
 _MOST_REMEMBERED = 2048
 _LONGEST_REMEMBERED = 256
@@ -69,13 +70,9 @@ class SortedFields:
         else:
             self.ended[lowered] = [value]
 
-    def settle(self) -> None:
-        """Once all fields are in: drops what `Connection` names. Raises `MessageRefused`."""
-        if not _LOOK_ALIKES.isdisjoint(self.ended):
-            raise MessageRefused("A field looks like a framing field.")
-        values = self.ended.get(b"connection")
-        if values is None:
-            return
+    def drop_nominated(self) -> None:
+        """Once all fields are in: what `Connection` names is not kept."""
+        values = self.ended[_CONNECTION]
         self.connection = _options(values[0]) if len(values) == 1 else _options(b",".join(values))
         nominated = self.connection - _OPTIONS
         if nominated:
@@ -112,8 +109,8 @@ class FieldReader:
                 fields.has_date = True
             else:
                 fields.end(special, field[1])
-        if fields.ended:
-            fields.settle()
+        if _CONNECTION in fields.ended:
+            fields.drop_nominated()
         return fields
 
     def _read(self, line: bytes) -> ReadLine:
@@ -134,6 +131,8 @@ class FieldReader:
         if _NAME.fullmatch(name) is None:
             raise MessageRefused("A field name is malformed.")
         lowered = name.lower()
+        if lowered in _LOOK_ALIKES:
+            raise MessageRefused("A field looks like a framing field.")
         special = lowered if lowered in self._ends_here or lowered == _DATE else b""
         if len(self._names) >= _MOST_REMEMBERED:
             self._names.clear()

@@ -14,15 +14,18 @@ LARGE = 16 * 1024
 
 
 class Outbox:
-    __slots__ = ("_waiting",)
+    __slots__ = ("_loop", "_waiting")
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: list[SocketWriter] = []
 
     def add(self, writer: "SocketWriter") -> None:
         waiting = self._waiting
         if not waiting:
-            asyncio.get_running_loop().call_soon(self._send)
+            if self._loop is None:
+                self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._send)
         waiting.append(writer)
         if len(waiting) >= MOST_WAITING:
             self._send()

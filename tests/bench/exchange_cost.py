@@ -50,7 +50,7 @@ ANSWER = (
     b"Content-Length: 100\r\nConnection: keep-alive\r\n\r\n" + b"x" * 100
 )
 PATHS = {"public": "/index.html", "authenticated": "/api/v1/things", "billing": "/bill/v1/things"}
-ROUND = 20
+ROUND = 5
 
 
 class ListTransport:
@@ -78,14 +78,16 @@ class ListTransport:
         return 0
 
 
-def exchange(engine: Engine, client: ClientConnection, upstream: UpstreamConnection, request: bytes) -> Callable[[], None]:
-    told = client.socket._transport  # noqa: SLF001 - looked into, to see that it was answered
+def exchange(
+    engine: Engine, client: ClientConnection, upstream: UpstreamConnection, request: bytes
+) -> Callable[[], None]:
+    told = client.socket._transport
 
     def once() -> None:
         client.data_received(request)
-        engine.outbox._send()  # noqa: SLF001 - as the loop does at the end of a turn
+        engine.outbox._send()
         upstream.data_received(ANSWER)
-        engine.outbox._send()  # noqa: SLF001 - as above
+        engine.outbox._send()
 
     once()
     assert told.written[-1].startswith(b"HTTP/1.1 200"), told.written  # type: ignore[attr-defined]
@@ -129,9 +131,9 @@ async def run(arguments: argparse.Namespace, folder: Path) -> None:
         outside = Outside(clock, request_ids(clock), lambda: None)
         async with open_gateway(Config.from_env(environment), current, listener, outside) as gateway:
             token = await sign_up(listener.getsockname()[1])
-            engine: Any = gateway.relay._engine  # noqa: SLF001 - the engine is measured from inside
+            engine: Any = gateway.relay._engine
             pool = engine.pool(current.table().upstreams["app"].spec)
-            place = pool._places[0]  # noqa: SLF001 - as above
+            place = pool._places[0]
             upstream = UpstreamConnection(place, engine.limits, engine.ticker, engine.outbox, 300.0)
             upstream.connection_made(ListTransport())  # type: ignore[arg-type]
             place.idle.append(upstream)
@@ -141,7 +143,10 @@ async def run(arguments: argparse.Namespace, folder: Path) -> None:
                 client.connection_made(ListTransport())  # type: ignore[arg-type]
                 await warm(engine, client, token, path)
                 lanes[lane] = exchange(engine, client, upstream, request_of(lane, path, token))
-            if arguments.profile:
+            if arguments.count:
+                for _ in range(arguments.count):
+                    lanes[arguments.lane]()
+            elif arguments.profile:
                 profile(lanes[arguments.profile])
             else:
                 await measure(lanes, arguments.rounds)
@@ -173,7 +178,9 @@ async def sign_up(port: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.exchange_cost")
     parser.add_argument("--profile", choices=sorted(PATHS), help="print where the time of one lane goes")
-    parser.add_argument("--rounds", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=4000)
+    parser.add_argument("--count", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--lane", default="public", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="exchange-cost-", dir=os.environ.get("TMPDIR")) as folder:
         uvloop.run(run(arguments, Path(folder)))
