@@ -26,7 +26,10 @@ class JoinBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name."""
+    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name.
+
+    `allow_local_git` permits sources on private addresses and over plain http or files, for tests and closed networks.
+    """
 
     data_dir: Path
     host: str
@@ -46,6 +49,7 @@ class Config:
     public_stats: bool
     public_system_logs: bool
     redis_url: str | None
+    allow_local_git: bool
     log_level: str
     log_format: str
 
@@ -77,6 +81,7 @@ class Config:
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
             redis_url=env.optional("REDIS_URL"),
+            allow_local_git=env.flag("WORKER_ALLOW_LOCAL_GIT", default=False),
             log_level=env.choice("LOG_LEVEL", "info", _LEVELS),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )

@@ -103,6 +103,7 @@ def _platform_jobs(platform: Platform, seen: Observation) -> dict[str, Backgroun
         "lanes": platform.lanes.run,
         "engine events": platform.watch.follow,
         "reconciler": platform.watch.reconcile_forever,
+        "image pruning": platform.pruning.run,
         "log changes": seen.logs.run,
     }
 

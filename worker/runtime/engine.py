@@ -143,7 +143,8 @@ class BuildOrder:
 @dataclass(frozen=True, slots=True)
 class BuildMessage:
     """A piece of a build's output. `layer` is an image that a step ended with, `made` whether this build made it (or found it in its
-    cache), `pulled` the name of a base image that was not here before, `image_id` the result."""
+    cache), `pulled` the name of a base image that was not here before, `image_id` the result.
+    """
 
     text: str = ""
     layer: str | None = None

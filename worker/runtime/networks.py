@@ -97,7 +97,11 @@ class OrgNetworks:
         async with self._turn:
             seen = await self._engine.networks()
             found = next((n for n in seen if n.name == name and self._is_ours(n)), None)
-            return found.network_id if found is not None else await self._create(name, marks, seen, internal=True)
+            return (
+                found.network_id
+                if found is not None
+                else await self._create(name, marks, seen, internal=True)
+            )
 
     async def of_releases(self) -> list[NetworkSeen]:
         """The networks of all releases, whose projects and releases their labels name."""
@@ -132,9 +136,7 @@ class OrgNetworks:
             self._log.warning("network_stays", network=network.name, reason=str(refusal))
 
     def _of(self, org_id: str, seen: list[NetworkSeen]) -> NetworkSeen | None:
-        return next(
-            (n for n in seen if self._is_org_network(n) and n.labels.get(labels.ORG) == org_id), None
-        )
+        return next((n for n in seen if self._is_org_network(n) and n.labels.get(labels.ORG) == org_id), None)
 
     def _is_org_network(self, network: NetworkSeen) -> bool:
         return self._is_ours(network) and labels.RELEASE not in network.labels
