@@ -81,6 +81,7 @@ class Platform:
     deploys: DeployCommands
     view: ProjectView
     pruning: Pruning
+    fetcher: Fetcher
 
 
 def build_platform(
@@ -168,4 +169,5 @@ def build_platform(
         deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
         view=ProjectView(records, publication, engine, generations),
         pruning=pruning,
+        fetcher=fetcher,
     )

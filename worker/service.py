@@ -74,6 +74,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         platform = build_platform(
             config, startup.installation, resources, table, clock, on_deleted=seen.forget
         )
+        await asyncio.to_thread(platform.fetcher.clear)
         await platform.projects.publish_all()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
         mesh_keys = MeshKeys(config.jwks_url, resources.outgoing, clock)

@@ -122,6 +122,8 @@ def _service(reader: ComposeReader, name: str, tree: object, project_limits: Lim
         restart=restart or Restart.ALWAYS,
         limits=reader.limits(keys.get("deploy"), f"{at}.deploy", project_limits),
     )
+    if service.port is None and service.healthcheck.path is not None:
+        reader.fault(f"{at}.healthcheck.x-path", "needs a port that is exposed")
     return _Read(service, is_web is True, "restart" in keys)
 
 

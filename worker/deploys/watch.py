@@ -25,6 +25,7 @@ _KINDS: Mapping[str, str] = {
     "restart": "container_restarted",
     "die": "container_died",
     "oom": "container_oom",
+    "destroy": "container_removed",
 }
 
 log = structlog.get_logger("watch")
