@@ -14,7 +14,7 @@ from worker.deploys.request import WEB
 from worker.mesh.hold import Hold
 from worker.mesh.table import Backend, MeshTable, ProjectRoute
 from worker.projects.model import Project
-from worker.runtime.engine import ContainerSeen
+from worker.runtime.engine import ContainerSeen, unix_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,13 @@ class Publication:
             return False
         self._published[project_id][service] = replace(entry, healthy=healthy)
         return True
+
+    def see_death(self, project_id: str, container_id: str, died_at: float) -> None:
+        """Takes out what that container stands behind, unless it was started again since: news of a death may come late. Unix seconds."""
+        for entry in self.of(project_id).values():
+            if entry.container_id == container_id and unix_seconds(entry.started_at) < died_at:
+                self.withdraw(project_id, container_id)
+                return
 
     def withdraw(self, project_id: str, container_id: str | None = None) -> list[Backend]:
         """Nothing is reachable until the next `publish`. With `container_id`, only what that container stands behind."""

@@ -106,7 +106,7 @@ class Watch:
     async def _happened(self, event: EngineEvent) -> None:
         project_id = event.labels.get(labels.PROJECT, "")
         if event.action == "die":
-            self._publication.withdraw(project_id, event.container_id)
+            self._publication.see_death(project_id, event.container_id, event.time_ns / 1e9)
         kind = _KINDS.get(event.action)
         if kind is None:
             return

@@ -1,6 +1,5 @@
 """How a project is shown."""
 
-from datetime import datetime
 from typing import Any
 
 from shared.clock import rfc3339
@@ -13,7 +12,7 @@ from worker.deploys.startup import is_done
 from worker.errors import EngineUnavailable
 from worker.projects.model import Project, State, shown_status
 from worker.runtime import labels
-from worker.runtime.engine import ContainerSeen, Engine
+from worker.runtime.engine import ContainerSeen, Engine, unix_seconds
 
 
 class ProjectView:
@@ -127,4 +126,4 @@ def _moment(engine_time: str) -> str | None:
     """The engine's nanoseconds in the platform's form; None for a container that was never started (year 1)."""
     if engine_time.startswith("0001-"):
         return None
-    return rfc3339(datetime.fromisoformat(engine_time).timestamp())
+    return rfc3339(unix_seconds(engine_time))

@@ -9,6 +9,7 @@ Errors: EngineUnavailable (of `worker.errors`), EngineRefused, ImageUnavailable,
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Protocol
 
@@ -94,6 +95,11 @@ class ContainerSeen:
     restarts: int
     addresses: Mapping[str, str]
     health: str | None = None
+
+
+def unix_seconds(engine_time: str) -> float:
+    """Of the engine's RFC 3339 text, cut to microseconds."""
+    return datetime.fromisoformat(engine_time).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

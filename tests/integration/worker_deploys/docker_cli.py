@@ -43,3 +43,9 @@ def remove_everything_of(instance: str) -> None:
         docker("rm", "-f", "-v", *containers)
     for network in network_ids(instance):
         docker("network", "rm", network)
+    volumes = docker("volume", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+    if volumes:
+        docker("volume", "rm", *volumes)
+    images = docker("images", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+    if images:
+        docker("rmi", "-f", *set(images))

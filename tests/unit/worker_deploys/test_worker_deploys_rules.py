@@ -164,13 +164,19 @@ def test_a_publication_takes_out_only_the_container_that_died() -> None:
     first, second = (Backend("web", f"10.0.0.{at}", 80, f"r{at}") for at in (1, 2))
     database = Backend("db", "10.0.0.3", 5432, "r2")
 
-    assert publication.publish(project, "web", {"web": Published("c1", "t", first)}) == []
-    both = {"web": Published("c2", "t", second), "db": Published("c3", "t", database)}
+    assert (
+        publication.publish(project, "web", {"web": Published("c1", "2026-11-22T06:00:00.5Z", first)}) == []
+    )
+    both = {
+        "web": Published("c2", "2026-11-22T06:00:01.123456789Z", second),
+        "db": Published("c3", "2026-11-22T06:00:01Z", database),
+    }
     assert publication.publish(project, "web", both) == [first]
-    assert publication.withdraw("p", "c1") == []
+    publication.see_death("p", "c1", 1795327300.0)
+    publication.see_death("p", "c2", 1795327201.0)
     assert _backend(table, "www.example.org") is second
     assert _backend(table, "db.p.zexio.internal") is database
-    assert publication.withdraw("p", "c2") == [second]
+    publication.see_death("p", "c2", 1795327202.0)
     assert _backend(table, "p.zexio.app") is None
     assert _backend(table, "db.p.zexio.internal") is database
 
