@@ -2,7 +2,7 @@
 
 Facts (the classic builder of the build API): every step ends with a line ` ---> <12 hex>` naming the image it ended with, which came out of the cache
 when the line before it was ` ---> Using cache`; the line after `FROM` names the base image. A pulled base image is announced by
-`Status: Downloaded newer image for <name>`. A failure is an object with `error`, after which nothing comes.
+`Status: Downloaded newer image for <name>`. What a step prints on standard error is coloured red. A failure is an object with `error`, after which nothing comes.
 """
 
 import json
@@ -17,6 +17,7 @@ _CPU_PERIOD_US = 100_000
 _LAYER = re.compile(r" ---> ([0-9a-f]{12})")
 _CACHED = " ---> Using cache"
 _FROM = re.compile(r"Step \d+/\d+ : FROM ", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PULLED = "Status: Downloaded newer image for "
 
 
@@ -60,7 +61,7 @@ class BuildOutput:
         status = str(found.get("status", ""))
         if status.startswith(_PULLED):
             yield BuildMessage(status, pulled=status.removeprefix(_PULLED))
-        for text in str(found.get("stream", "")).splitlines():
+        for text in _COLOUR.sub("", str(found.get("stream", ""))).splitlines():
             yield self._line(text)
 
     def _line(self, text: str) -> BuildMessage:
