@@ -15,8 +15,10 @@ from worker.deploys.model import HealthAttempt
 from worker.deploys.request import HealthCheck
 from worker.runtime.engine import ContainerSeen, Engine
 
+EAGER_S = 0.05
+EAGER_ATTEMPTS = 20
 QUICK_S = 0.25
-QUICK_ATTEMPTS = 20
+QUICK_ATTEMPTS = 40
 SLOW_S = 1.0
 KEPT_ATTEMPTS = 20
 
@@ -108,7 +110,7 @@ class Probes:
                 reason = f"not healthy within {gate.check.deadline_s:g} s; the last answer was: {outcome}"
                 raise Unhealthy(reason, tuple(attempts))
             turn += 1
-            await asyncio.sleep(gate.check.interval_s or (QUICK_S if turn < QUICK_ATTEMPTS else SLOW_S))
+            await asyncio.sleep(gate.check.interval_s or _pause_s(turn))
 
     async def until_completed(self, container_id: str, deadline_s: float) -> None:
         """Until a task has ended with 0. Raises Unhealthy."""
@@ -130,6 +132,13 @@ class Probes:
         url = URL.build(scheme="http", host=address, port=port).join(URL(path, encoded=True))
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             return 200 <= response.status < 400, f"HTTP {response.status}"
+
+
+def _pause_s(turn: int) -> float:
+    """Most apps are up within a second, and their visitors should not wait for us; the others need not be asked that often."""
+    if turn < EAGER_ATTEMPTS:
+        return EAGER_S
+    return QUICK_S if turn < QUICK_ATTEMPTS else SLOW_S
 
 
 def has_completed(container: ContainerSeen) -> bool:
