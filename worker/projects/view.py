@@ -105,11 +105,11 @@ class ProjectView:
         }
 
     def _health(self, project: Project, service: Service, container: ContainerSeen) -> str:
+        if is_done(service, container):
+            return "healthy"
         published = self._publication.of(project.project_id).get(service.name)
-        if published is not None and published.container_id == container.container_id and published.healthy:
-            return container.health or "healthy"
-        if published is not None or is_done(service, container):
-            return "unhealthy" if published is not None else "healthy"
+        if published is not None and published.container_id == container.container_id:
+            return (container.health or "healthy") if published.healthy else "unhealthy"
         if container.running and service.port is None:
             return container.health or "healthy"
         if project.state is State.STARTING:
