@@ -99,6 +99,10 @@ class ArchiveSource:
     dockerfile: str = "Dockerfile"
 
 
+class NotFromGit(Exception):
+    """What is deployed did not come from a git repository."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployRequest:
     """What to run. The services are in an order in which each comes after those that it depends on; `web` gets the host names.
@@ -126,6 +130,12 @@ class DeployRequest:
     def again(self, release_id: str, *, fresh_environment: bool) -> "DeployRequest":
         """The same, out of the images of that release."""
         return replace(self, release=release_id, fresh_environment=fresh_environment)
+
+    def at(self, ref: str) -> "DeployRequest":
+        """The same repository at another branch, tag or commit, built anew. Raises NotFromGit."""
+        if not isinstance(self.source, GitSource):
+            raise NotFromGit(NotFromGit.__doc__)
+        return replace(self, source=replace(self.source, ref=ref), release=None, fresh_environment=False)
 
     def to_json(self) -> str:
         return _ADAPTER.dump_json(self).decode()

@@ -1,14 +1,24 @@
 """Several services in one release, on the real engine."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.integration.worker_deploys.composing import deploy_compose, shop
-from tests.integration.worker_deploys.conftest import Worker
+from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
 from tests.integration.worker_deploys.deploying import create
-from tests.integration.worker_deploys.docker_cli import container_ids, docker, inspect, network_ids
+from tests.integration.worker_deploys.docker_cli import (
+    container_ids,
+    docker,
+    inspect,
+    network_ids,
+    remove_everything_of,
+)
 from tests.integration.worker_deploys.running import eventually
+from tests.integration.worker_mesh.token_issuer import TokenIssuer
 from worker.runtime import labels
 
 pytestmark = pytest.mark.engine
@@ -165,6 +175,68 @@ async def test_a_service_that_dies_or_is_removed_comes_back_alone(worker: Worker
     await worker.commander.ok("POST", "/projects/repair/restart")
     await eventually(lambda: _has_status(worker, "repair", "running"))
     assert await worker.get("repair.zexio.app", "/cgi-bin/ask") == (200, "again\n")
+
+
+async def test_a_deploy_cancelled_during_the_handover_brings_the_old_release_back(
+    worker: Worker, tiny_image: str
+) -> None:
+    await create(worker, "shop")
+    first = await deploy_compose(worker, "shop", shop(tiny_image, "kept"))
+    never = shop(tiny_image, "x", healthcheck={"x-path": "/no", "x-deadline": "40s"})
+    begun = await worker.commander.ok("POST", "/projects/shop/deploy", {"compose": never, "web": "web"})
+    path = f"/projects/shop/deploys/{begun['deploy_id']}"
+
+    async def is_checking() -> bool:
+        return bool((await worker.commander.ok("GET", path))["status"] == "checking")
+
+    await eventually(is_checking)
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(worker.get("shop.zexio.app", "/cgi-bin/ask"))
+        await asyncio.sleep(0.3)
+        cancelled = await worker.commander.ok("DELETE", path)
+
+    assert cancelled["status"] == "cancelled"
+    assert waiting.result() == (200, "kept\n"), "who came meanwhile was made to wait, not sent away"
+    await eventually(lambda: _has_status(worker, "shop", "running"))
+    assert (await worker.commander.ok("GET", "/projects/shop"))["release"] == first["deploy_id"]
+    await worker.commander.ok("DELETE", "/projects/shop?volumes=delete")
+
+
+async def test_each_service_has_a_host_name_on_the_mesh_for_its_organisation(
+    docker_engine: str,
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    session: aiohttp.ClientSession,
+    tiny_image: str,
+) -> None:
+    issuer = TokenIssuer()
+    async with issuer.serving() as keys:
+        variables = {**worker_variables(docker_engine, tmp_path, free_port), "JWKS_URL": keys}
+        async with running_worker(variables, session) as worker:
+            await create(worker, "one")
+            await deploy_compose(worker, "one", shop(tiny_image, "first", db={"volumes": []}))
+
+            found = {
+                (host, org): await _ask_as(worker, host, issuer.token(org))
+                for host in ("db.one", "web.one", "one", "none.one")
+                for org in ("org_a", "org_b")
+            }
+        remove_everything_of(worker.instance)
+
+    assert found == {
+        ("db.one", "org_a"): 200,
+        ("web.one", "org_a"): 404,
+        ("one", "org_a"): 404,
+        ("none.one", "org_a"): 503,
+        **{(host, "org_b"): 403 for host in ("db.one", "web.one", "one", "none.one")},
+    }
+
+
+async def _ask_as(worker: Worker, host: str, token: str) -> int:
+    """Whether that service has the file that only the database has."""
+    headers = {"Host": f"{host}.zexio.internal", "Authorization": f"Bearer {token}"}
+    async with worker.session.get(f"{worker.mesh}/word", headers=headers) as response:
+        return response.status
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a compose file means, without an engine."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from worker.deploys.request import (
     GitSource,
     HealthCheck,
     Mount,
+    NotFromGit,
     Restart,
     one_service,
 )
@@ -145,6 +147,19 @@ def test_a_request_survives_being_recorded_and_hides_its_key() -> None:
     assert DeployRequest.from_json(request.to_json()) == request
     assert DeployRequest.from_json(git.to_json()) == git
     assert "secret" not in repr(git)
+
+
+def test_a_push_builds_the_same_repository_anew_whatever_ran_last() -> None:
+    source = GitSource(url="https://x/y", ref="main", key="secret", dockerfile="a/Dockerfile")
+    rolled_back = one_service(None, 80, HealthCheck(path="/"), source=source).again(
+        "r", fresh_environment=False
+    )
+
+    pushed = rolled_back.at("0" * 40)
+
+    assert pushed == one_service(None, 80, HealthCheck(path="/"), source=replace(source, ref="0" * 40))
+    with pytest.raises(NotFromGit):
+        one_service("x:1", 80, HealthCheck()).at("main")
 
 
 OLD_REQUEST = (
