@@ -26,7 +26,11 @@ class JoinBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name. `catalog` None: the built-in one."""
+    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name.
+
+    `allow_local_git` permits sources on private addresses and over plain http or files, for tests and closed networks. `catalog` None: the
+    built-in one.
+    """
 
     data_dir: Path
     host: str
@@ -46,6 +50,7 @@ class Config:
     public_stats: bool
     public_system_logs: bool
     redis_url: str | None
+    allow_local_git: bool
     catalog: Path | None
     log_level: str
     log_format: str
@@ -78,6 +83,7 @@ class Config:
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
             redis_url=env.optional("REDIS_URL"),
+            allow_local_git=env.flag("WORKER_ALLOW_LOCAL_GIT", default=False),
             catalog=None if env.optional("WORKER_CATALOG") is None else env.path("WORKER_CATALOG", ""),
             log_level=env.choice("LOG_LEVEL", "info", _LEVELS),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),

@@ -16,13 +16,20 @@ from worker.deploys.candidate import Candidates
 from worker.deploys.commands import DeployCommands
 from worker.deploys.conductor import Conductor
 from worker.deploys.generation import Generations
+from worker.deploys.handover import Handover
 from worker.deploys.health import Probes
+from worker.deploys.images import FetchedImages
 from worker.deploys.interruptions import Interruptions
 from worker.deploys.lanes import Lanes
+from worker.deploys.orphans import Orphans
+from worker.deploys.pruning import Pruning
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.deploys.releases import ReleaseStore
+from worker.deploys.removal import Removal
 from worker.deploys.rollout import Rollout
+from worker.deploys.sealing import RequestCipher
+from worker.deploys.startup import Startup
 from worker.deploys.store import DeployStore
 from worker.deploys.upkeep import Upkeep
 from worker.deploys.watch import Watch
@@ -46,6 +53,8 @@ from worker.services.links import LinkedEnvironment
 from worker.services.model import ADDON_PREFIX, is_addon_id
 from worker.services.store import AddOnStore
 from worker.services.upkeep import AddOnUpkeep
+from worker.sources.build import Sources
+from worker.sources.fetch import Fetcher
 
 _ROUTES = Path("/proc/net/route")
 
@@ -84,6 +93,8 @@ class Platform:
     projects: ProjectCommands
     deploys: DeployCommands
     view: ProjectView
+    pruning: Pruning
+    fetcher: Fetcher
     catalog: Catalog
     addons: AddOnCommands
     files: ReleaseFiles
@@ -99,14 +110,16 @@ def build_platform(
     on_deleted: Callable[[str], None],
 ) -> Platform:
     engine = resources.engine
+    cipher = EnvironmentCipher(installed.environment_key)
+    requests = RequestCipher(cipher)
     records = Records(
         ProjectStore(resources.database),
-        DeployStore(resources.database, clock),
-        ReleaseStore(resources.database),
+        DeployStore(resources.database, requests, clock),
+        ReleaseStore(resources.database, requests),
         EventLog(resources.database, clock),
+        FetchedImages(resources.database),
         AddOnStore(resources.database),
     )
-    cipher = EnvironmentCipher(installed.environment_key)
     networks = OrgNetworks(
         engine,
         installed.instance,
@@ -118,6 +131,16 @@ def build_platform(
     publication = Publication(table)
     probes = Probes(resources.probing, engine, clock)
     interruptions = Interruptions()
+    pruning = Pruning(engine, installed.instance, records.images)
+    fetcher = Fetcher(config.data_dir / "sources", allow_local=config.allow_local_git)
+    sources = Sources(
+        engine,
+        fetcher,
+        networks,
+        records,
+        installed.instance,
+        clock,
+    )
     conductor = Conductor(
         records,
         Rollout(
@@ -126,10 +149,12 @@ def build_platform(
                 generations,
                 records,
                 LinkedEnvironment(records.projects, records.addons, cipher),
-                probes,
+                Startup(engine, probes),
+                sources,
                 clock,
             ),
             generations,
+            Handover(generations, publication, records),
             publication,
             records,
             interruptions,
@@ -143,11 +168,11 @@ def build_platform(
             interruptions=interruptions,
             clock=clock,
         ),
-        generations,
-        networks,
+        Removal(records, generations, networks, publication, fetcher, pruning, on_deleted),
         publication,
-        on_deleted,
+        pruning,
     )
+    orphans = Orphans(records, generations, networks, pruning)
     addon_upkeep = AddOnUpkeep(
         engine=engine,
         networks=networks,
@@ -168,7 +193,7 @@ def build_platform(
         publication=publication,
         generations=generations,
         lanes=lanes,
-        watch=Watch(engine, installed.instance, records, publication, lanes, conductor, engine_state),
+        watch=Watch(engine, installed.instance, records, publication, lanes, orphans, engine_state),
         engine_state=engine_state,
         projects=ProjectCommands(
             engine=engine,
@@ -181,6 +206,8 @@ def build_platform(
         ),
         deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
         view=ProjectView(records, publication, engine, generations),
+        pruning=pruning,
+        fetcher=fetcher,
         catalog=installed.catalog,
         addons=AddOnCommands(
             engine=engine,
@@ -191,5 +218,5 @@ def build_platform(
             new_addon_id=lambda: new_id(ADDON_PREFIX),
             clock=clock,
         ),
-        files=ReleaseFiles(generations, resources.files),
+        files=ReleaseFiles(records, generations, resources.files),
     )

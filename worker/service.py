@@ -76,6 +76,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         platform = build_platform(
             config, startup.installation, resources, table, clock, on_deleted=seen.forget
         )
+        await asyncio.to_thread(platform.fetcher.clear)
         await platform.projects.publish_all()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
         mesh_keys = MeshKeys(config.jwks_url, resources.outgoing, clock)
@@ -105,6 +106,7 @@ def _platform_jobs(platform: Platform, seen: Observation) -> dict[str, Backgroun
         "lanes": platform.lanes.run,
         "engine events": platform.watch.follow,
         "reconciler": platform.watch.reconcile_forever,
+        "image pruning": platform.pruning.run,
         "log changes": seen.logs.run,
     }
 

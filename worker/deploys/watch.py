@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 import structlog
 
-from worker.deploys.conductor import Conductor
 from worker.deploys.lanes import Lanes
+from worker.deploys.orphans import Orphans
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.errors import EngineUnavailable
@@ -25,6 +25,7 @@ _KINDS: Mapping[str, str] = {
     "restart": "container_restarted",
     "die": "container_died",
     "oom": "container_oom",
+    "destroy": "container_removed",
 }
 _HEALTH_CHANGED = "health_status:"
 
@@ -41,7 +42,7 @@ class Watch:
         records: Records,
         publication: Publication,
         lanes: Lanes,
-        conductor: Conductor,
+        orphans: Orphans,
         state: EngineState,
     ) -> None:
         self._engine = engine
@@ -49,7 +50,7 @@ class Watch:
         self._records = records
         self._publication = publication
         self._lanes = lanes
-        self._conductor = conductor
+        self._orphans = orphans
         self._state = state
 
     async def follow(self) -> None:
@@ -69,12 +70,12 @@ class Watch:
 
     async def reconcile(self) -> int:
         """Nudges every project and add-on and removes orphans; how many orphans there were. Raises EngineUnavailable."""
-        await self._conductor.join_networks()
+        await self._orphans.join_networks()
         for project in await self._records.projects.all():
             self._lanes.nudge(project.project_id)
         for addon in await self._records.addons.all():
             self._lanes.nudge(addon.addon_id)
-        return await self._conductor.remove_orphans()
+        return await self._orphans.remove()
 
     async def reconcile_forever(self) -> None:
         while True:
@@ -114,7 +115,7 @@ class Watch:
             return
         project_id = event.labels.get(labels.PROJECT, "")
         if event.action == "die":
-            self._publication.withdraw(project_id, event.container_id)
+            self._publication.see_death(project_id, event.container_id, event.time_ns / 1e9)
         kind = _KINDS.get(event.action)
         if kind is None:
             return

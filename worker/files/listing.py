@@ -5,7 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from worker.deploys.generation import Generations
-from worker.deploys.model import WEB, ReleaseMissing
+from worker.deploys.model import ReleaseMissing
+from worker.deploys.records import Records
 from worker.errors import ContainerGone
 from worker.files.path import joined
 from worker.files.tar_listing import FileEntry, TarListing
@@ -46,7 +47,8 @@ class ReleaseFiles:
     container's own root: the app shows what it could as well have copied there.
     """
 
-    def __init__(self, generations: Generations, files: ContainerFiles) -> None:
+    def __init__(self, records: Records, generations: Generations, files: ContainerFiles) -> None:
+        self._releases = records.releases
         self._generations = generations
         self._files = files
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -64,7 +66,7 @@ class ReleaseFiles:
             raise ReleaseMissing(
                 f"The project {project.project_id} has no release yet: deploy something first."
             )
-        wanted = service or WEB
+        wanted = service or (await self._releases.get(project.release_id)).request.web
         for container in await self._generations.of_project(project.project_id):
             marks = container.labels
             if (marks.get(labels.RELEASE), marks.get(labels.SERVICE)) == (project.release_id, wanted):

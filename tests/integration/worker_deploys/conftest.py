@@ -140,3 +140,14 @@ async def agent(
     yield process
     process.remove()
     remove_everything_of(process.instance)
+
+
+@pytest.fixture
+async def building_worker(
+    docker_engine: str, tmp_path: Path, free_port: Callable[[], int], session: aiohttp.ClientSession
+) -> AsyncIterator[Worker]:
+    """A worker that may fetch sources from this machine."""
+    variables = worker_variables(docker_engine, tmp_path / "data", free_port)
+    async with running_worker({**variables, "WORKER_ALLOW_LOCAL_GIT": "1"}, session) as started:
+        yield started
+    remove_everything_of(started.instance)

@@ -37,9 +37,30 @@ def inspect(container_id: str) -> dict[str, Any]:
     return found[0]
 
 
+def descendants(image: str) -> set[str]:
+    """The images that were built on top of one, layer by layer."""
+    ids = docker("images", "-aq", "--no-trunc").split()
+    parents = dict(
+        line.split(" ")
+        for line in docker("inspect", "--format", "{{.Id}} {{.Parent}}", *set(ids)).splitlines()
+    )
+    found: set[str] = set()
+    wanted = {inspect(image)["Id"]}
+    while wanted:
+        wanted = {one for one, parent in parents.items() if parent in wanted}
+        found |= wanted
+    return found
+
+
 def remove_everything_of(instance: str) -> None:
     containers = container_ids(instance)
     if containers:
         docker("rm", "-f", "-v", *containers)
     for network in network_ids(instance):
         docker("network", "rm", network)
+    volumes = docker("volume", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+    if volumes:
+        docker("volume", "rm", *volumes)
+    images = docker("images", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+    if images:
+        docker("rmi", "-f", *set(images))
