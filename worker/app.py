@@ -23,6 +23,7 @@ from worker.services.api import AddOnRoutes
 from worker.signature_check import HEALTH, MOST_BODY_BYTES, STATS, SYSTEM_LOGS, signature_middleware
 from worker.stats.routes import add_host_stats_routes, add_project_stats_routes
 from worker.sync import SyncRoutes
+from worker.webhooks.api import WebhookRoutes
 
 
 def build_management(
@@ -51,6 +52,7 @@ def build_management(
     AddOnRoutes(platform.addons, platform.catalog).add_to(app)
     EventRoutes(platform.records.events, platform.projects).add_to(app)
     FileRoutes(platform.files, platform.projects).add_to(app)
+    WebhookRoutes(platform.webhooks).add_to(app)
     SyncRoutes(
         platform.records,
         platform.lanes,

@@ -55,6 +55,8 @@ from worker.services.store import AddOnStore
 from worker.services.upkeep import AddOnUpkeep
 from worker.sources.build import Sources
 from worker.sources.fetch import Fetcher
+from worker.webhooks.deliveries import DeliveryStore
+from worker.webhooks.receiver import WebhookReceiver
 
 _ROUTES = Path("/proc/net/route")
 
@@ -98,6 +100,7 @@ class Platform:
     catalog: Catalog
     addons: AddOnCommands
     files: ReleaseFiles
+    webhooks: WebhookReceiver
 
 
 def build_platform(
@@ -187,6 +190,7 @@ def build_platform(
         return await (addon_upkeep.turn(owner) if is_addon_id(owner) else conductor.turn(owner))
 
     lanes = Lanes(turn)
+    deploys = DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_"))
     engine_state = EngineState()
     return Platform(
         records=records,
@@ -204,7 +208,7 @@ def build_platform(
             lanes=lanes,
             interruptions=interruptions,
         ),
-        deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
+        deploys=deploys,
         view=ProjectView(records, publication, engine, generations),
         pruning=pruning,
         fetcher=fetcher,
@@ -218,5 +222,6 @@ def build_platform(
             new_addon_id=lambda: new_id(ADDON_PREFIX),
             clock=clock,
         ),
+        webhooks=WebhookReceiver(deploys, records.projects, DeliveryStore(resources.database), cipher, clock),
         files=ReleaseFiles(records, generations, resources.files),
     )

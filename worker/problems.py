@@ -17,6 +17,9 @@ from worker.requests import RequestInvalid
 from worker.runtime.networks import NetworkPoolExhausted
 from worker.services.model import AddOnExists, AddOnUnknown, LinkTaken, ServiceNotInCatalog
 from worker.signature_check import BodyTooLarge
+from worker.webhooks.authentication import WebhookUnsigned
+from worker.webhooks.push import WebhookUnreadable
+from worker.webhooks.receiver import WebhookSecretMissing
 
 _E = TypeVar("_E", bound=Exception)
 _Row = tuple[type[Exception], Callable[[Exception], Problem]]
@@ -90,6 +93,9 @@ TABLE: ProblemTable = dict(
         _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
         _says(ReleaseMissing, 409, "no_release"),
         _says(ReleaseUnknown, 404, "unknown_release"),
+        _says(WebhookUnsigned, 401, "invalid_signature"),
+        _says(WebhookSecretMissing, 403, "no_webhook_secret"),
+        _says(WebhookUnreadable, 422, "invalid_webhook"),
         _says(PathInvalid, 422, "invalid_path"),
         _says(PathMissing, 404, "path_not_found"),
         _says(NotAFolder, 422, "not_a_folder"),

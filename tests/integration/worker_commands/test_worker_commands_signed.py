@@ -33,6 +33,8 @@ PUBLIC = {
     ("GET", "/system/logs/stream"),
 }
 ALWAYS_PUBLIC = {("GET", "/health")}
+BY_ITSELF = {("POST", "/projects/{project_id}/webhook")}
+"""Authenticated by the project's own secret, and by a signature of ours where there is one."""
 SIGNED = {
     ("POST", "/projects"),
     ("GET", "/projects"),
@@ -155,7 +157,7 @@ async def test_every_protected_route_is_closed_to_everything_but_a_good_signatur
     tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     async with management(tmp_path, free_port) as at:
-        assert at.routes == PUBLIC | SIGNED, "every route is in one of the tables above"
+        assert at.routes == PUBLIC | SIGNED | BY_ITSELF, "every route is in one of the tables above"
         for method, path in sorted(SIGNED):
             statuses = await refusals(at, method, filled(path))
             assert set(statuses.values()) == {401}, (method, path, statuses)
