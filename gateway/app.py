@@ -87,7 +87,6 @@ def _own(side: ControlSide, traffic: Traffic, relay: Relay) -> OwnProcess:
         traffic=traffic,
         relay=RelayState(lambda: relay.in_flight, lambda: relay.connections, relay.upstream_state),
         upstreams=side.routes.upstreams,
-        counters=side.counting.counters,
-        settlements=side.counting.settlements,
+        counting=side.counting,
         journal=side.accounting.journal,
     )

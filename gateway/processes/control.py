@@ -159,7 +159,6 @@ def _own(side: ControlSide) -> OwnProcess:
         traffic=Traffic(),
         relay=None,
         upstreams=side.routes.upstreams,
-        counters=side.counting.counters,
-        settlements=side.counting.settlements,
+        counting=side.counting,
         journal=side.accounting.journal,
     )

@@ -76,8 +76,7 @@ async def open_relay_parts(
                 traffic=traffic,
                 relay=RelayState(lambda: relay.in_flight, lambda: relay.connections, relay.upstream_state),
                 upstreams=lambda: place.table().upstreams,
-                counters=counting.counters,
-                settlements=counting.settlements,
+                counting=counting,
                 journal=journal,
             )
             jobs: dict[str, BackgroundJob] = {"journal": journal.keep, "seeding": seeding.run}
