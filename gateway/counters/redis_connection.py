@@ -1,9 +1,12 @@
 """One connection to Redis: commands of one turn of the loop leave in one write, replies come back in order.
 
-A call that missed its deadline keeps its place in the line; only its caller has stopped waiting.
+A call that missed its deadline keeps its place in the line; only its caller has stopped waiting. Nobody is given up before the
+loop has read what has come since: a loop that was busy for longer than the deadline finds its timers first, and the answers, which
+were there in time, after them.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +18,13 @@ from typing_extensions import override
 from gateway.counters.circuit import CircuitEvent
 from gateway.errors import CountersUnavailable
 
+_TOO_LATE_S = 0.4
+"""An answer that was read this long after its deadline is none, so that others know when all answers are in (see `Desk`)."""
+
+_NOT_SENT = float("inf")
 _SILENCE_S = 2.0
+_READ_FIRST_S = 0.001
+"""Any time at all: timers that are set now are looked at after the next read."""
 
 Argument = str | bytes | int
 OnReply = Callable[[object], None]
@@ -26,10 +35,13 @@ Tell = Callable[[CircuitEvent], None]
 
 @dataclass(slots=True)
 class _Call:
+    """`on_reply` is None once the caller was told that there is none. `due` counts from when the command was sent."""
+
     on_reply: OnReply | None
-    due: float
     instead: bytes | None
     """The command to send when Redis does not know the script (it was restarted, or its scripts were flushed)."""
+
+    due: float = _NOT_SENT
 
 
 class RedisConnection(asyncio.Protocol):
@@ -42,29 +54,29 @@ class RedisConnection(asyncio.Protocol):
         self._reader = hiredis.Reader()
         self._line: deque[_Call] = deque()
         self._outgoing: list[bytes] = []
+        self._unsent: list[_Call] = []
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._heard_at = loop.time()
+        self._heard_at = time.monotonic()
         self._missed_at = float("-inf")
         self.closed: asyncio.Future[None] = loop.create_future()
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the oldest call has been without its reply for longer than the deadline."""
-        return bool(self._line) and self._line[0].due <= self._loop.time()
+        """Whether the oldest call was given up and still has no reply."""
+        return bool(self._line) and self._line[0].on_reply is None
 
     @property
     def is_waiting(self) -> bool:
         return bool(self._line)
 
     def call(self, command: bytes, on_reply: OnReply, instead: bytes | None = None) -> None:
-        due = self._loop.time() + self._deadline_s
-        self._line.append(_Call(on_reply, due, instead))
+        call = _Call(on_reply, instead)
+        self._line.append(call)
         if not self._outgoing:
             self._loop.call_soon(self.flush)
         self._outgoing.append(command)
-        if self._timer is None:
-            self._timer = self._loop.call_at(due, self._overdue)
+        self._unsent.append(call)
 
     def ask(self, *command: Argument) -> asyncio.Future[object]:
         future: asyncio.Future[object] = self._loop.create_future()
@@ -89,7 +101,7 @@ class RedisConnection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
+        self._heard_at = time.monotonic()
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
@@ -107,12 +119,23 @@ class RedisConnection(asyncio.Protocol):
             self.closed.set_result(None)
 
     def flush(self) -> None:
+        if not self._unsent:
+            return
+        # Not the loop's time, which stands still for as long as a turn of the loop takes.
+        due = time.monotonic() + self._deadline_s
+        for call in self._unsent:
+            call.due = due
         data = b"".join(self._outgoing)
         self._outgoing.clear()
-        if data and self._transport is not None:
+        self._unsent.clear()
+        if self._timer is None:
+            self._timer = self._loop.call_at(due, self._overdue)
+        if self._transport is not None:
             self._transport.write(data)
 
     def _answer(self, call: _Call, reply: object) -> None:
+        if self._heard_at > call.due + _TOO_LATE_S:
+            self._fail(call)
         if call.on_reply is None:
             return
         self._tell(CircuitEvent.ANSWERED)
@@ -126,19 +149,21 @@ class RedisConnection(asyncio.Protocol):
             call.on_reply(reply)
 
     def _overdue(self) -> None:
+        self._timer = self._loop.call_later(_READ_FIRST_S, self._give_up, time.monotonic())
+
+    def _give_up(self, now: float) -> None:
+        """Those that were overdue at `now`."""
         self._timer = None
-        now = self._loop.time()
-        for call in self._line:
-            if call.due > now:
-                self._timer = self._loop.call_at(call.due, self._overdue)
-                break
+        if not self._line:
+            return
+        for call in [call for call in self._line if call.due <= now]:
             self._fail(call)
-        if self._line and self._timer is None:
-            self._timer = self._loop.call_at(now + self._deadline_s, self._overdue)
+        due = next((call.due for call in self._line if call.on_reply is not None), _NOT_SENT)
+        self._timer = self._loop.call_at(min(due, now + self._deadline_s), self._overdue)
         if self.is_stalled and now - self._missed_at >= self._deadline_s:
             self._missed_at = now
             self._tell(CircuitEvent.MISSED)
-        if self._line and now - max(self._heard_at, self._line[0].due) > _SILENCE_S:
+        if now - max(self._heard_at, self._line[0].due) > _SILENCE_S:
             self.abort()
 
     @staticmethod

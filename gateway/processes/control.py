@@ -31,8 +31,8 @@ from shared.supervise import BackgroundJob, forever, supervised
 DRAIN_S = 32.0
 """A little longer than a relay process takes at most."""
 
-_LAST_ANSWERS_S = 0.06
-"""A little longer than any process waits for an answer of Redis."""
+_LAST_ANSWERS_S = 1.0
+"""Longer than any process, however busy, takes an answer of Redis for one and acts on it."""
 
 
 class Desk:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.bench import limits
 from tests.bench.abuse import ATTACKS, siege
 from tests.bench.idle_streams import Open, Send, idle_cost, open_websocket, send_frame
 from tests.bench.relay_process import MIB
@@ -41,3 +42,22 @@ async def test_others_are_served_while_the_relay_is_under_attack(name: str) -> N
     one = await siege(ATTACKS[name], 100, 2)
 
     assert one.is_borne(100), one
+
+
+async def test_a_crowd_gets_the_quota_and_not_one_more() -> None:
+    found = await limits.quota(requests=600, allowed=150, workers=2)
+
+    assert found.answers == {200: 150, 402: 450}
+    assert (found.counter, found.ledger) == (150, 150)
+
+
+async def test_a_hammered_rate_keeps_its_bound_and_gives_what_it_promises() -> None:
+    found = await limits.rate(1.0, per_minute=6_000, burst=20, workers=2)
+
+    assert 60 < found.answers[200] <= found.most, found
+
+
+async def test_an_admission_costs_one_call_and_a_known_refusal_none() -> None:
+    found = await limits.calls(admitted=50, refused=100)
+
+    assert (found.for_admitted, found.for_refused) == (50, 0)
