@@ -1,10 +1,12 @@
 """A keep-alive HTTP client of a few lines: what is measured is the gateway, not the client."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 _PATIENCE_S = 30.0
+_OPENED_TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,17 @@ class KeepAlive:
 
     def close(self) -> None:
         self.writer.transport.abort()
+
+
+@asynccontextmanager
+async def connected(port: int, count: int) -> AsyncIterator[list[KeepAlive]]:
+    opened: list[KeepAlive] = []
+    try:
+        while len(opened) < count:
+            together = min(_OPENED_TOGETHER, count - len(opened))
+            opened += await asyncio.gather(*(KeepAlive.open(port) for _ in range(together)))
+        yield opened
+    finally:
+        for connection in opened:
+            connection.close()
+        await asyncio.sleep(0)  # lets the transports deliver their last callbacks

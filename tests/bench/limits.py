@@ -9,18 +9,18 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import aiohttp
 
-from tests.bench.keep_alive import KeepAlive
+from tests.bench.keep_alive import KeepAlive, connected
 from tests.bench.relay_process import raise_file_limit
 from tests.bench.running_gateway import Limits, RunningGateway, running_gateway
 from tests.bench.table import table
 
 WORKERS = 4
 CLIENTS = 16
-_OPENED_TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +54,40 @@ class Calls:
 
 async def quota(requests: int, allowed: int, workers: int = WORKERS) -> Quota:
     async with running_gateway(workers, Limits(quota=allowed)) as gateway:
-        headers = await _signed_in(gateway)
-        shares = [len(range(client, requests, CLIENTS)) for client in range(CLIENTS)]
-        clients = [await _connections(gateway, share) for share in shares]
-        began = time.perf_counter()
-        statuses = await asyncio.gather(
-            *(_bill(connection, headers) for client in clients for connection in client)
-        )
-        seconds = time.perf_counter() - began
-        for client in clients:
-            for connection in client:
-                connection.close()
+        headers = await signed_in(gateway)
+        async with connected(gateway.port, requests) as connections:
+            clients = [connections[client::CLIENTS] for client in range(CLIENTS)]
+            began = time.perf_counter()
+            statuses = await asyncio.gather(
+                *(_bill(connection, headers) for client in clients for connection in client)
+            )
+            seconds = time.perf_counter() - began
         counter = await asyncio.to_thread(gateway.redis.quota_used)
-        return Quota(dict(Counter(statuses)), counter, await _in_ledger(gateway, headers), seconds)
+        return Quota(dict(Counter(statuses)), counter, await in_ledger(gateway, headers), seconds)
 
 
 async def rate(seconds: float, per_minute: int, burst: int, workers: int = WORKERS) -> Rate:
     async with running_gateway(workers, Limits(rate=per_minute, burst=burst)) as gateway:
-        headers = await _signed_in(gateway)
-        connections = await _connections(gateway, CLIENTS)
+        headers = await signed_in(gateway)
         answers: Counter[int] = Counter()
-        began = time.perf_counter()
 
-        async def hammer(connection: KeepAlive) -> None:
-            while time.perf_counter() - began < seconds:
+        async def hammer(connection: KeepAlive, until: float) -> None:
+            while time.perf_counter() < until:
                 answers[await _bill(connection, headers)] += 1
 
-        await asyncio.gather(*(hammer(connection) for connection in connections))
-        took = time.perf_counter() - began
+        async with connected(gateway.port, CLIENTS) as connections:
+            began = time.perf_counter()
+            await asyncio.gather(*(hammer(connection, began + seconds) for connection in connections))
+            took = time.perf_counter() - began
         return Rate(dict(answers), took, per_minute / 60 * took + burst)
 
 
 async def calls(admitted: int, refused: int) -> Calls:
     """One process and one connection, so that nothing runs beside; the refusals are of the rate, known until the next place."""
-    async with running_gateway(1, Limits(rate=1, burst=admitted + 1)) as gateway:
-        headers = await _signed_in(gateway)
-        connection = await KeepAlive.open(gateway.port)
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(running_gateway(1, Limits(rate=1, burst=admitted + 1)))
+        headers = await signed_in(gateway)
+        (connection,) = await stack.enter_async_context(connected(gateway.port, 1))
         statuses = [await _bill(connection, headers)]  # the first one finds no counter, which is another call
         before = await asyncio.to_thread(gateway.redis.scripts_run)
         statuses += [await _bill(connection, headers) for _ in range(admitted)]
@@ -103,24 +101,17 @@ async def calls(admitted: int, refused: int) -> Calls:
     return Calls(admitted, between - before, refused, after - known)
 
 
-async def _signed_in(gateway: RunningGateway) -> dict[str, str]:
+async def signed_in(gateway: RunningGateway) -> dict[str, str]:
+    """The headers of the one user there is."""
     async with aiohttp.ClientSession() as client:
         return await gateway.sign_up(client, "ada@example.org")
-
-
-async def _connections(gateway: RunningGateway, count: int) -> list[KeepAlive]:
-    opened: list[KeepAlive] = []
-    while len(opened) < count:
-        together = min(_OPENED_TOGETHER, count - len(opened))
-        opened += await asyncio.gather(*(KeepAlive.open(gateway.port) for _ in range(together)))
-    return opened
 
 
 async def _bill(connection: KeepAlive, headers: dict[str, str]) -> int:
     return await connection.status("POST", "/bill", headers)
 
 
-async def _in_ledger(gateway: RunningGateway, headers: dict[str, str]) -> int:
+async def in_ledger(gateway: RunningGateway, headers: dict[str, str]) -> int:
     async with (
         aiohttp.ClientSession(headers=headers) as client,
         client.get(f"{gateway.url}/mod/usage") as response,

@@ -8,6 +8,7 @@ import pytest
 from tests.bench import limits
 from tests.bench.abuse import ATTACKS, siege
 from tests.bench.idle_streams import Open, Send, idle_cost, open_websocket, send_frame
+from tests.bench.redis_outage import AUTHENTICATED, BILLING, outage
 from tests.bench.relay_process import MIB
 from tests.bench.sse_delay import MOST_DELAY, MOST_LINGERING, event_delays, lingering, open_stream, send_event
 from tests.bench.transfer import MOST_GROWTH, Transfer, download, upload
@@ -61,3 +62,15 @@ async def test_an_admission_costs_one_call_and_a_known_refusal_none() -> None:
     found = await limits.calls(admitted=50, refused=100)
 
     assert (found.for_admitted, found.for_refused) == (50, 0)
+
+
+async def test_an_outage_of_redis_is_noticed_by_the_billing_lane_alone() -> None:
+    found = await outage(before_s=1.0, paused_s=1.5)
+
+    authenticated, billing = found.spells[AUTHENTICATED], found.spells[BILLING]
+    assert [set(spell.answers) for spell in authenticated] == [{200}, {200}]
+    assert [set(spell.answers) for spell in billing] == [{200}, {503}]
+    # Nobody waits for the 50 ms deadline once the circuit is open, and nobody ever does in the authenticated lane.
+    assert billing[1].median_ms < billing[0].median_ms + 20
+    assert authenticated[1].median_ms < authenticated[0].median_ms + 20
+    assert found.admitted == found.counter == found.ledger
