@@ -124,6 +124,7 @@ async def open_controlled_gateway(
         desk = Desk(side.accounting.books, side.accounts)
         relays = _relay_processes(side, desk, listener, outside)
         side.accounts.changes.publish = relays.tell_changed
+        side.accounts.tokens.publish = relays.tell_keys
         routes.pass_on = relays.give_routes
         side.upstream_health.tell(relays.set_healthy)
         draining = Draining()
@@ -146,7 +147,7 @@ def _relay_processes(
     return RelayProcesses(
         side.config.workers,
         accounting.next_relay,
-        Given(listener, str(side.control_socket), lambda: routes.text),
+        Given(listener, str(side.control_socket), lambda: routes.text, side.accounts.tokens.published),
         Requests(desk.seed, desk.keys_used),
         accounting.tails,
         outside.clock,

@@ -25,6 +25,7 @@ from gateway.processes.link import Link, LinkEnded
 from gateway.relay_side import Outside, RelayNeeds, make_relay
 from gateway.routes.table import RouteTable
 from gateway.rules.period import Period
+from gateway.tokens.verification import TokenVerifier
 from shared.relay.server import Relay
 from shared.supervise import BackgroundJob, supervised
 
@@ -41,9 +42,10 @@ class RelayParts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`name` is that of the journal, and of the process in its reservations."""
+    """`name` is that of the journal, and of the process in its reservations. `verifier` has the keys that the control process publishes."""
 
     name: str
+    verifier: TokenVerifier
     control_socket: str
     table: Callable[[], RouteTable]
 
@@ -52,13 +54,13 @@ class Place:
 async def open_relay_parts(
     config: Config, place: Place, link: Link, outside: Outside
 ) -> AsyncIterator[RelayParts]:
-    """Raises JournalLocked, OSError, sqlite3.Error, KeyFileInvalid."""
+    """Raises JournalLocked, OSError, sqlite3.Error."""
     data_dir, clock, on_death = config.paths.data_dir, outside.clock, outside.on_death
     journal = await asyncio.to_thread(Journal.begin_folder, data_dir / "journal" / place.name)
     try:
         async with (
             open_counting(config.redis, data_dir, clock, on_death, place.name) as counting,
-            open_relay_accounts(data_dir, config.token_ttl, clock, on_death) as accounts,
+            open_relay_accounts(data_dir, place.verifier, config.token_ttl, clock, on_death) as accounts,
         ):
             seeding = Seeding(counting.counters, _ControlSeeds(link))
             meter = Meter(journal, counting.counters, counting.settlements)
