@@ -22,7 +22,7 @@ from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.traffic import Traffic
 from gateway.pipeline import Billing
 from gateway.processes.link import Link, LinkEnded
-from gateway.relay_side import Outside, RelayNeeds, make_relay
+from gateway.relay_side import Outside, RelayNeeds, access_log, make_relay
 from gateway.routes.table import RouteTable
 from gateway.rules.period import Period
 from gateway.tokens.verification import TokenVerifier
@@ -66,12 +66,14 @@ async def open_relay_parts(
             meter = Meter(journal, counting.counters, counting.settlements)
             admission = Admission(counting.counters, counting.refusals, seeding, counting.settlements)
             traffic = Traffic()
+            log = access_log(config, clock)
             needs = RelayNeeds(
                 authenticator=accounts.authenticator,
                 billing=Billing(admission, meter, _doubting(journal)),
                 table=place.table,
                 traffic=traffic,
                 control_socket=place.control_socket,
+                access_log=log,
             )
             relay = make_relay(config, needs, outside)
             own = OwnProcess(
@@ -82,6 +84,8 @@ async def open_relay_parts(
                 journal=journal,
             )
             jobs: dict[str, BackgroundJob] = {"journal": journal.keep, "seeding": seeding.run}
+            if log is not None:
+                jobs["access_log"] = log.run
             async with supervised(jobs, on_death):
                 try:
                     yield RelayParts(relay, own, accounts.authenticator, accounts.directory)
