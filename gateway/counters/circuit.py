@@ -3,7 +3,7 @@
 | state   | event     | next    | meaning                                                                        |
 |---------|-----------|---------|--------------------------------------------------------------------------------|
 | closed  | answered  | closed  | misses are forgotten                                                           |
-| closed  | missed    | closed  | a deadline passed without the answer; the third in a row is `tripped`          |
+| closed  | missed    | closed  | no answer in time, or that it cannot serve; the third in a row is `tripped`    |
 | closed  | tripped   | open    | whoever asks is refused at once, and nobody waits for a deadline any more      |
 | open    | probed    | probing | one question of ours is on its way, never a second one                         |
 | probing | answered  | closed  | in time; a late answer is none                                                 |

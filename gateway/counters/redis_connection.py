@@ -21,6 +21,11 @@ from gateway.errors import CountersUnavailable
 _TOO_LATE_S = 0.4
 """An answer that was read this long after its deadline is none, so that others know when all answers are in (see `Desk`)."""
 
+_CANNOT_SERVE = frozenset(
+    ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY")
+)
+"""Errors that tell of Redis's own state, and not of the command."""
+
 _NOT_SENT = float("inf")
 _SILENCE_S = 2.0
 _READ_FIRST_S = 0.001
@@ -45,7 +50,9 @@ class _Call:
 
 
 class RedisConnection(asyncio.Protocol):
-    """`tell` hears of answers that came in time, and of each deadline that passed: at most one miss for every `deadline_s`."""
+    """`tell` hears of answers that came in time, and of misses: an answer that Redis cannot serve, or a deadline that passed, of which
+    it hears once for every `deadline_s`.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deadline_s: float, tell: Tell) -> None:
         self._loop = loop
@@ -138,12 +145,9 @@ class RedisConnection(asyncio.Protocol):
             self._fail(call)
         if call.on_reply is None:
             return
-        self._tell(CircuitEvent.ANSWERED)
-        if (
-            call.instead is not None
-            and isinstance(reply, hiredis.ReplyError)
-            and str(reply).startswith("NOSCRIPT")
-        ):
+        failure = str(reply).partition(" ")[0] if isinstance(reply, hiredis.ReplyError) else ""
+        self._tell(CircuitEvent.MISSED if failure in _CANNOT_SERVE else CircuitEvent.ANSWERED)
+        if call.instead is not None and failure == "NOSCRIPT":
             self.call(call.instead, call.on_reply)
         else:
             call.on_reply(reply)

@@ -25,6 +25,8 @@ _CONNECT_S = 2.0
 _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 0.5
 _PROBE_AFTER_S = 0.05
+_PROBE = ("SET", "apigate:probe", 1, "PX", 1000)
+"""A write: one that is out of memory, or became a replica, still answers a PING."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class RedisLink:
         self.circuit = before.after(event)
         if self.circuit.state is before.state:
             return
-        self._log.info("counters_circuit", state=self.circuit.state.value, because=event.value)
+        if self.circuit.is_closed or before.is_closed:
+            self._log.warning("counters_circuit", state=self.circuit.state.value)
         if not self.circuit.is_closed:
             asyncio.get_running_loop().call_later(_PROBE_AFTER_S, self._probe)
 
@@ -183,7 +186,7 @@ class RedisLink:
             asyncio.get_running_loop().call_later(_PROBE_AFTER_S, self._probe)
         else:
             self._tell(CircuitEvent.PROBED)
-            connection.call(packed("PING"), lambda _reply: None)
+            connection.call(packed(*_PROBE), lambda _reply: None)
 
     async def _connect(self) -> RedisConnection:
         loop = asyncio.get_running_loop()

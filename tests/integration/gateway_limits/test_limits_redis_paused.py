@@ -17,7 +17,8 @@ from gateway.errors import CountersUnavailable
 from shared.supervise import supervised
 from tests.conftest import wait_until
 
-HERE = Path(__file__).parent
+READ = Script.of("return 1")
+WRITE = Script.of("redis.call('SET', KEYS[1], 1) return 1")
 DEADLINE_S = 0.2
 """Longer than the product's, so that a busy machine does not miss it by itself."""
 
@@ -61,19 +62,19 @@ def own_redis(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[OwnRedis
 
 @pytest.fixture
 async def link(own_redis: OwnRedis) -> AsyncIterator[RedisLink]:
-    script = Script.of("return 1")
-    found = RedisLink(parse_redis_url(f"redis://127.0.0.1:{own_redis.port}"), [script], DEADLINE_S)
+    address = parse_redis_url(f"redis://127.0.0.1:{own_redis.port}")
+    found = RedisLink(address, [READ, WRITE], DEADLINE_S)
     async with supervised({"redis": found.keep}, lambda: None):
         assert await found.until_up(5.0)
         yield found
 
 
-async def call(link: RedisLink) -> tuple[bool, float]:
+async def call(link: RedisLink, script: Script = READ) -> tuple[bool, float]:
     """Whether there was an answer, and after how many seconds this was known."""
     began = time.perf_counter()
     done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     try:
-        link.run(Script.of("return 1"), (), (), done.set_result)
+        link.run(script, ("key",), (), done.set_result)
     except CountersUnavailable:
         return False, time.perf_counter() - began
     return await done == 1, time.perf_counter() - began
@@ -141,6 +142,30 @@ async def test_a_redis_that_was_ended_and_started_again_is_found(
     await asyncio.to_thread(own_redis.start)
 
     assert await until_answered(link) < 3
+
+
+@pytest.mark.parametrize(
+    ("broken", "mended"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["out of memory", "a replica"],
+)
+async def test_a_redis_that_cannot_write_is_given_up_until_it_can(
+    own_redis: OwnRedis, link: RedisLink, broken: tuple[str, ...], mended: tuple[str, ...]
+) -> None:
+    with Redis(port=own_redis.port) as client:
+        client.execute_command(*broken)
+        for _ in range(3):
+            await call(link, WRITE)
+        await asyncio.sleep(0.3)
+        given_up = link.is_up
+        client.execute_command(*mended)
+
+    assert not given_up
+    assert await until_answered(link) < 1
+    assert link.circuit.openings == 1
 
 
 async def test_a_new_connection_has_the_short_deadline_from_its_first_call_on(
