@@ -70,8 +70,8 @@ class RedisConnection(asyncio.Protocol):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the oldest call was given up and still has no reply."""
-        return bool(self._line) and self._line[0].on_reply is None
+        """Whether it has ended, or the oldest call was given up and still has no reply."""
+        return self._transport is None or (bool(self._line) and self._line[0].on_reply is None)
 
     @property
     def is_waiting(self) -> bool:
@@ -98,8 +98,9 @@ class RedisConnection(asyncio.Protocol):
             self._timer = None
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -118,6 +119,8 @@ class RedisConnection(asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        # Before anyone hears of it: who gives a unit back because of this must not write here.
+        self._transport = None
         if self._timer is not None:
             self._timer.cancel()
         while self._line:
