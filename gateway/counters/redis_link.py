@@ -16,7 +16,7 @@ import hiredis
 import structlog
 from typing_extensions import override
 
-from gateway.counters.circuit import Circuit, CircuitEvent
+from gateway.counters.circuit import Circuit, CircuitEvent, CircuitState
 from gateway.counters.redis_connection import Argument, OnReply, RedisConnection, packed
 from gateway.errors import CountersUnavailable
 
@@ -93,6 +93,7 @@ class RedisLink:
         self._connection: RedisConnection | None = None
         self._up = asyncio.Event()
         self._log = structlog.get_logger("redis")
+        self._next_probe: asyncio.TimerHandle | None = None
         self.circuit = Circuit()
 
     @property
@@ -172,18 +173,26 @@ class RedisLink:
         self.circuit = before.after(event)
         if self.circuit.state is before.state:
             return
-        if self.circuit.is_closed or before.is_closed:
-            self._log.warning("counters_circuit", state=self.circuit.state.value)
-        if not self.circuit.is_closed:
-            asyncio.get_running_loop().call_later(_PROBE_AFTER_S, self._probe)
+        if self.circuit.is_closed:
+            self._log.info("redis_answers", address=repr(self._address))
+        elif before.is_closed:
+            self._log.warning("redis_given_up", address=repr(self._address))
+        if self.circuit.state is CircuitState.OPEN:
+            self._probe_later()
+
+    def _probe_later(self) -> None:
+        """One timer, however often the circuit opens and closes."""
+        if self._next_probe is not None:
+            self._next_probe.cancel()
+        self._next_probe = asyncio.get_running_loop().call_later(_PROBE_AFTER_S, self._probe)
 
     def _probe(self) -> None:
         """Asks when nothing is on its way any more: a connection on which earlier calls wait has answered nothing yet."""
         connection = self._connection
-        if connection is None or self.circuit.is_closed:
+        if connection is None or self.circuit.state is not CircuitState.OPEN:
             return
         if connection.is_waiting:
-            asyncio.get_running_loop().call_later(_PROBE_AFTER_S, self._probe)
+            self._probe_later()
         else:
             self._tell(CircuitEvent.PROBED)
             connection.call(packed(*_PROBE), lambda _reply: None)
