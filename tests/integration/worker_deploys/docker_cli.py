@@ -49,9 +49,13 @@ def descendants(image: str) -> set[str]:
 
 
 def remove_with_descendants(image: str) -> None:
-    """Also what tests built on it and did not live to remove."""
-    while left := descendants(image):
-        docker("rmi", "-f", *(left - set(_parents().values())))
+    """Also what tests built on it and did not live to remove. A container that is just going may hold one for a moment."""
+    for _turn in range(20):
+        left = descendants(image)
+        if not left:
+            break
+        for one in left - set(_parents().values()):
+            subprocess.run(["docker", "rmi", "-f", one], capture_output=True, timeout=60, check=False)
     docker("rmi", "-f", image)
 
 
