@@ -75,6 +75,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
             config, startup.installation, resources, table, clock, on_deleted=seen.forget
         )
         await platform.projects.publish_all()
+        await platform.firewall.begin()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
         mesh_keys = MeshKeys(config.jwks_url, resources.outgoing, clock)
         director = MeshDirector(table, MeshTokens(mesh_keys, clock), seen.traffic)
@@ -103,6 +104,7 @@ def _platform_jobs(platform: Platform, seen: Observation) -> dict[str, Backgroun
         "lanes": platform.lanes.run,
         "engine events": platform.watch.follow,
         "reconciler": platform.watch.reconcile_forever,
+        "firewall": platform.firewall.keep,
         "log changes": seen.logs.run,
     }
 
@@ -150,6 +152,7 @@ async def _management(config: Config, app: web.Application) -> AsyncIterator[int
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Raises OSError."""
+    """`::` means every address of both families. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=both)

@@ -31,6 +31,7 @@ class Agent:
             "WORKER_PORT": str(ports[0]),
             "MESH_HOST": "127.0.0.1",
             "MESH_PORT": str(ports[1]),
+            "WORKER_ISOLATE_HOST": "0",
             "JWKS_URL": "http://127.0.0.1:1/none",
         }
         self._process: subprocess.Popen[bytes] | None = None
