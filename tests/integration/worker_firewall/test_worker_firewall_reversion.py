@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.worker_firewall.conftest import FRIEND_4, NODE_4, STRANGER_4, Machines
@@ -140,8 +141,7 @@ async def _until_open(machines: Machines) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _until(holds: object) -> None:
-    assert callable(holds)
+async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
         while not await asyncio.to_thread(holds):
             await asyncio.sleep(0.1)
