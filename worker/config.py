@@ -10,6 +10,7 @@ from shared.config import Environment, Secret
 
 _LEVELS = ("debug", "info", "warning", "error")
 _DOCKER_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _HTTP_SCHEMES = ("http://", "https://")
 _DEFAULT_POOL = "10.201.0.0/16"
 _DEFAULT_DOCKER = "unix:///var/run/docker.sock"
@@ -49,6 +50,7 @@ class Config:
     public_stats: bool
     public_system_logs: bool
     redis_url: str | None
+    mesh_advertise_ip: str | None
     isolate_host: bool
     tenant_ports: tuple[int, ...]
     ssh_port: int
@@ -82,7 +84,8 @@ class Config:
             public_suffix=_suffix(env, "MESH_PUBLIC_SUFFIX", "zexio.app"),
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
-            redis_url=env.optional("REDIS_URL"),
+            redis_url=_url(env, "REDIS_URL", None, _REDIS_SCHEMES),
+            mesh_advertise_ip=_address(env, "MESH_ADVERTISE_IP"),
             isolate_host=env.flag("WORKER_ISOLATE_HOST", default=True),
             tenant_ports=_ports(env, "WORKER_TENANT_PORTS"),
             ssh_port=env.port("WORKER_SSH_PORT", 22),
@@ -98,6 +101,17 @@ def _url(env: Environment, name: str, default: str | None, schemes: tuple[str, .
     if text is not None and not text.startswith(schemes):
         env.fault(f"{name} must begin with {' or '.join(schemes)}")
     return None if text is None else text.rstrip("/")
+
+
+def _address(env: Environment, name: str) -> str | None:
+    text = env.optional(name)
+    if text is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        env.fault(f"{name} must be an address such as 192.0.2.7, not {text!r}")
+        return None
 
 
 def _suffix(env: Environment, name: str, default: str) -> str:

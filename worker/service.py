@@ -24,6 +24,7 @@ from worker.enrolment import NodeIdentity
 from worker.logs.system import SystemLogs
 from worker.mesh.director import MeshDirector
 from worker.mesh.keys import MeshKeys
+from worker.mesh.neighbours import neighbourhood
 from worker.mesh.table import MeshTable
 from worker.mesh.tokens import MeshTokens
 from worker.node import Membership, Place
@@ -78,7 +79,11 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         await platform.firewall.begin()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
         mesh_keys = MeshKeys(config.jwks_url, resources.outgoing, clock)
-        director = MeshDirector(table, MeshTokens(mesh_keys, clock), seen.traffic)
+        tokens = MeshTokens(mesh_keys, clock)
+        neighbours = await stack.enter_async_context(
+            neighbourhood(config, startup.installation.instance, table, tokens, clock)
+        )
+        director = MeshDirector(table, tokens, seen.traffic, elsewhere=neighbours.elsewhere)
         mesh_port = await stack.enter_async_context(_mesh(config, director, clock))
         port = await stack.enter_async_context(_management(config, management))
         membership = Membership(
@@ -90,6 +95,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         )
         jobs: dict[str, BackgroundJob] = {
             **_platform_jobs(platform, seen),
+            **neighbours.jobs,
             "mesh keys": mesh_keys.run,
             "membership": lambda: membership.keep(startup.identity, config.join, config.hoster_url),
         }

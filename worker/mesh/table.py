@@ -74,21 +74,26 @@ class MeshTable:
         self._projects: dict[str, ProjectRoute] = {}
         self._owners: dict[str, str] = {}
         self._grants: Mapping[str, Grant] = {}
+        self.changed = asyncio.Event()
+        """Set by every change; whoever follows the table clears it. For one follower."""
 
     def put(self, route: ProjectRoute) -> None:
         self._forget_hosts(route.project_id)
         self._projects[route.project_id] = self._granted(route)
+        self.changed.set()
         for host in route.public_hosts:
             self._owners[host] = route.project_id
 
     def drop(self, project_id: str) -> None:
         self._forget_hosts(project_id)
         self._projects.pop(project_id, None)
+        self.changed.set()
 
     def allow(self, grants: Mapping[str, Grant]) -> None:
         """From now on these, and only these, organisations may use another's project; by project id."""
         if grants != self._grants:
             self._grants = dict(grants)
+            self.changed.set()
             for project_id, route in self._projects.items():
                 self._projects[project_id] = self._granted(route)
 

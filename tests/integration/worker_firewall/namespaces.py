@@ -43,9 +43,9 @@ class Namespace:
         def enter() -> None:
             try:
                 descriptor = os.open(Path("/run/netns") / self.name, os.O_RDONLY)
-                if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "setns")
+                failed = _libc.setns(descriptor, _CLONE_NEWNET)
                 os.close(descriptor)
+                assert not failed, os.strerror(ctypes.get_errno())
                 answers.append(call())
             except BaseException as error:  # noqa: BLE001 - carried over to the caller
                 errors.append(error)
@@ -72,7 +72,9 @@ class Namespace:
     def listen(self, port: int) -> socket.socket:
         """On every address of both families."""
         return self.inside(
-            lambda: socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
+            lambda: socket.create_server(
+                ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64
+            )
         )
 
 
@@ -89,7 +91,21 @@ def namespace() -> Iterator[Namespace]:
 
 def wire(one: Namespace, other: Namespace, names: tuple[str, str]) -> None:
     """A cable between two machines; no addresses yet."""
-    run("ip", "link", "add", names[0], "netns", one.name, "type", "veth", "peer", "name", names[1], "netns", other.name)
+    run(
+        "ip",
+        "link",
+        "add",
+        names[0],
+        "netns",
+        one.name,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        names[1],
+        "netns",
+        other.name,
+    )
     one.exec("ip", "link", "set", names[0], "up")
     other.exec("ip", "link", "set", names[1], "up")
 

@@ -48,7 +48,15 @@ class Node:
             "JWKS_URL": "http://127.0.0.1:1/none",
             **variables,
         }
-        command = [str(shutil.which("ip")), "netns", "exec", self.machine.name, sys.executable, "-m", "worker"]
+        command = [
+            str(shutil.which("ip")),
+            "netns",
+            "exec",
+            self.machine.name,
+            sys.executable,
+            "-m",
+            "worker",
+        ]
         with (self._folder / "agent.log").open("ab") as log:
             self._process = await asyncio.to_thread(
                 subprocess.Popen, command, cwd=ROOT, env=environment, stderr=log

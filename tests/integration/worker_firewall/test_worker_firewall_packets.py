@@ -96,7 +96,9 @@ async def test_a_tenants_container_reaches_dns_and_the_mesh_and_nothing_else_of_
             assert await asyncio.to_thread(reached, port) == [True] * 3
         for port in (PORT, SSH, 6379, APP):
             assert await asyncio.to_thread(reached, port) == [False] * 3
-        assert machines.node.reaches("10.201.0.2", 8080), "the worker asks containers whether they are healthy"
+        assert machines.node.reaches("10.201.0.2", 8080), (
+            "the worker asks containers whether they are healthy"
+        )
 
         await node.configure(rules=[{"port": APP, "protocol": "tcp", "sources": ["10.201.0.0/26"]}])
 

@@ -22,7 +22,9 @@ NO_ISOLATION = Ground(
     table="plane_0a1b2c3d", ssh_port=22, management_port=8081, mesh_port=8090, isolate=False
 )
 ids = st.text(string.ascii_lowercase, min_size=1, max_size=8)
-networks = st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "::/0", "2001:db8::/32"]).map(ip_network)
+networks = st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "::/0", "2001:db8::/32"]).map(
+    ip_network
+)
 rules = st.builds(
     Rule,
     port=st.integers(1, 65535),
