@@ -16,8 +16,10 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 
+from worker import VERSION
 from worker.mesh.table import Visibility
 
 LIFE_S = 30.0
@@ -76,7 +78,12 @@ class RedisRegistry:
 
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(
-            url, decode_responses=True, retry=Retry(NoBackoff(), 0), socket_connect_timeout=DEADLINE_S
+            url,
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=DEADLINE_S,
+            # Otherwise the client looks for its own version in the file system at every connection.
+            driver_info=DriverInfo(lib_version=VERSION),
         )
         self._claim = self._redis.register_script(_CLAIM)
         self._release = self._redis.register_script(_RELEASE)
