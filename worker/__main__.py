@@ -119,9 +119,9 @@ async def _evacuate(config: Config) -> int:
 
 def _lift_firewall(instance: str) -> None:
     """Failure policy: without nft there is nothing to lift."""
-    nft, table = Nft.found(), table_name(instance)
+    nft, table = Nft(), table_name(instance)
     try:
-        if nft.program is not None and nft.has_table(table):
+        if nft.found() is not None and nft.has_table(table):
             nft.apply(removal(table))
     except (FirewallUnavailable, RulesetRefused) as error:
         sys.stderr.write(f"worker: the firewall was left as it is: {error}\n")

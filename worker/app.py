@@ -55,7 +55,7 @@ def build_management(
         platform.watch,
         platform.deploys,
         platform.view,
-        platform.generations,
+        seen.host.report,
     ).add_to(app)
     _add_observation(app, platform, seen, system_logs, clock)
     return app

@@ -68,7 +68,6 @@ class Platform:
 
     records: Records
     publication: Publication
-    generations: Generations
     lanes: Lanes
     watch: Watch
     engine_state: EngineState
@@ -134,7 +133,6 @@ def build_platform(
     return Platform(
         records=records,
         publication=publication,
-        generations=generations,
         lanes=lanes,
         watch=Watch(engine, installed.instance, records, publication, lanes, conductor, engine_state),
         engine_state=engine_state,
@@ -151,7 +149,7 @@ def build_platform(
         view=ProjectView(records, publication, engine, generations),
         firewall=Firewall(
             FirewallRecords(config.data_dir / "firewall"),
-            Nft.found(),
+            Nft(),
             _ground(config, installed.instance),
             table,
             clock,

@@ -47,23 +47,25 @@ class PrivateEngine:
         self._process.send_signal(number)
         await asyncio.to_thread(self._process.wait, 60)
         if number == signal.SIGKILL:
-            (self._folder / "docker.pid").unlink(missing_ok=True)
+            # Its containerd dies with it, as an unreaped child where nobody reaps; the file would say that it lives.
+            for stale in ("docker.pid", "exec/containerd/containerd.pid"):
+                (self._folder / stale).unlink(missing_ok=True)
 
     def remove(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(60)
-        self._end_containerd()
+        self._end_what_is_left()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _end_containerd(self) -> None:
-        """A killed engine leaves it behind."""
-        pid = self._folder / "exec/containerd/containerd.pid"
-        if pid.exists():
+    def _end_what_is_left(self) -> None:
+        """A killed engine leaves processes behind; they are known by this folder, which nobody else has."""
+        for process in Path("/proc").glob("[0-9]*"):
             try:
-                os.kill(int(pid.read_text()), signal.SIGTERM)
-            except ProcessLookupError:
-                return
+                if str(self._folder).encode() in (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
 
     def _answers(self) -> bool:
         command = ["docker", "--host", self.address, "version", "--format", "{{.Server.Version}}"]

@@ -15,7 +15,8 @@ _ROOT = Path(worker.__file__).parents[1]
 def arm(folder: Path, nft: Nft) -> None:
     """Returns when it watches. Blocking. Raises FirewallUnavailable: what cannot be taken back must not be done."""
     command = [sys.executable, "-m", "worker.firewall.reverter", str(folder.absolute())]
-    command += [nft.program] if nft.program is not None else []
+    program = nft.found()
+    command += [program] if program is not None else []
     try:
         done = subprocess.run(  # noqa: S603 - argv of our own
             command,

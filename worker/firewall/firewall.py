@@ -193,7 +193,7 @@ class Firewall:
         ground = self._ground
         ruleset = self._rendered(policy)
         if not is_needed(policy, ground):
-            if self._nft.program is not None and self._nft.has_table(ground.table):
+            if self._nft.found() is not None and self._nft.has_table(ground.table):
                 self._nft.apply(ruleset)
             self._applied = ""
         elif ruleset != self._applied or not self._nft.has_table(ground.table):

@@ -20,13 +20,13 @@ class RulesetRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Nft:
-    """`program` is its path; None when it is not installed."""
+    """`program` is its path; None: whatever PATH leads to when it is needed."""
 
-    program: str | None
+    program: str | None = None
 
-    @classmethod
-    def found(cls) -> "Nft":
-        return cls(shutil.which("nft"))
+    def found(self) -> str | None:
+        """The path of the program; None when it is not installed."""
+        return self.program or shutil.which("nft")
 
     def check(self, ruleset: str) -> None:
         """Raises FirewallUnavailable, RulesetRefused; changes nothing."""
@@ -48,9 +48,10 @@ class Nft:
         return f"table inet {table}" in done.stdout.splitlines()
 
     def _run(self, arguments: list[str], ruleset: str) -> subprocess.CompletedProcess[str]:
-        if self.program is None:
+        program = self.found()
+        if program is None:
             raise FirewallUnavailable("The program nft is not installed on this node.")
-        command = [self.program, *arguments]
+        command = [program, *arguments]
         try:
             return subprocess.run(  # noqa: S603 - argv of our own; the rules are rendered from checked values
                 command, input=ruleset, capture_output=True, text=True, timeout=DEADLINE_S, check=False
