@@ -161,7 +161,8 @@ class Firewall:
         return pending
 
     async def _know_bridges(self) -> None:
-        if not self._ground.isolate:
+        if not self._ground.isolate or self._waiting:
+            # A change is waiting: an engine that is slow to answer must not delay its end.
             return
         try:
             named = await self._bridges()
