@@ -49,6 +49,7 @@ class Announcer:
         self._node = node
         self._address = address
         self._said: dict[str, Entry] = {}
+        self._held: set[str] = set()
         self._fault = ""
 
     async def run(self) -> None:
@@ -82,8 +83,10 @@ class Announcer:
         gone = self._said.keys() - here.keys()
         await self._registry.release(gone, self._node)
         new = {host: entry for host, entry in here.items() if self._said.get(host) != entry}
-        for host in await self._registry.claim(new):
+        held = {host for host in await self._registry.claim(new) if here[host].running}
+        for host in held - self._held:
             log.warning("host_held_by_another_node", host=host, project=here[host].project_id)
+        self._held = (self._held & (here.keys() - new.keys())) | held
         self._said = here
 
     async def _here(self) -> dict[str, Entry]:
@@ -97,9 +100,9 @@ class Announcer:
                 project_id=route.project_id,
                 visibility=route.visibility,
                 allowed_orgs=route.allowed_orgs,
+                running=bool(route.backends),
             )
             for route in self._table.routes()
-            if route.backends
             for host in {*route.public_hosts, *self._table.hosts_of(route.project_id)}
         }
 

@@ -3,6 +3,8 @@
 Rules:
 - An entry lives for thirty seconds unless its node says it again, so a dead node's hosts are gone by themselves.
 - A host that another organisation's project holds on a live node is not taken over; the other node's entry stays.
+- A stopped project is registered too, so that every node answers for it alike (503); but it never hides one that runs elsewhere,
+  which is how a project moves from node to node.
 """
 
 import asyncio
@@ -29,11 +31,11 @@ WRITE_DEADLINE_S = 2.0
 _HOP_KEY = "mesh:hop_key"
 
 _CLAIM = """
-local org, node = unpack(redis.call('HMGET', KEYS[1], 'org_id', 'node'))
-if org and org ~= ARGV[1] and node ~= ARGV[2] then return 0 end
+local org, node, running = unpack(redis.call('HMGET', KEYS[1], 'org_id', 'node', 'running'))
+if org and node ~= ARGV[2] and (org ~= ARGV[1] or (ARGV[3] == '0' and running ~= '0')) then return 0 end
 redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 1
 """
 _RELEASE = (
@@ -56,6 +58,7 @@ class Entry:
     project_id: str = ""
     visibility: Visibility = Visibility.PRIVATE
     allowed_orgs: frozenset[str] = frozenset()
+    running: bool = True
 
 
 class Registry(Protocol):
@@ -101,8 +104,13 @@ class RedisRegistry:
             return []
         async with _in_time(WRITE_DEADLINE_S), self._redis.pipeline(transaction=False) as pipeline:
             for host, entry in entries.items():
-                arguments = [entry.org_id, entry.node, int(LIFE_S * 1000), *_fields(entry)]
-                await self._claim(keys=[_key(host)], args=arguments, client=pipeline)
+                arguments: list[str | int] = [
+                    entry.org_id,
+                    entry.node,
+                    int(entry.running),
+                    int(LIFE_S * 1000),
+                ]
+                await self._claim(keys=[_key(host)], args=[*arguments, *_fields(entry)], client=pipeline)
             taken = await pipeline.execute()
         return [host for host, is_ours in zip(entries, taken, strict=True) if not is_ours]
 
@@ -141,6 +149,7 @@ def _fields(entry: Entry) -> list[str | int]:
         *("node", entry.node),
         *("project_id", entry.project_id),
         *("visibility", entry.visibility.value),
+        *("running", int(entry.running)),
         *("allowed_orgs", json.dumps(sorted(entry.allowed_orgs))),
     ]
 
@@ -157,6 +166,7 @@ def _entry(found: Mapping[str, str]) -> Entry | None:
             node=found.get("node", ""),
             project_id=found.get("project_id", ""),
             visibility=Visibility(found.get("visibility", "private")),
+            running=found.get("running", "1") == "1",
             allowed_orgs=frozenset(json.loads(found.get("allowed_orgs", "[]"))),
         )
     except (KeyError, ValueError, TypeError):

@@ -128,7 +128,7 @@ class DockerEngine:
         return [_network_seen(network) for network in found]
 
     async def create_network(
-        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], bridge: str
+        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, bridge: str
     ) -> str:
         config = {
             "Name": name,

@@ -137,7 +137,7 @@ class Engine(Protocol):
     async def networks(self) -> list[NetworkSeen]: ...
 
     async def create_network(
-        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], bridge: str
+        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, bridge: str
     ) -> str:
         """The id of a new network, whose bridge is an interface of this machine called `bridge` (at most 15 characters)."""
 

@@ -96,9 +96,8 @@ class OrgNetworks:
         return {f"br-{n.network_id[:12]}" for n in seen if n.labels.get(labels.INSTANCE) == self._instance}
 
     def bridge_name(self, org_id: str) -> str:
-        """At most 15 characters (IFNAMSIZ); the firewall knows all of them by `bridges_pattern`."""
-        digest = hashlib.sha256(org_id.encode()).digest()
-        return _bridge_prefix(self._instance) + base64.b32encode(digest).decode().lower()[:7]
+        """The interface of this machine that leads to the organisation's network."""
+        return self._bridge(self.name(org_id))
 
     def name(self, org_id: str) -> str:
         """Fixed length, whatever the organisation is called; unique to this worker and organisation."""
@@ -108,15 +107,21 @@ class OrgNetworks:
         routes = await asyncio.to_thread(self._routes)
         taken = [subnet for network in seen for subnet in network.subnets] + routes
         marks = {labels.INSTANCE: self._instance, labels.ORG: org_id}
+        name = self.name(org_id)
         for subnet in free_subnets(self._pool, taken):
             try:
-                bridge = self.bridge_name(org_id)
-                return await self._engine.create_network(self.name(org_id), subnet, marks, bridge)
+                bridge = self._bridge(name)
+                return await self._engine.create_network(name, subnet, marks, bridge=bridge)
             except EngineRefused as refusal:
                 # Taken by something that we cannot see from here (a route of the host while we run in a container).
                 if _OVERLAPS not in str(refusal):
                     raise
         raise NetworkPoolExhausted(f"no free range is left in {self._pool}")
+
+    def _bridge(self, network_name: str) -> str:
+        """At most 15 characters (IFNAMSIZ); the firewall knows all of them by `bridges_pattern`."""
+        digest = hashlib.sha256(network_name.encode()).digest()
+        return _bridge_prefix(self._instance) + base64.b32encode(digest).decode().lower()[:7]
 
     def _of(self, org_id: str, seen: list[NetworkSeen]) -> NetworkSeen | None:
         marks = (self._instance, org_id)

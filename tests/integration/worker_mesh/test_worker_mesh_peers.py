@@ -184,6 +184,10 @@ async def pair(redis_url: str, http: aiohttp.ClientSession) -> AsyncIterator[Pai
         yield Pair(home, edge, app, live, issuer, redis)
 
 
+async def _unknown(redis: AsyncRedis, *hosts: str) -> bool:
+    return await redis.exists(*(f"service:{host}" for host in hosts)) == 0
+
+
 async def _known(redis: AsyncRedis, *hosts: str) -> bool:
     return await redis.exists(*(f"service:{host}" for host in hosts)) == len(hosts)
 
@@ -193,7 +197,6 @@ async def test_the_registry_says_where_each_host_is_served(pair: Pair) -> None:
 
     assert (entry["worker_ip"], entry["port"], entry["org_id"]) == ("127.0.0.1", str(pair.home.port), "org_a")
     assert 0 < await pair.redis.ttl(f"service:{PRIVATE}.zexio.internal") <= 30
-    assert await pair.redis.exists(f"service:{STOPPED}.zexio.app") == 0
 
 
 async def test_what_runs_on_another_node_is_reached_with_the_visitors_own_token(pair: Pair) -> None:
@@ -220,7 +223,8 @@ REFUSED = [
     (f"{PUBLIC}.zexio.internal", None, (401, "missing_credentials")),
     (f"{PUBLIC}.zexio.internal", "org_b", (403, "wrong_organisation")),
     (f"{SHARED}.zexio.internal", "org_b", (403, "wrong_organisation")),
-    (f"{STOPPED}.zexio.app", "org_a", (404, "unknown_host")),
+    (f"{STOPPED}.zexio.app", "org_a", (503, "project_unavailable")),
+    (f"{STOPPED}.zexio.app", "org_b", (403, "wrong_organisation")),
     ("nobody.zexio.app", "org_a", (404, "unknown_host")),
 ]
 
@@ -279,17 +283,30 @@ async def test_a_stream_arrives_piece_by_piece_through_both_nodes(pair: Pair) ->
         assert await response.content.read() == b"piece 1\n"
 
 
-async def test_what_stops_is_not_found_elsewhere_any_more(pair: Pair) -> None:
+async def test_what_is_stopped_or_deleted_is_told_alike_by_both_nodes(pair: Pair) -> None:
     host = f"{PUBLIC}.zexio.app"
     assert await pair.edge.status(host) == (200, "echo")
 
     pair.home.table.put(route(PUBLIC, {}, visibility=Visibility.PUBLIC))
+    assert await pair.edge.status(host) == (503, "project_unavailable")
+    pair.home.table.drop(PUBLIC)
 
-    async def is_gone() -> bool:
-        return (await pair.edge.status(host)) == (404, "unknown_host")
+    await eventually(lambda: _unknown(pair.redis, host, DOMAIN))
+    assert await pair.edge.status(host) == (404, "unknown_host")
 
-    await eventually(is_gone)
-    assert await pair.redis.exists(f"service:{DOMAIN}") == 0
+
+async def test_a_project_that_moves_is_found_where_it_runs(pair: Pair) -> None:
+    host = f"{PUBLIC}.zexio.app"
+    pair.home.table.put(route(PUBLIC, {}, visibility=Visibility.PUBLIC))
+    pair.edge.table.put(route(PUBLIC, {"web": pair.app}, visibility=Visibility.PUBLIC))
+
+    async def says_edge() -> bool:
+        return await pair.redis.hget(f"service:{host}", "port") == str(pair.edge.port)
+
+    await eventually(says_edge)
+    pair.home.table.put(route(PUBLIC, {}, visibility=Visibility.PUBLIC))
+    await asyncio.sleep(0.3)
+    assert await says_edge()
 
 
 async def test_a_host_of_another_organisation_is_not_taken_over(pair: Pair) -> None:
