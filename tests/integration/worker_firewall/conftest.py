@@ -23,10 +23,18 @@ class Machines:
 
     node: Namespace
     outside: Namespace
+    scratch: Path
+
+    def script(self, program: str) -> Path:
+        """A program that runs `program` on the node."""
+        path = self.scratch / program
+        path.write_text(f'#!/bin/sh\nexec ip netns exec {self.node.name} {program} "$@"\n')
+        path.chmod(0o755)
+        return path
 
 
 @pytest.fixture
-def machines() -> Iterator[Machines]:
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     for program in ("nft", "ip"):
         if shutil.which(program) is None:
             missing(program, "install the packages nftables and iproute2")
@@ -36,7 +44,7 @@ def machines() -> Iterator[Machines]:
         wire(node, outside, ("up0", "up0"))
         address(node, "up0", f"{NODE_4}/24", f"{NODE_6}/64")
         address(outside, "up0", f"{FRIEND_4}/24", f"{STRANGER_4}/24", f"{FRIEND_6}/64", f"{STRANGER_6}/64")
-        yield Machines(node, outside)
+        yield Machines(node, outside, tmp_path_factory.mktemp("machines"))
 
 
 @pytest.fixture

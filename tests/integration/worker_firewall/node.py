@@ -66,6 +66,16 @@ class Node:
                 assert self._process.poll() is None, self.log()
                 await asyncio.sleep(0.1)
 
+    def evacuate(self) -> str:
+        """What the command says; on the engine of the machine that runs the tests, where this worker has nothing."""
+        environment = {**os.environ, "WORKER_DATA_DIR": str(self._folder / "data")}
+        command = ["ip", "netns", "exec", self.machine.name, sys.executable, "-m", "worker", "evacuate"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def log(self) -> str:
         return (self._folder / "agent.log").read_text()
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from tests.integration.worker_firewall.conftest import (
     FRIEND_4,
@@ -18,8 +21,13 @@ from tests.integration.worker_firewall.conftest import (
 )
 from tests.integration.worker_firewall.namespaces import address, namespace, wire
 from tests.integration.worker_firewall.node import MESH_PORT, PORT, SECRET, Node
+from tests.unit.worker_firewall.policies import GROUND, policies
+from worker.firewall.nft import Nft
+from worker.firewall.policy import Policy
+from worker.firewall.ruleset import render
 
-APP, OTHER, SSH = 5000, 5001, 22
+APP, OTHER, OPENED, SSH = 5000, 5001, 5002, 22
+METADATA = "169.254.169.254"
 RULES = [{"port": APP, "protocol": "tcp", "sources": [f"{FRIEND_4}/32", f"{FRIEND_6}/128"]}]
 
 
@@ -75,7 +83,7 @@ async def test_udp_is_filtered_like_tcp(machines: Machines, node: Node) -> None:
 async def test_a_tenants_container_reaches_dns_and_the_mesh_and_nothing_else_of_the_node(
     machines: Machines, node: Node
 ) -> None:
-    await node.start()
+    await node.start(WORKER_TENANT_PORTS=str(OPENED))
     with namespace() as container, ExitStack() as stack:
         bridge = f"pl{node.instance[2:8]}tenant1"
         machines.node.exec("ip", "link", "add", bridge, "type", "bridge")
@@ -85,14 +93,14 @@ async def test_a_tenants_container_reaches_dns_and_the_mesh_and_nothing_else_of_
         address(machines.node, bridge, "10.201.0.1/26", "fd00:201::1/64")
         address(container, "eth0", "10.201.0.2/26", "fd00:201::2/64")
         container.exec("ip", "route", "add", "default", "via", "10.201.0.1")
-        for port in (APP, 53, SSH, 6379):
+        for port in (APP, 53, SSH, 6379, OPENED):
             stack.enter_context(machines.node.listen(port))
         stack.enter_context(container.listen(8080))
 
         def reached(port: int) -> list[bool]:
             return [container.reaches(host, port) for host in ("10.201.0.1", "fd00:201::1", NODE_4)]
 
-        for port in (53, MESH_PORT):
+        for port in (53, MESH_PORT, OPENED):
             assert await asyncio.to_thread(reached, port) == [True] * 3
         for port in (PORT, SSH, 6379, APP):
             assert await asyncio.to_thread(reached, port) == [False] * 3
@@ -103,6 +111,12 @@ async def test_a_tenants_container_reaches_dns_and_the_mesh_and_nothing_else_of_
         await node.configure(rules=[{"port": APP, "protocol": "tcp", "sources": ["10.201.0.0/26"]}])
 
         assert await asyncio.to_thread(reached, APP) == [True, False, True]
+
+        await _answer_as_the_clouds_metadata_service(machines)
+        with machines.outside.listen(80):
+            assert await asyncio.to_thread(container.reaches, STRANGER_4, 80), "the world is open to it"
+            assert not await asyncio.to_thread(container.reaches, METADATA, 80)
+            assert machines.node.reaches(METADATA, 80)
 
 
 async def test_a_port_is_opened_to_one_organisations_containers_by_the_short_form(
@@ -117,6 +131,16 @@ async def test_a_port_is_opened_to_one_organisations_containers_by_the_short_for
     [line] = [line for line in node.ruleset().splitlines() if "5432" in line]
     assert line.strip().startswith(f'iifname "pl{node.instance[2:8]}')
     assert machines.outside.reaches(NODE_4, PORT, STRANGER_4)
+
+
+async def _answer_as_the_clouds_metadata_service(machines: Machines) -> None:
+    def arrange() -> None:
+        address(machines.outside, "up0", f"{METADATA}/32")
+        machines.outside.exec("ip", "route", "add", "10.201.0.0/26", "via", NODE_4)
+        machines.node.exec("ip", "route", "add", METADATA, "dev", "up0")
+        machines.node.exec("sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+    await asyncio.to_thread(arrange)
 
 
 INVALID: dict[str, dict[str, Any]] = {
@@ -168,3 +192,39 @@ async def test_unsigned_changes_are_refused(machines: Machines, node: Node, path
         answer = await asyncio.to_thread(unsigned.recv, 1000)
 
     assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_a_worker_that_is_evacuated_takes_its_rules_along(machines: Machines, node: Node) -> None:
+    await node.start()
+    await _until(lambda: node.table in node.ruleset())
+    node.kill()
+
+    assert "evacuated" in await asyncio.to_thread(node.evacuate)
+
+    assert node.table not in node.ruleset()
+
+
+@pytest.mark.parametrize("isolate", [True, False])
+def test_every_policy_is_one_that_the_kernel_takes(machines: Machines, *, isolate: bool) -> None:
+    script = machines.script("nft")
+    nft = Nft(str(script))
+    ground = replace(
+        GROUND, isolate=isolate, tenant_ports=(5432, 6379), bridges=("pl0a1b2c*", "br-0123456789ab")
+    )
+
+    @settings(max_examples=40)
+    @given(policies)
+    def check(policy: Policy) -> None:
+        nft.check(
+            render(
+                policy, ground, {org: "pl0a1b2cxxxxxxx" for one in policy.tenant_ports for org in one.orgs}
+            )
+        )
+
+    check()
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not await asyncio.to_thread(holds):
+            await asyncio.sleep(0.1)

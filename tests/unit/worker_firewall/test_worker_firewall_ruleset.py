@@ -1,43 +1,19 @@
 """The text that nft gets, and the policy that outlives a restart."""
 
 import json
-import string
 from ipaddress import ip_network
 
+import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from worker.firewall.policy import Grant, Policy, Protocol, Rule, TenantPort
+from shared.config import ConfigInvalid
+from tests.unit.worker_firewall.policies import GROUND, policies
+from worker.config import Config
+from worker.firewall.policy import Grant, Policy, Protocol, Rule
 from worker.firewall.ruleset import Ground, removal, render
 
-GROUND = Ground(
-    table="plane_0a1b2c3d",
-    ssh_port=2222,
-    management_port=8081,
-    mesh_port=8090,
-    isolate=True,
-    bridges=("pl0a1b2c*",),
-)
 NO_ISOLATION = Ground(
     table="plane_0a1b2c3d", ssh_port=22, management_port=8081, mesh_port=8090, isolate=False
-)
-ids = st.text(string.ascii_lowercase, min_size=1, max_size=8)
-networks = st.sampled_from(["0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "::/0", "2001:db8::/32"]).map(
-    ip_network
-)
-rules = st.builds(
-    Rule,
-    port=st.integers(1, 65535),
-    protocol=st.sampled_from(Protocol),
-    sources=st.lists(networks, min_size=1, max_size=4).map(tuple),
-)
-policies = st.builds(
-    Policy,
-    rules=st.none() | st.lists(rules, max_size=3).map(tuple),
-    tenant_ports=st.lists(
-        st.builds(TenantPort, st.integers(1, 65535), st.lists(ids).map(tuple)), max_size=2
-    ).map(tuple),
-    grants=st.lists(st.builds(Grant, ids, ids, st.lists(ids).map(tuple)), max_size=2).map(tuple),
 )
 
 
@@ -85,3 +61,24 @@ def test_a_node_that_enforces_nothing_has_no_table() -> None:
 
     assert render(Policy(grants=grants), NO_ISOLATION, {}) == removal("plane_0a1b2c3d")
     assert "policy drop" in render(Policy(rules=()), NO_ISOLATION, {})
+
+
+def test_faults_in_the_variables_of_firewall_and_mesh_are_told_together() -> None:
+    with pytest.raises(ConfigInvalid) as raised:
+        Config.from_env(
+            {
+                "WORKER_TENANT_PORTS": "80,http",
+                "WORKER_ISOLATE_HOST": "yes",
+                "MESH_ADVERTISE_IP": "node-1",
+                "REDIS_URL": "http://localhost",
+            }
+        )
+
+    assert [fault.split()[0] for fault in sorted(raised.value.faults)] == [
+        "MESH_ADVERTISE_IP",
+        "REDIS_URL",
+        "WORKER_ISOLATE_HOST",
+        "WORKER_TENANT_PORTS",
+    ]
+    config = Config.from_env({"WORKER_TENANT_PORTS": "443, 80"})
+    assert (config.isolate_host, config.tenant_ports, config.ssh_port) == (True, (80, 443), 22)
