@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 DEADLINE_S = 10.0
 
+_NOT_OURS = ("Operation not permitted", "Operation not supported", "Protocol not supported")
+"""What nft says without CAP_NET_ADMIN, or on a kernel without nf_tables."""
+
 
 class FirewallUnavailable(Exception):
     """This node has no firewall that the worker may change: the program nft is missing, or it is not allowed to."""
@@ -62,6 +65,8 @@ class Nft:
 
 def _refusal(words: str) -> FirewallUnavailable | RulesetRefused:
     first = words.strip().splitlines()[0] if words.strip() else "no reason given"
-    if "Operation not permitted" in words or "Operation not supported" in words:
-        return FirewallUnavailable("The worker may not change the firewall of this node (CAP_NET_ADMIN).")
+    if any(sign in words for sign in _NOT_OURS):
+        return FirewallUnavailable(
+            "The worker may not change the firewall of this node (CAP_NET_ADMIN, nf_tables)."
+        )
     return RulesetRefused(first)

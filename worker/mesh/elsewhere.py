@@ -61,6 +61,7 @@ class Elsewhere:
         self._clock = clock
         self._internal_suffix = "." + internal_suffix
         self._response_timeout_s = response_timeout_s + MARGIN_S
+        self._upstreams: dict[Target, UpstreamSpec] = {}
 
     def direct(self, head: RequestHead, host: str) -> Decision | Awaitable[Decision]:
         """Raises MeshRefusal (from the call or from the awaitable)."""
@@ -118,17 +119,22 @@ class Elsewhere:
 
     def _forward(self, head: RequestHead, remote: _Remote) -> Forward:
         return Forward(
-            upstream=UpstreamSpec(
-                name="peer",
-                targets=(Target(remote.entry.worker_ip, remote.entry.port),),
-                response_timeout=self._response_timeout_s,
-            ),
+            upstream=self._upstream(Target(remote.entry.worker_ip, remote.entry.port)),
             target=head.target,
             host=head.host,
             fields=[*for_peer(head.fields), (FIELD, self._hop(head))],
             exchange=_PassedOn(self._peers, self._registered(remote.host)),
             max_body=None,
         )
+
+    def _upstream(self, peer: Target) -> UpstreamSpec:
+        """One pool for each peer, whoever's requests they are: each carries its own host and token."""
+        spec = self._upstreams.get(peer)
+        if spec is None:
+            spec = self._upstreams[peer] = UpstreamSpec(
+                name="peer", targets=(peer,), response_timeout=self._response_timeout_s
+            )
+        return spec
 
     def _hop(self, head: RequestHead) -> bytes:
         keys = self._hop_keys.now()
