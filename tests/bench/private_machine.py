@@ -56,6 +56,7 @@ class PrivateEngine:
             self._process.terminate()
             self._process.wait(60)
         self._end_what_is_left()
+        self._unmount_what_is_left()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end_what_is_left(self) -> None:
@@ -66,6 +67,13 @@ class PrivateEngine:
                     os.kill(int(process.name), signal.SIGKILL)
             except (FileNotFoundError, ProcessLookupError):
                 continue
+
+    def _unmount_what_is_left(self) -> None:
+        """Innermost first. A killed engine leaves its mounts behind too."""
+        mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for path in reversed(mounted):
+            if path.startswith(f"{self._folder}/"):
+                subprocess.run(["umount", "--lazy", path], check=True, timeout=10)
 
     def _answers(self) -> bool:
         command = ["docker", "--host", self.address, "version", "--format", "{{.Server.Version}}"]
