@@ -22,6 +22,7 @@ from worker.firewall.records import Confirmed, FirewallRecords, Pending
 from worker.firewall.reversion import Reversion
 from worker.firewall.ruleset import Ground, is_needed, render
 from worker.mesh.table import MeshTable
+from worker.runtime.engine import EngineRefused
 
 LOOK_EVERY_S = 30.0
 LOOK_WHILE_PENDING_S = 0.25
@@ -125,9 +126,9 @@ class Firewall:
         return Standing(confirmed, pending, bool(self._applied) and not self._fault, self._fault)
 
     async def begin(self) -> None:
-        """At start, before a request is taken: what was granted is granted, and a change that still waits is guarded anew."""
-        confirmed, pending = await asyncio.to_thread(self._read)
-        self._grant((pending or confirmed).policy)
+        """At start, before a request is taken: what was in force is so again, and a change that still waits is guarded anew."""
+        await self._put_in_force()
+        _confirmed, pending = await asyncio.to_thread(self._read)
         if pending is not None:
             try:
                 await asyncio.to_thread(arm, self._records.folder, self._nft)
@@ -139,7 +140,12 @@ class Firewall:
         """Until cancelled: the kernel has what is in force, and what was taken back is no longer granted."""
         while True:
             self._changed.clear()
-            pending = await self._look()
+            try:
+                pending = await self._look()
+            except Exception:
+                # A full disk, say. What is in the kernel stays, and the next look tries again.
+                log.exception("firewall_look_failed")
+                pending = False
             try:
                 async with asyncio.timeout(LOOK_WHILE_PENDING_S if pending else LOOK_EVERY_S):
                     await self._changed.wait()
@@ -148,8 +154,12 @@ class Firewall:
 
     async def _look(self) -> bool:
         """Whether a change waits for its confirmation."""
+        await self._know_bridges()
+        return await self._put_in_force()
+
+    async def _put_in_force(self) -> bool:
+        """As `_look`, without asking the engine for anything."""
         try:
-            await self._know_bridges()
             policy, pending = await asyncio.to_thread(self._settle)
         except (FirewallUnavailable, RulesetRefused) as error:
             self._tell(str(error))
@@ -166,7 +176,7 @@ class Firewall:
             return
         try:
             named = await self._bridges()
-        except EngineUnavailable:
+        except (EngineUnavailable, EngineRefused):
             # Without an engine there are no packets from its bridges.
             return
         bridges = tuple(sorted({*self._ground.bridges, *named}))
