@@ -14,10 +14,11 @@ from gateway.counters.orphans import Known, Orphans
 from gateway.counters.seeding import Seeding
 from gateway.errors import CountersUnavailable
 from gateway.metering.books import Books
+from gateway.metering.inquiry import Inquiry
 from gateway.metering.journal import Journal
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
-from gateway.metering.recovery import Inquiry, Recovery
+from gateway.metering.recovery import Recovery
 from gateway.metering.shipper import Shipper
 from gateway.metering.tails import Heir, Tails
 from gateway.routes.current import CurrentRoutes
