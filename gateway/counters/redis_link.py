@@ -7,6 +7,7 @@ keeps its place in the line; only its caller has stopped waiting.
 
 import asyncio
 import hashlib
+import re
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ _CONNECT_S = 2.0
 _SILENCE_S = 2.0
 _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 2.0
+_RUN = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
 
 Argument = str | bytes | int
 OnReply = Callable[[object], None]
@@ -97,12 +99,13 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._heard_at = loop.time()
+        self.server_run = ""
         self.closed: asyncio.Future[None] = loop.create_future()
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the oldest call has been without its reply for longer than the deadline."""
-        return bool(self._line) and self._line[0].due <= self._loop.time()
+        """Whether it has ended, or the oldest call has been without its reply for longer than the deadline."""
+        return self._transport is None or (bool(self._line) and self._line[0].due <= self._loop.time())
 
     def call(self, command: bytes, on_reply: OnReply, instead: bytes | None = None) -> None:
         due = self._loop.time() + self._deadline_s
@@ -119,8 +122,9 @@ class _Connection(asyncio.Protocol):
         return future
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -139,6 +143,8 @@ class _Connection(asyncio.Protocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
+        # Before anyone hears of it: who gives a unit back because of this must not write here.
+        self._transport = None
         if self._timer is not None:
             self._timer.cancel()
         while self._line:
@@ -196,6 +202,14 @@ def _settle(future: asyncio.Future[object], reply: object) -> None:
         future.set_result(reply)
 
 
+def _server_run(info: object) -> str:
+    """Raises CountersUnavailable for what is no Redis."""
+    found = _RUN.search(info) if isinstance(info, bytes) else None
+    if found is None:
+        raise CountersUnavailable("INFO server does not tell run_id")
+    return found[1].decode()
+
+
 class RedisLink:
     """Failure policy: without a connection, or while the oldest call is overdue, a call fails at once.
 
@@ -214,6 +228,11 @@ class RedisLink:
     @property
     def is_up(self) -> bool:
         return self._connection is not None and not self._connection.is_stalled
+
+    @property
+    def server_run(self) -> str:
+        """Another word after every restart of Redis, the same for all its clients. Empty while there is no connection."""
+        return "" if self._connection is None else self._connection.server_run
 
     def flush(self) -> None:
         """What was said goes out now, and not with whatever else this turn of the loop may say."""
@@ -292,6 +311,7 @@ class RedisLink:
                 await connection.ask("SELECT", address.database)
             for script in self._scripts:
                 await connection.ask("SCRIPT", "LOAD", script.source)
+            connection.server_run = _server_run(await connection.ask("INFO", "server"))
         except BaseException:
             connection.abort()
             raise
