@@ -190,8 +190,9 @@ async def start_gateway(
 ) -> AsyncIterator[StartGateway]:
     started: list[GatewayProcess] = []
 
-    async def start(redis_url: str | None = None, **settings: object) -> GatewayProcess:
+    async def start(redis_url: str | None = None, workers: str = "1", **settings: object) -> GatewayProcess:
         gateway = GatewayProcess(tmp_path, free_port(), redis_url)
+        gateway.environment["GATEWAY_WORKERS"] = workers
         gateway.write_routes(upstream.url, **settings)
         started.append(gateway)
         await gateway.start()
