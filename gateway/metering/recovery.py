@@ -31,7 +31,7 @@ from shared.clock import Clock
 SLACK_S = 2.0
 PERFORMED_COST = 1.0
 _FIRST_DELAY_S = 0.25
-_LONGEST_DELAY_S = 15.0
+_LONGEST_DELAY_S = 4.0
 _TURN_S = 0.1
 _AT_ONCE = 16
 
