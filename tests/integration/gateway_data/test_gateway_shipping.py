@@ -140,7 +140,7 @@ def _shipped(tail: JournalTail) -> Shipped:
     return tail
 
 
-async def test_a_record_is_read_when_it_is_whole_wherever_it_was_torn(tmp_path: Path) -> None:
+def test_a_record_is_read_when_it_is_whole_wherever_it_was_torn(tmp_path: Path) -> None:
     whole, torn = intent(), intent()
     frames = encode(whole), encode(torn)
     path = segment_path(tmp_path, 1)
