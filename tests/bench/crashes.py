@@ -35,7 +35,7 @@ _USERS = 3
 _CUSTOMERS = 9
 _UP_WITHIN_S = 40.0
 _SETTLED_WITHIN_S = 60.0
-_LONGEST_WAIT_S = 6.0
+_LONGEST_WAIT_S = 3.0
 
 RELAY, CONTROL, UPSTREAM = "relay process", "control process", "upstream"
 EMPTIED, OLDER = "Redis, memory lost", "Redis, older snapshot"
