@@ -57,9 +57,9 @@ async def crash(upstream: str, kills: int, seed: int, folder: Path) -> Run:
     chance = random.Random(f"{seed}-{upstream}")  # noqa: S311 - a seed is to be repeated
     began = time.monotonic()
     async with crashing_platform(folder, upstream, chance) as platform:
-        await _until(lambda: _is_settled(platform), _UP_WITHIN_S)
+        await settled(platform, _UP_WITHIN_S)
         seen = Seen()
-        tokens = [await _sign_up(platform.url, number) for number in range(_USERS)]
+        tokens = [await sign_up(platform.url, number) for number in range(_USERS)]
         customers = [
             Customer(platform.url, tokens[number % _USERS], platform.books.body, chance, seen)
             for number in range(_CUSTOMERS)
@@ -70,13 +70,13 @@ async def crash(upstream: str, kills: int, seed: int, folder: Path) -> Run:
             killed = await _kill(platform, kills, chance, seen)
             seen.stop.set()
         ended = time.monotonic()
-        await _until(lambda: _is_settled(platform), _SETTLED_WITHIN_S)
+        await settled(platform, _SETTLED_WITHIN_S)
         settled_s = time.monotonic() - ended
         # A counter that the last kill took away is there again as soon as somebody orders.
         for token in tokens:
             await _order_once(platform, token, seen)
-            await _ship(platform, token)
-        await _until(lambda: _is_settled(platform), _SETTLED_WITHIN_S)
+            await ship(platform, token)
+        await settled(platform, _SETTLED_WITHIN_S)
         found = await asyncio.to_thread(audit, platform, seen.performed)
     return Run(upstream, killed, seen, found, settled_s, time.monotonic() - began)
 
@@ -106,7 +106,7 @@ async def _more_than(seen: Seen, performed: int) -> bool:
     return len(seen.performed) > performed
 
 
-async def _sign_up(url: str, number: int) -> str:
+async def sign_up(url: str, number: int) -> str:
     credentials = {"email": f"user{number}@example.org", "password": "correct horse battery"}
     async with (
         aiohttp.ClientSession() as client,
@@ -130,7 +130,7 @@ async def _order_once(platform: Platform, token: str, seen: Seen) -> None:
         seen.performed.append(response.headers["X-Request-ID"])
 
 
-async def _ship(platform: Platform, token: str) -> None:
+async def ship(platform: Platform, token: str) -> None:
     """Whoever reads his usage finds all that was answered in it."""
     headers = {"Authorization": f"Bearer {token}"}
     async with (
@@ -138,6 +138,11 @@ async def _ship(platform: Platform, token: str) -> None:
         client.get(f"{platform.url}/mod/usage", headers=headers) as response,
     ):
         response.raise_for_status()
+
+
+async def settled(platform: Platform, within_s: float) -> None:
+    """Raises TimeoutError."""
+    await _until(lambda: _is_settled(platform), within_s)
 
 
 async def _is_settled(platform: Platform) -> bool:

@@ -98,9 +98,11 @@ class Upstream:
         if wanted in {"perform", "perform-then-hold"}:
             self.performed[request.headers["X-Request-ID"]] = "deployment.created"
             self.performed_one.set()
-        if wanted.endswith("hold"):
+        if wanted.endswith("hold") or wanted == "hold-then-perform":
             self.performed_one.set()
             await self.hold.wait()
+        if wanted == "hold-then-perform":
+            self.performed[request.headers["X-Request-ID"]] = "deployment.created"
         return web.json_response({}, status=202, headers={"X-Event-Type": "deployment.created"})
 
 
