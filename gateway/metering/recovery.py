@@ -1,7 +1,7 @@
 """Requests whose end nobody saw are settled by asking the upstream whether it performed them.
 
 That is every intent which a killed process left open, and every request which reached its upstream but got no response head (a
-reset, a timeout, a client that left). Performed: there is an event, at cost 1. Not performed: the reservation is released.
+reset, a timeout, a client that left). Performed: there is an event at its price. Not performed: the reservation is released.
 
 Rules:
 - "Not performed" ends a request only when it is true for good. An upstream that can cancel a request says so (see `inquiry`). Of any
@@ -17,19 +17,18 @@ Rules:
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 
 import structlog
 
 from gateway.metering.inquiry import Answer, Inquiry, NotYet, Performed, Unanswered
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
+from gateway.metering.performed_price import PerformedPrice, status_of
 from gateway.metering.records import Ended, Intent, Result, Void, result_of
 from gateway.routes.route import Upstream
 from shared.clock import Clock
 
 SLACK_S = 2.0
-PERFORMED_COST = 1.0
 _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 4.0
 _TURN_S = 0.1
@@ -54,6 +53,7 @@ class Recovery:
         ledger: Ledger,
         inquiry: Inquiry,
         find_upstream: Callable[[str], Upstream | None],
+        price: PerformedPrice,
         clock: Clock,
         slack_s: float = SLACK_S,
     ) -> None:
@@ -61,6 +61,7 @@ class Recovery:
         self._ledger = ledger
         self._inquiry = inquiry
         self._find_upstream = find_upstream
+        self._price = price
         self._clock = clock
         self._slack_s = slack_s
         self._questions: list[_Question] = []
@@ -122,7 +123,13 @@ class Recovery:
             if isinstance(answer, NotYet) and asked_at < over_at:
                 self._again(question, min(question.delay, over_at - asked_at))
             else:
-                self._end(question, _ended(question, answer))
+                self._end(question, self._ended(question, answer))
+
+    def _ended(self, question: _Question, answer: Answer) -> Ended:
+        intent, seen = question.intent, question.seen
+        if isinstance(answer, Performed):
+            return _performed_result(intent, seen, answer, self._price.of(intent, answer))
+        return seen if seen is not None else Void(intent.id)
 
     def _again(self, question: _Question, delay_s: float) -> None:
         question.due = self._clock.monotonic() + delay_s
@@ -134,25 +141,10 @@ class Recovery:
         self._meter.end(question.intent, ended)
 
 
-def _ended(question: _Question, answer: Answer) -> Ended:
-    intent, seen = question.intent, question.seen
-    if isinstance(answer, Performed):
-        return _performed_result(intent, seen, answer)
-    return seen if seen is not None else Void(intent.id)
-
-
-def _performed_result(intent: Intent, seen: Result | None, answer: Performed) -> Result:
+def _performed_result(intent: Intent, seen: Result | None, answer: Performed, cost: float) -> Result:
     if seen is not None:
-        return replace(seen, event_type=answer.event_type, cost=PERFORMED_COST)
-    return Result(
-        id=intent.id,
-        status=answer.status or HTTPStatus.OK,
-        event_type=answer.event_type,
-        cost=PERFORMED_COST,
-        latency_ms=0.0,
-        request_bytes=0,
-        response_bytes=0,
-    )
+        return replace(seen, event_type=answer.event_type, cost=cost)
+    return replace(_unknown(intent), status=status_of(answer), event_type=answer.event_type, cost=cost)
 
 
 def _unknown(intent: Intent) -> Result:

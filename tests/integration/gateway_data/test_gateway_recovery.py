@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.metering.inquiry import Inquiry
+from gateway.metering.performed_price import PerformedPrice
 from gateway.metering.recovery import Recovery
 from gateway.metering.segments import START
 from gateway.routes.route import Upstream as Route
@@ -38,7 +39,8 @@ def recovery_of(upstream: Any) -> Callable[[Desk], Awaitable[Recovery]]:
         spec = UpstreamSpec(name="hoster", targets=(parse_target(upstream.url),), response_timeout=0.4)
         route = Route(spec, None, "/internal/operations/{request_id}")
         inquiry = Inquiry(UpstreamClient(), Secret(SECRET), CLOCK, new_id)
-        return Recovery(of.meter, of.ledger, inquiry, {"hoster": route}.get, CLOCK, slack_s=0.1)
+        price = PerformedPrice(lambda _: None)
+        return Recovery(of.meter, of.ledger, inquiry, {"hoster": route}.get, price, CLOCK, slack_s=0.1)
 
     return make
 
