@@ -65,6 +65,7 @@ class Recovery:
         self._clock = clock
         self._slack_s = slack_s
         self._questions: list[_Question] = []
+        self._silent: set[str] = set()
         self._log = structlog.get_logger("recovery")
         self.recovered = 0
 
@@ -111,19 +112,23 @@ class Recovery:
         try:
             answer = await self._inquiry.ask(upstream, question.intent.id)
         except Unanswered as error:
-            self._log.warning(
-                "reconcile_unanswered",
-                request_id=question.intent.id,
-                upstream=upstream.name,
-                error=str(error),
-            )
+            self._note_silence(upstream, str(error))
             self._again(question, question.delay)
         else:
+            self._silent.discard(upstream.name)
             over_at = question.since + upstream.spec.response_timeout + self._slack_s
             if isinstance(answer, NotYet) and asked_at < over_at:
                 self._again(question, min(question.delay, over_at - asked_at))
             else:
                 self._end(question, self._ended(question, answer))
+
+    def _note_silence(self, upstream: Upstream, error: str) -> None:
+        """Once, however many questions wait for it."""
+        if upstream.name not in self._silent:
+            self._silent.add(upstream.name)
+            self._log.warning(
+                "reconcile_unanswered", upstream=upstream.name, error=error, waiting=len(self._questions)
+            )
 
     def _ended(self, question: _Question, answer: Answer) -> Ended:
         intent, seen = question.intent, question.seen
