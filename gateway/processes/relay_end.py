@@ -23,6 +23,7 @@ from gateway.accounts.principal import UserId
 from gateway.observation.process_state import ProcessState
 from gateway.observation.reports import RelayProcess
 from gateway.processes.link import Answer, Link, LinkEnded, LinkUser, Members
+from gateway.tokens.tokens import Published
 from shared.relay.director import Target
 
 _STATE_WITHIN_S = 0.3
@@ -40,11 +41,12 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a relay process is started with. `routes` is the text of the routes in force."""
+    """What a relay process is started with. `routes` is the text of the routes in force, `keys` the public halves of all that verify."""
 
     listener: socket.socket
     control_socket: str
     routes: Callable[[], str]
+    keys: Callable[[], Published]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class RelayEnd:
                 raise
         voice = _Voice(requests, changed)
         link = await Link.open(here, voice)
+        link.tell("keys", {"keys": given.keys()})
         link.tell("begin", {"text": given.routes(), "control_socket": given.control_socket})
         return cls(number, process, link, voice)
 
@@ -156,6 +159,9 @@ class RelayEnd:
 
     def evict(self, user_id: UserId) -> None:
         self._link.tell("evict", {"user_id": user_id})
+
+    def tell_keys(self, keys: Published) -> None:
+        self._link.tell("keys", {"keys": keys})
 
     async def take_routes(self, text: str) -> bool:
         """Whether it has them. One that is not ready yet, or does not serve any more, is only told."""

@@ -20,6 +20,7 @@ from gateway.observation.process_state import ProcessState, added
 from gateway.observation.reports import RelayProcess
 from gateway.processes.relay_end import Given, Phase, RelayEnd, Requests
 from gateway.processes.replacement import Deaths
+from gateway.tokens.tokens import Published
 from shared.clock import Clock
 from shared.relay.director import Target
 
@@ -82,6 +83,10 @@ class RelayProcesses:
     def tell_changed(self, user_id: UserId) -> None:
         for relay in self._relays.values():
             relay.evict(user_id)
+
+    def tell_keys(self, keys: Published) -> None:
+        for relay in self._relays.values():
+            relay.tell_keys(keys)
 
     def set_healthy(self, upstream: str, target: Target, *, healthy: bool) -> None:
         """What a health check has found. One that begins to serve later is told then."""
