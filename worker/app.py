@@ -12,6 +12,7 @@ from worker.config import Config
 from worker.deploys.api import DeployRoutes
 from worker.events.api import EventRoutes
 from worker.files.api import FileRoutes
+from worker.firewall.api import FirewallRoutes
 from worker.logs.routes import add_log_routes
 from worker.logs.system import SystemLogs, add_system_log_routes
 from worker.observation import Observation
@@ -53,13 +54,14 @@ def build_management(
     EventRoutes(platform.records.events, platform.projects).add_to(app)
     FileRoutes(platform.files, platform.projects).add_to(app)
     WebhookRoutes(platform.webhooks).add_to(app)
+    FirewallRoutes(platform.firewall, platform.records.projects).add_to(app)
     SyncRoutes(
         platform.records,
         platform.lanes,
         platform.watch,
         platform.deploys,
         platform.view,
-        platform.generations,
+        seen.host.report,
     ).add_to(app)
     _add_observation(app, platform, seen, system_logs, clock)
     return app

@@ -10,6 +10,7 @@ from shared.config import Environment, Secret
 
 _LEVELS = ("debug", "info", "warning", "error")
 _DOCKER_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _HTTP_SCHEMES = ("http://", "https://")
 _DEFAULT_POOL = "10.201.0.0/16"
 _DEFAULT_DOCKER = "unix:///var/run/docker.sock"
@@ -28,8 +29,8 @@ class JoinBy:
 class Config:
     """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name.
 
-    `allow_local_git` permits sources on private addresses and over plain http or files, for tests and closed networks. `catalog` None: the
-    built-in one.
+    `catalog` None: the built-in one. `allow_local_git` permits sources on private addresses and over plain http or files, for tests and closed networks.
+    `isolate_host` keeps tenants' containers from this machine's ports, except `tenant_ports`.
     """
 
     data_dir: Path
@@ -52,6 +53,10 @@ class Config:
     redis_url: str | None
     allow_local_git: bool
     catalog: Path | None
+    mesh_advertise_ip: str | None
+    isolate_host: bool
+    tenant_ports: tuple[int, ...]
+    ssh_port: int
     log_level: str
     log_format: str
 
@@ -82,9 +87,13 @@ class Config:
             public_suffix=_suffix(env, "MESH_PUBLIC_SUFFIX", "zexio.app"),
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
-            redis_url=env.optional("REDIS_URL"),
             allow_local_git=env.flag("WORKER_ALLOW_LOCAL_GIT", default=False),
             catalog=None if env.optional("WORKER_CATALOG") is None else env.path("WORKER_CATALOG", ""),
+            redis_url=_url(env, "REDIS_URL", None, _REDIS_SCHEMES),
+            mesh_advertise_ip=_address(env, "MESH_ADVERTISE_IP"),
+            isolate_host=env.flag("WORKER_ISOLATE_HOST", default=True),
+            tenant_ports=_ports(env, "WORKER_TENANT_PORTS"),
+            ssh_port=env.port("WORKER_SSH_PORT", 22),
             log_level=env.choice("LOG_LEVEL", "info", _LEVELS),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )
@@ -99,8 +108,27 @@ def _url(env: Environment, name: str, default: str | None, schemes: tuple[str, .
     return None if text is None else text.rstrip("/")
 
 
+def _address(env: Environment, name: str) -> str | None:
+    text = env.optional(name)
+    if text is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        env.fault(f"{name} must be an address such as 192.0.2.7, not {text!r}")
+        return None
+
+
 def _suffix(env: Environment, name: str, default: str) -> str:
     return env.text(name, default).lower().strip(".")
+
+
+def _ports(env: Environment, name: str) -> tuple[int, ...]:
+    words = (env.optional(name) or "").replace(",", " ").split()
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) < 65536 for word in words):
+        env.fault(f"{name} must be ports, separated by commas")
+        return ()
+    return tuple(sorted({int(word) for word in words}))
 
 
 def _pool(env: Environment) -> IPv4Network:

@@ -35,6 +35,10 @@ from worker.deploys.upkeep import Upkeep
 from worker.deploys.watch import Watch
 from worker.events.log import EventLog
 from worker.files.listing import ReleaseFiles
+from worker.firewall.firewall import Firewall
+from worker.firewall.nft import Nft
+from worker.firewall.records import FirewallRecords
+from worker.firewall.ruleset import Ground, table_name
 from worker.mesh.table import MeshTable
 from worker.nonces import Nonces
 from worker.projects.commands import ProjectCommands
@@ -44,7 +48,7 @@ from worker.projects.view import ProjectView
 from worker.runtime.container_files import ContainerFiles
 from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine_state import EngineState
-from worker.runtime.networks import OrgNetworks, own_container
+from worker.runtime.networks import OrgNetworks, bridges_pattern, own_container
 from worker.runtime.subnets import host_routes
 from worker.services.catalog import Catalog
 from worker.services.commands import AddOnCommands
@@ -88,7 +92,6 @@ class Platform:
 
     records: Records
     publication: Publication
-    generations: Generations
     lanes: Lanes
     watch: Watch
     engine_state: EngineState
@@ -101,6 +104,7 @@ class Platform:
     addons: AddOnCommands
     files: ReleaseFiles
     webhooks: WebhookReceiver
+    firewall: Firewall
 
 
 def build_platform(
@@ -195,7 +199,6 @@ def build_platform(
     return Platform(
         records=records,
         publication=publication,
-        generations=generations,
         lanes=lanes,
         watch=Watch(engine, installed.instance, records, publication, lanes, orphans, engine_state),
         engine_state=engine_state,
@@ -224,4 +227,25 @@ def build_platform(
         ),
         webhooks=WebhookReceiver(deploys, records.projects, DeliveryStore(resources.database), cipher, clock),
         files=ReleaseFiles(records, generations, resources.files),
+        firewall=Firewall(
+            FirewallRecords(config.data_dir / "firewall"),
+            Nft(),
+            _ground(config, installed.instance),
+            table,
+            clock,
+            networks.bridges,
+            networks.bridge_name,
+        ),
+    )
+
+
+def _ground(config: Config, instance: str) -> Ground:
+    return Ground(
+        table=table_name(instance),
+        ssh_port=config.ssh_port,
+        management_port=config.port,
+        mesh_port=config.mesh_port,
+        isolate=config.isolate_host,
+        tenant_ports=config.tenant_ports,
+        bridges=(bridges_pattern(instance),),
     )

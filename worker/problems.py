@@ -11,6 +11,8 @@ from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMis
 from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
 from worker.files.listing import LinkRefused, NotAFolder, PathMissing
 from worker.files.path import PathInvalid
+from worker.firewall.firewall import NothingToConfirm
+from worker.firewall.nft import FirewallUnavailable, RulesetRefused
 from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
@@ -113,6 +115,9 @@ TABLE: ProblemTable = dict(
             ),
         ),
         _says(EnvironmentUnreadable, 500, "environment_unreadable"),
+        _says(FirewallUnavailable, 503, "firewall_unavailable"),
+        _says(RulesetRefused, 422, "ruleset_refused"),
+        _says(NothingToConfirm, 409, "nothing_to_confirm"),
         _says(NetworkPoolExhausted, 503, "network_pool_exhausted"),
         (
             EngineUnavailable,

@@ -1,5 +1,6 @@
 """From the bytes of a request to typed values, with every fault named and no value quoted."""
 
+import json
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -38,6 +39,15 @@ def parse_body(model: type[_B], raw: bytes) -> _B:
                 for fault in faults
             ]
         ) from None
+
+
+def members_of(raw: bytes) -> frozenset[str]:
+    """The names in a JSON object; empty for anything else, whose faults `parse_body` tells."""
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        return frozenset()
+    return frozenset(value) if isinstance(value, dict) else frozenset()
 
 
 def whole_number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:

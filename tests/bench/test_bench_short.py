@@ -1,16 +1,14 @@
 """The commands of `tests/bench` in short, so that they go on working and their bounds are kept."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
+from tests.bench import limits
 from tests.bench.abuse import ATTACKS, siege
 from tests.bench.idle_streams import Open, Send, idle_cost, open_websocket, send_frame
-from tests.bench.many_redeploys import measure as measure_many
-from tests.bench.nginx_app import nginx_image
-from tests.bench.redeploys import measure as measure_redeploys
+from tests.bench.redis_outage import AUTHENTICATED, BILLING, outage
 from tests.bench.relay_process import MIB
 from tests.bench.sse_delay import MOST_DELAY, MOST_LINGERING, event_delays, lingering, open_stream, send_event
 from tests.bench.transfer import MOST_GROWTH, Transfer, download, upload
@@ -47,23 +45,34 @@ async def test_others_are_served_while_the_relay_is_under_attack(name: str) -> N
     assert one.is_borne(100), one
 
 
-@pytest.fixture(scope="module")
-def nginx(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    assert docker_engine
-    with nginx_image(tmp_path_factory.mktemp("nginx")) as image:
-        yield image
+async def test_a_crowd_gets_the_quota_and_not_one_more() -> None:
+    found = await limits.quota(requests=600, allowed=150, workers=2)
+
+    assert found.answers == {200: 150, 402: 450}
+    assert (found.counter, found.ledger) == (150, 150)
 
 
-@pytest.mark.engine
-async def test_no_request_is_lost_while_an_app_is_redeployed(nginx: str, tmp_path: Path) -> None:
-    found = await measure_redeploys(nginx, tmp_path, 3, 2000)
+async def test_a_hammered_rate_keeps_its_bound_and_gives_what_it_promises() -> None:
+    found = await limits.rate(1.0, per_minute=6_000, burst=20, workers=2)
 
-    assert found.load.failed == []
-    assert set(found.load.answered) == {"kept", "new connection", "posted", "slow"}
+    assert 60 < found.answers[200] <= found.most, found
 
 
-@pytest.mark.engine
-async def test_redeploys_leave_nothing_behind(nginx: str, tmp_path: Path) -> None:
-    found = await measure_many(nginx, tmp_path, 8)
+async def test_an_admission_costs_one_call_and_a_known_refusal_none() -> None:
+    found = await limits.calls(admitted=50, refused=100)
 
-    assert found.is_bounded(), found
+    assert (found.for_admitted, found.for_refused) == (50, 0)
+
+
+async def test_an_outage_of_redis_is_noticed_by_the_billing_lane_alone() -> None:
+    found = await outage(before_s=1.0, paused_s=1.5)
+
+    authenticated, billing = found.spells[AUTHENTICATED], found.spells[BILLING]
+    assert [set(spell.answers) for spell in authenticated] == [{200}, {200}]
+    # A machine that is very busy may miss the deadline with a healthy Redis, too.
+    assert 200 in billing[0].answers
+    assert set(billing[1].answers) == {503}
+    # Nobody waits for the 50 ms deadline once the circuit is open, and nobody ever does in the authenticated lane.
+    assert billing[1].median_ms < billing[0].median_ms + 20
+    assert authenticated[1].median_ms < authenticated[0].median_ms + 20
+    assert found.admitted == found.counter == found.ledger

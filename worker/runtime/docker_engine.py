@@ -133,7 +133,13 @@ class DockerEngine:
         return [_network_seen(network) for network in found]
 
     async def create_network(
-        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, internal: bool = False
+        self,
+        name: str,
+        subnet: IPv4Network,
+        labels: Mapping[str, str],
+        *,
+        bridge: str,
+        internal: bool = False,
     ) -> str:
         config = {
             "Name": name,
@@ -141,6 +147,7 @@ class DockerEngine:
             "Internal": internal,
             "CheckDuplicate": True,
             "Labels": dict(labels),
+            "Options": {"com.docker.network.bridge.name": bridge},
             "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
         }
         async with _deadline(CREATE_DEADLINE_S):

@@ -210,9 +210,18 @@ class Engine(Protocol):
     async def networks(self) -> list[NetworkSeen]: ...
 
     async def create_network(
-        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, internal: bool = False
+        self,
+        name: str,
+        subnet: IPv4Network,
+        labels: Mapping[str, str],
+        *,
+        bridge: str,
+        internal: bool = False,
     ) -> str:
-        """`internal`: its containers reach each other through it, and nothing else."""
+        """The id of a new network, whose bridge is an interface of this machine called `bridge` (at most 15 characters).
+
+        `internal`: its containers reach each other through it, and nothing else.
+        """
 
     async def connect(self, network_id: str, container_id: str, aliases: Sequence[str] = ()) -> None:
         """A container that is connected already is no error. `aliases` are its names within that network."""

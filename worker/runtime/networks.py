@@ -5,6 +5,7 @@ each `web` finds the `db` of its own release: never that of another project of t
 """
 
 import asyncio
+import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -111,6 +112,15 @@ class OrgNetworks:
         """Failure policy: as with the network of an organisation."""
         await self._remove(network)
 
+    async def bridges(self) -> set[str]:
+        """The interfaces of our networks under the names that the engine gives of itself (older networks have them)."""
+        seen = await self._engine.networks()
+        return {f"br-{n.network_id[:12]}" for n in seen if n.labels.get(labels.INSTANCE) == self._instance}
+
+    def bridge_name(self, org_id: str) -> str:
+        """The interface of this machine that leads to the organisation's network."""
+        return self._bridge(self.name(org_id))
+
     def name(self, org_id: str) -> str:
         """Fixed length, whatever the organisation is called; unique to this worker and organisation."""
         return f"plane-{self._instance[2:10]}-{hashlib.sha256(org_id.encode()).hexdigest()[:12]}"
@@ -122,7 +132,9 @@ class OrgNetworks:
         taken = [subnet for network in seen for subnet in network.subnets] + routes
         for subnet in free_subnets(self._pool, taken):
             try:
-                return await self._engine.create_network(name, subnet, marks, internal=internal)
+                return await self._engine.create_network(
+                    name, subnet, marks, bridge=self._bridge(name), internal=internal
+                )
             except EngineRefused as refusal:
                 # Taken by something that we cannot see from here (a route of the host while we run in a container).
                 if _OVERLAPS not in str(refusal):
@@ -134,6 +146,11 @@ class OrgNetworks:
             await self._engine.remove_network(network.network_id)
         except EngineRefused as refusal:
             self._log.warning("network_stays", network=network.name, reason=str(refusal))
+
+    def _bridge(self, network_name: str) -> str:
+        """At most 15 characters (IFNAMSIZ); the firewall knows all of them by `bridges_pattern`."""
+        digest = hashlib.sha256(network_name.encode()).digest()
+        return _bridge_prefix(self._instance) + base64.b32encode(digest).decode().lower()[:7]
 
     def _of(self, org_id: str, seen: list[NetworkSeen]) -> NetworkSeen | None:
         return next((n for n in seen if self._is_org_network(n) and n.labels.get(labels.ORG) == org_id), None)
@@ -148,6 +165,15 @@ class OrgNetworks:
         if not self._own_container:
             return None
         return await self._engine.id_starting_with(self._own_container)
+
+
+def bridges_pattern(instance: str) -> str:
+    """Every bridge that this worker makes has a name that matches, `*` standing for the rest."""
+    return f"{_bridge_prefix(instance)}*"
+
+
+def _bridge_prefix(instance: str) -> str:
+    return f"pl{instance[2:8]}"
 
 
 def own_container(configured: str | None, hostname: str) -> str:

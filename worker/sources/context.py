@@ -32,6 +32,8 @@ async def packed(root: Path, dockerfile: str) -> AsyncIterator[bytes]:
     finally:
         # The thread's next write fails then, if it is not done.
         transport.close()
+        # The loop closes the pipe in its next turn, which waiting for a thread that is done would not give it.
+        await asyncio.sleep(0)
         await asyncio.wait([packing])
     packing.result()
 

@@ -14,7 +14,7 @@ import pytest
 from shared.clock import SystemClock
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET, Commander
-from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of
+from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of, remove_with_descendants
 from tests.integration.worker_deploys.running import eventually
 from worker.config import Config
 from worker.logs.system import SystemLogs
@@ -46,7 +46,7 @@ def tiny_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> 
     name = f"localhost/worker-deploys-test:{uuid.uuid4().hex[:12]}"
     docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
     yield name
-    docker("rmi", "-f", name)
+    remove_with_descendants(name)
 
 
 @pytest.fixture
@@ -79,6 +79,7 @@ def worker_variables(docker_host: str, folder: Path, free_port: Callable[[], int
         "WORKER_PORT": str(free_port()),
         "MESH_HOST": "127.0.0.1",
         "MESH_PORT": str(free_port()),
+        "WORKER_ISOLATE_HOST": "0",
         "JWKS_URL": "http://127.0.0.1:1/none",
     }
 
