@@ -15,10 +15,12 @@ from hoster.billing import api as billing_api
 from hoster.billing.store import BILLING_STORE, BillingStore
 from hoster.config import Config
 from hoster.deployments import api as deployments_api
+from hoster.deployments.changes import DEPLOYMENT_CHANGES, DeploymentChanges
 from hoster.deployments.commands import DEPLOYMENT_COMMANDS, DeploymentCommands
 from hoster.deployments.model import AppUrls
 from hoster.deployments.reconciler import Reconciler
 from hoster.deployments.remedies import Remedies
+from hoster.deployments.rollout import Rollout
 from hoster.deployments.store import DEPLOYMENT_STORE, DeploymentStore
 from hoster.deployments.work import DeploymentWork
 from hoster.idempotency.middleware import idempotency_middleware
@@ -37,6 +39,9 @@ from hoster.nodes.commands import NodeCommands
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import WorkerClient
 from hoster.problems import PROBLEMS
+from hoster.releases import api as releases_api
+from hoster.releases.commands import RELEASE_COMMANDS, ReleaseCommands
+from hoster.releases.store import RELEASE_STORE, ReleaseStore
 from hoster.templates import api as templates_api
 from hoster.templates.commands import TemplateCommands
 from hoster.templates.model import TemplateDocument
@@ -61,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     *users_api.ROUTES,
     *templates_api.ROUTES,
     *deployments_api.ROUTES,
+    *releases_api.ROUTES,
     *monitoring_api.ROUTES,
     *nodes_api.ROUTES,
     *enrolment_api.ROUTES,
@@ -114,6 +120,7 @@ def build_app(parts: Parts) -> web.Application:
     app[PAGES] = parts.pages
     app[BILLING_STORE] = billing
     app[DEPLOYMENT_STORE] = DeploymentStore(parts.database, parts.vault)
+    app[RELEASE_STORE] = ReleaseStore(parts.database, parts.vault)
     app[nodes_api.NODE_STORE] = NodeStore(parts.database, parts.vault)
     app[nodes_api.NODE_COMMANDS] = NodeCommands(
         parts.database, app[nodes_api.NODE_STORE], parts.vault, parts.clock
@@ -121,6 +128,9 @@ def build_app(parts: Parts) -> web.Application:
     app[templates_api.TEMPLATE_STORE] = TemplateStore(parts.database, parts.clock)
     app[templates_api.TEMPLATE_COMMANDS] = TemplateCommands(
         parts.database, app[templates_api.TEMPLATE_STORE], parts.clock
+    )
+    app[DEPLOYMENT_CHANGES] = DeploymentChanges(
+        parts.database, app[templates_api.TEMPLATE_STORE], parts.vault, parts.clock
     )
     app.cleanup_ctx.append(_serving(parts))
     app.on_shutdown.append(_leave)
@@ -151,6 +161,9 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
                 parts.patience,
                 bell.ring,
             )
+            app[RELEASE_COMMANDS] = ReleaseCommands(
+                parts.database, app[templates_api.TEMPLATE_STORE], parts.clock, parts.patience, bell.ring
+            )
             app[MONITOR] = Monitor(app[nodes_api.NODE_STORE], app[DEPLOYMENT_STORE], client, parts.clock)
             app[STREAM_CARRIER] = StreamCarrier(client, app[DEPLOYMENT_STORE], app[LEAVING])
             jobs = _runner(parts, app, client, bell)
@@ -165,13 +178,12 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
 
 def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell) -> JobRunner:
     deployments = app[DEPLOYMENT_STORE]
+    releases = app[RELEASE_STORE]
+    rollout = Rollout(
+        deployments, releases, app[templates_api.TEMPLATE_STORE], client, parts.clock, parts.patience
+    )
     work = DeploymentWork(
-        deployments,
-        app[templates_api.TEMPLATE_STORE],
-        app[nodes_api.NODE_STORE],
-        client,
-        parts.clock,
-        parts.patience,
+        deployments, releases, app[nodes_api.NODE_STORE], rollout, client, parts.clock, parts.patience
     )
     store = JobStore(parts.database, parts.clock, owner=new_id("runner_"))
     return JobRunner(store, deployments, work.perform, parts.clock, bell, parts.patience)

@@ -2,9 +2,11 @@
 
 from hoster.billing.api import OperationNotFound
 from hoster.bodies import BodyInvalid, BodyMalformed
+from hoster.conditional import PreconditionFailed
 from hoster.deployments.api import WaitNotOver, WaitPointless
-from hoster.deployments.commands import DeploymentNotFound, RequestIdReused
+from hoster.deployments.commands import RequestIdReused
 from hoster.deployments.limits import PlanLimitReached, PlanLimitsUnreadable
+from hoster.deployments.owned import DeploymentNotFound
 from hoster.deployments.placement import EngineUnavailable, NoNodeAvailable
 from hoster.deployments.transitions import InvalidTransition
 from hoster.idempotency.middleware import IdempotencyKeyInUse
@@ -13,6 +15,7 @@ from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
 from hoster.nodes.worker_client import NodeUnreachable
+from hoster.releases.api import DeployNotFound
 from hoster.templates.commands import TemplateNotFound
 from shared.identity import IdentityUnverified
 from shared.problem import Problem
@@ -67,6 +70,10 @@ PROBLEMS: ProblemTable = {
     NotForYou: lambda _: _said(404, "not_found", "There is nothing at this path."),
     OperationNotFound: lambda _: _said(404, "operation_not_found", "No operation has this request id."),
     DeploymentNotFound: lambda _: _said(404, "deployment_not_found", "There is no such deployment."),
+    DeployNotFound: lambda _: _said(404, "deploy_not_found", "The node has no such deploy."),
+    PreconditionFailed: lambda _: _said(
+        412, "precondition_failed", "This has changed since you read it. Read it again, then decide."
+    ),
     NodeNotFound: lambda _: _said(404, "node_not_found", "There is no such node."),
     TemplateNotFound: lambda _: _said(404, "template_not_found", "There is no such template."),
     WaitNotOver: lambda _: _said(408, "not_yet", "The deployment has not reached this status yet."),

@@ -43,7 +43,10 @@ class AppUrls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen."""
+    """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen.
+
+    `pending_changes` are the fields that differ from what was deployed last; `node_visibility` is what the node was told.
+    """
 
     seq: int
     id: str
@@ -53,6 +56,7 @@ class Deployment:
     project_id: str
     source: Source
     visibility: Visibility
+    node_visibility: Visibility | None
     status: State
     status_reason: str | None
     requested_node_id: str | None
@@ -66,6 +70,12 @@ class Deployment:
     started_at: float | None
     stopped_at: float | None
     variables: Mapping[str, Scalar]
+    pending_changes: tuple[str, ...]
+
+    @property
+    def needs_release(self) -> bool:
+        """Whether a start has something else to run than what ran last."""
+        return self.release_id is None or any(change != "visibility" for change in self.pending_changes)
 
     def as_json(self, urls: AppUrls) -> dict[str, object]:
         image = self.source if isinstance(self.source, ImageSource) else None
@@ -85,6 +95,7 @@ class Deployment:
             "variables": dict(self.variables),
             "resources": self.resources.as_json(),
             "release_id": self.release_id,
+            "pending_changes": list(self.pending_changes),
             "created_at": rfc3339(self.created_at),
             "updated_at": rfc3339(self.updated_at),
             "started_at": _moment(self.started_at),

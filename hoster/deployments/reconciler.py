@@ -8,6 +8,7 @@ from urllib.parse import quote
 import structlog
 
 from hoster.deployments.drift import Decision, Recorded, Remedy, Seen, plan
+from hoster.deployments.readiness import REASON_MOST
 from hoster.deployments.remedies import Remedies
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
@@ -18,7 +19,6 @@ NODES_AT_ONCE = 8
 
 _PAGE = 200
 _DOWN = frozenset({"failed", "crashed"})
-_SHOWN_REASON_MOST = 1000
 
 
 class ListUnreadable(Exception):
@@ -105,7 +105,7 @@ class Reconciler:
         if project.get("status") not in _DOWN:
             return None
         reason = project.get("status_reason")
-        return reason[:_SHOWN_REASON_MOST] if isinstance(reason, str) else ""
+        return reason[:REASON_MOST] if isinstance(reason, str) else ""
 
 
 def _listed(members: Mapping[str, object]) -> list[Seen]:

@@ -83,10 +83,10 @@ async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, work
     await user.ask("POST", f"/api/v1/deployments/{created.body['id']}/start")
     running = await user.until(created.body["id"], State.RUNNING.value)
     project = next(iter(worker.projects.values()))
-    deployed = project.deploys["deploy-1"]["body"]
+    deployed = project.services()["web"]
     assert deployed["image"] == "localhost/hello:1"
     assert deployed["command"] == ["run", "--greeting", "hello there"]
-    assert len(project.env["PASSWORD"]) >= 24
+    assert len(project.environment()["PASSWORD"]) >= 24
     assert running["variables"]["PASSWORD"] == "***"
 
 
@@ -95,7 +95,8 @@ async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, work
     [
         ({"compose": COMPOSE + "    privileged: true\n"}, "compose.services.web.privileged"),
         ({"compose": COMPOSE + "    volumes: ['/:/host']\n"}, "compose.services.web.volumes"),
-        ({"compose": COMPOSE.replace("${GREETING}", "${NOPE}")}, "compose"),
+        ({"compose": COMPOSE.replace("${GREETING}", "${NOPE}")}, "compose.services.web.command"),
+        ({"compose": COMPOSE.replace("${GREETING}", "${GREETING:-x}")}, "compose.services.web.command"),
         ({"author_id": "user_b"}, "author_id"),
         ({"published": True}, "published"),
         ({"resources": {"cpu_cores": -1, "memory_mb": 128, "disk_mb": 64}}, "resources.cpu_cores"),
