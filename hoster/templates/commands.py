@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import aiosqlite
 
@@ -14,6 +14,10 @@ from hoster.viewer import Viewer
 from shared.clock import Clock
 from shared.database import Database, Row
 from shared.ids import new_id
+
+
+Check = Callable[[Template], None]
+"""Made of the template as it is in the transaction, where nobody else writes; raises to refuse the change."""
 
 
 class TemplateNotFound(Exception):
@@ -39,11 +43,16 @@ class TemplateCommands:
             await write_revision(connection, template_id, 1, write_document(document), now)
         return await self._shown(viewer, template_id)
 
-    async def revise(self, viewer: Viewer, template_id: str, changes: Mapping[str, object]) -> Template:
-        """A new revision with `changes`; deployments keep the one that they were made from. Raises BodyInvalid, TemplateNotFound."""
+    async def revise(
+        self, viewer: Viewer, template_id: str, changes: Mapping[str, object], check: Check
+    ) -> Template:
+        """A new revision with `changes`; deployments keep the one that they were made from. Raises BodyInvalid, TemplateNotFound,
+        and what `check` raises.
+        """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             owned = await _owned(connection, viewer, template_id)
+            check(await self._shown(viewer, template_id))
             document = read_document({**json.loads(owned["document"]), **changes})
             revision = owned["revision"] + 1
             await write_revision(connection, template_id, revision, write_document(document), now)
@@ -62,10 +71,11 @@ class TemplateCommands:
             )
         return await self._shown(viewer, template_id)
 
-    async def withdraw(self, viewer: Viewer, template_id: str) -> None:
-        """Its revisions stay for the deployments that run them. Raises TemplateNotFound."""
+    async def withdraw(self, viewer: Viewer, template_id: str, check: Check) -> None:
+        """Its revisions stay for the deployments that run them. Raises TemplateNotFound, and what `check` raises."""
         async with self._database.transaction() as connection:
             await _owned(connection, viewer, template_id)
+            check(await self._shown(viewer, template_id))
             await connection.execute(
                 "UPDATE templates SET deleted_at = ? WHERE id = ?", (self._clock.now(), template_id)
             )

@@ -112,3 +112,20 @@ async def test_what_a_template_may_not_say_is_refused_by_name(
     refused = await user.ask("PATCH", f"{TEMPLATES}/{template['id']}", change)
     assert refused.status == 422
     assert (await user.ask("GET", f"{TEMPLATES}/{template['id']}")).body == template
+
+
+async def test_a_template_that_has_changed_since_it_was_read_is_not_overwritten(user: User) -> None:
+    one = (await user.ask("POST", TEMPLATES, BODY)).headers["Location"]
+    tag = (await user.ask("GET", one)).headers["ETag"]
+
+    async def ask(method: str, number: int, name: str, body: object = None) -> Any:
+        headers = {**user.headers(method, one, f"conditional-{number}"), name: tag}
+        return await user.ask(method, one, body, headers=headers)
+
+    assert (await ask("GET", 1, "If-None-Match")).status == 304
+    assert (await ask("PATCH", 2, "If-Match", {"description": "mine"})).body["revision"] == 2
+    late = await ask("PATCH", 3, "If-Match", {"description": "also mine"})
+    assert (late.status, late.body["code"]) == (412, "precondition_failed")
+    assert (await ask("DELETE", 4, "If-Match")).status == 412
+    shown = (await user.ask("GET", one)).body
+    assert (shown["revision"], shown["description"]) == (2, "mine")
