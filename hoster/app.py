@@ -180,7 +180,13 @@ def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell
     deployments = app[DEPLOYMENT_STORE]
     releases = app[RELEASE_STORE]
     rollout = Rollout(
-        deployments, releases, app[templates_api.TEMPLATE_STORE], client, parts.clock, parts.patience
+        deployments,
+        releases,
+        app[templates_api.TEMPLATE_STORE],
+        client,
+        parts.clock,
+        parts.patience,
+        app[deployments_api.APP_URLS],
     )
     work = DeploymentWork(
         deployments, releases, app[nodes_api.NODE_STORE], rollout, client, parts.clock, parts.patience

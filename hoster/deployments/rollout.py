@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import structlog
 
-from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening, ImageSource
+from hoster.deployments import naming
+from hoster.deployments.model import DEPLOY_STEP, AppUrls, Deployment, Happening, ImageSource
 from hoster.deployments.readiness import Broken, Ready, readiness
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
@@ -16,6 +17,7 @@ from hoster.releases.model import Deployed, Release, ReleaseImage
 from hoster.releases.store import ReleaseStore
 from hoster.templates.document import read_stack
 from hoster.templates.rendering import IMAGE_SERVICE, Rendering, render_image, render_stack
+from hoster.templates.stack import APP_HOST, APP_URL
 from hoster.templates.store import TemplateStore
 from shared.clock import Clock
 
@@ -40,6 +42,7 @@ class Rollout:
         client: WorkerClient,
         clock: Clock,
         patience: Patience,
+        urls: AppUrls,
     ) -> None:
         self._deployments = deployments
         self._releases = releases
@@ -47,6 +50,7 @@ class Rollout:
         self._client = client
         self._clock = clock
         self._patience = patience
+        self._urls = urls
         self._log = structlog.get_logger("rollout")
 
     async def project(self, deployment: Deployment, worker: Worker) -> Mapping[str, object]:
@@ -81,7 +85,7 @@ class Rollout:
             await self._deployments.note_visibility(deployment.id, deployment.visibility)
         return project
 
-    async def rendering(self, release: Release) -> Rendering:
+    async def rendering(self, deployment: Deployment, release: Release) -> Rendering:
         """Images are those that the release ran with before, if it did. Raises BodyInvalid when the template breaks today's rules."""
         values = (await self._releases.values(release)).texts()
         original = await self._releases.get(release.restores) if release.restores else None
@@ -90,7 +94,12 @@ class Rollout:
         if isinstance(source, ImageSource):
             return render_image(source.image, source.port, values, release.resources, pins)
         document = await self._templates.revision(source.template_id, source.revision)
-        return render_stack(read_stack(document.compose), values, release.resources, pins)
+        platform = {
+            APP_URL: naming.url(deployment.project_id, self._urls.domain, self._urls.port),
+            APP_HOST: naming.hosts(deployment.project_id, self._urls.domain)[0],
+        }
+        stack = read_stack(document.compose)
+        return render_stack(stack, {**platform, **values}, release.resources, pins)
 
     async def deploy(
         self, job: Job, deployment: Deployment, worker: Worker, release: Release, rendering: Rendering

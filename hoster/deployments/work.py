@@ -92,7 +92,7 @@ class DeploymentWork:
         if release is None:
             return Settled(Trigger.FAIL, "There is nothing to start: deploy it anew.")
         try:
-            rendering = await self._rollout.rendering(release)
+            rendering = await self._rollout.rendering(deployment, release)
             project = await self._rollout.project(deployment, worker)
         except BodyInvalid as invalid:
             return Settled(Trigger.FAIL, f"The template is not permitted any more: {invalid}.")
@@ -143,7 +143,7 @@ class DeploymentWork:
         if release is None:
             return Settled(Trigger.FAIL, "There is nothing to restart: deploy it anew.")
         at = f"/projects/{deployment.project_id}"
-        rendering = await self._rollout.rendering(release)
+        rendering = await self._rollout.rendering(deployment, release)
         before = (await self._client.command(worker, "GET", at)).members
         await self._client.command(worker, "POST", f"{at}/restart")
         return await self._rollout.until_up(job, deployment, worker, rendering, former=start_times(before))

@@ -15,7 +15,6 @@ from shared.clock import Clock
 from shared.database import Database, Row
 from shared.ids import new_id
 
-
 Check = Callable[[Template], None]
 """Made of the template as it is in the transaction, where nobody else writes; raises to refuse the change."""
 

@@ -13,7 +13,7 @@ from hoster.deployments.resources import Resources
 from hoster.templates.compose import parse_compose
 from hoster.templates.model import TemplateDocument, Variable, VariableType
 from hoster.templates.rendering import overdrawn
-from hoster.templates.stack import REFERENCE, Stack, referring
+from hoster.templates.stack import PLATFORM_VARIABLES, REFERENCE, Stack, referring
 from shared.problem import FieldFault
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -93,6 +93,10 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
         FieldFault(f"variables.{name}", "is declared twice")
         for name in sorted({n for n in names if names.count(n) > 1})
     ]
+    faults += [
+        FieldFault(f"variables.{name}", "is a name that the platform fills in itself")
+        for name in sorted(PLATFORM_VARIABLES.intersection(names))
+    ]
     faults += [FieldFault(field, message) for field, message in _wrong_references(stack, frozenset(names))]
     faults += [
         FieldFault(field, "is less than its services may use together")
@@ -111,7 +115,7 @@ def _wrong_references(stack: Stack, names: frozenset[str]) -> Iterator[tuple[str
                 "has a ${...} that is not the plain name of a variable: there are no defaults or other forms",
             )
         for name in REFERENCE.findall(text):
-            if name not in names:
+            if name not in names | PLATFORM_VARIABLES:
                 yield field, f"${{{name}}} is not one of the variables"
 
 

@@ -9,6 +9,10 @@ REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 IMAGE = re.compile(r"[a-z0-9](?:[A-Za-z0-9._/:@-]{0,254})")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+APP_URL, APP_HOST = "APP_URL", "APP_HOST"
+PLATFORM_VARIABLES = frozenset({APP_URL, APP_HOST})
+"""What any template may refer to without declaring it: where visitors find the deployment."""
+
 
 class Condition(StrEnum):
     """What must be so of a service before one that depends on it is started."""

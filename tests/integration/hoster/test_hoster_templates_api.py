@@ -13,7 +13,7 @@ services:
     image: localhost/hello:1
     ports: [8080]
     command: run --greeting ${GREETING}
-    environment: {PASSWORD: "${PASSWORD}"}
+    environment: {PASSWORD: "${PASSWORD}", URL: "${APP_URL}", HOST: "${APP_HOST}"}
     healthcheck: {x-path: /healthz}
 """
 BODY: dict[str, Any] = {
@@ -88,6 +88,8 @@ async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, work
     assert deployed["command"] == ["run", "--greeting", "hello there"]
     assert len(project.environment()["PASSWORD"]) >= 24
     assert running["variables"]["PASSWORD"] == "***"
+    where = (project.environment()["URL"], project.environment()["HOST"])
+    assert where == (running["url"], running["hosts"][0])
 
 
 @pytest.mark.parametrize(

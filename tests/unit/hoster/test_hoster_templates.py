@@ -13,6 +13,7 @@ from hoster.templates.compose import parse_compose
 from hoster.templates.document import read_document, read_stack, stored_document, write_document
 from hoster.templates.model import Variable, VariableType
 from hoster.templates.rendering import overdrawn, render_stack
+from hoster.templates.stack import REFERENCE
 from hoster.templates.variables import plain, resolve
 
 SERVICE = {"image": "a/b:1", "expose": ["80"]}
@@ -138,18 +139,62 @@ def test_authors_patterns_that_could_run_for_ever_are_refused() -> None:
         assert _fields(read_document, document) == ["variables.0.pattern"]
 
 
-def test_every_shipped_template_keeps_the_rules_and_survives_storage() -> None:
-    catalog = read_catalog()
-    assert "hello" in catalog
-    for document in catalog.values():
-        assert stored_document(write_document(document)) == document
-        assert read_document(json.loads(write_document(document))) == document
-    hello = read_stack(catalog["hello"].compose).web
+CATALOG = read_catalog()
+FREE_PLAN = {"cpu_cores": 1, "memory_mb": 1024, "disk_mb": 5120}
+
+
+def test_the_catalogue_has_what_people_look_for() -> None:
+    assert {
+        "hello", "static-site", "wordpress", "postgres", "redis", "gitea", "uptime-kuma", "n8n", "ghost", "vaultwarden", "umami",
+    } <= CATALOG.keys()  # fmt: skip
+    hello = read_stack(CATALOG["hello"].compose).web
     assert (hello.image, hello.ports, hello.healthcheck) == (
         "localhost/hello:1",
         (8080,),
         {"x-path": "/healthz"},
     )
+
+
+@pytest.mark.parametrize("slug", sorted(CATALOG))
+def test_a_shipped_template_keeps_the_rules_and_can_be_rendered(slug: str) -> None:
+    document = CATALOG[slug]
+    assert stored_document(write_document(document)) == document
+    assert read_document(json.loads(write_document(document))) == document
+    assert document.description
+    assert document.category != "other"
+    assert all(variable.label != variable.name for variable in document.variables)
+    assert {
+        name: amount for name, amount in document.resources.as_json().items() if amount > FREE_PLAN[name]
+    } == {}
+
+    values = resolve(document.variables, _needed(document.variables), lambda: "generated-password")
+    stack = read_stack(document.compose)
+    platform = {"APP_URL": "http://x.example/", "APP_HOST": "x.example"}
+    rendered = render_stack(stack, {**platform, **values.texts()}, document.resources, {})
+    assert "${" not in json.dumps(rendered.services)
+    used = {name for service in stack.services.values() for text in (*service.environment.values(), *service.command)
+            for name in REFERENCE.findall(text)}  # fmt: skip
+    assert {variable.name for variable in document.variables} <= used
+    for service in stack.services.values():
+        tag = service.image.rpartition(":")[2]
+        assert tag[0].isdigit() or tag.partition("-v")[2][:1].isdigit(), f"{service.image} is not pinned"
+        assert "latest" not in tag
+        assert service.image.startswith("localhost/") or service.restart == "unless-stopped"
+    assert sum(
+        service["deploy"]["resources"]["limits"]["memory"] for service in rendered.services.values()
+    ) <= (  # type: ignore[index]
+        document.resources.memory_mb * 2**20
+    )
+
+
+def _needed(variables: Any) -> Any:
+    """Values for those that only the customer can know."""
+    known = {"DOMAIN": "https://vault.example.org"}
+    return {
+        variable.name: known[variable.name]
+        for variable in variables
+        if variable.required and variable.default is None and variable.type is not VariableType.PASSWORD
+    }
 
 
 def test_a_reference_without_a_variable_is_refused() -> None:
