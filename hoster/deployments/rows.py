@@ -1,6 +1,7 @@
 """Reading a deployment: its row, its variables, and what of it waits for the next release."""
 
 import json
+from collections.abc import Iterable, Mapping
 
 import aiosqlite
 
@@ -11,18 +12,21 @@ from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.database import Row
 
+_NONE: frozenset[str] = frozenset()
+
 SELECT = """
-    SELECT d.*, (SELECT json_group_object(v.name, CASE WHEN v.sealed IS NULL THEN json(v.value) ELSE NULL END)
-                 FROM deployment_variables v WHERE v.deployment_id = d.id) AS variables,
-           (SELECT r.template_revision FROM releases r WHERE r.id = d.release_id) AS running_revision,
-           (SELECT json_group_array(v.name) FROM deployment_variables v
-              LEFT JOIN release_variables r ON r.release_id = d.release_id AND r.name = v.name
-            WHERE d.release_id IS NOT NULL AND v.deployment_id = d.id
-              AND (r.name IS NULL OR v.value IS NOT r.value OR v.sealed IS NOT r.sealed)) AS set_variables,
-           (SELECT json_group_array(r.name) FROM release_variables r
-            WHERE r.release_id = d.release_id
-              AND NOT EXISTS (SELECT 1 FROM deployment_variables v WHERE v.deployment_id = d.id AND v.name = r.name)
-           ) AS unset_variables
+    SELECT d.*, (SELECT r.template_revision FROM releases r WHERE r.id = d.release_id) AS running_revision,
+      json_object(
+        'all', json((SELECT json_group_object(v.name, CASE WHEN v.sealed IS NULL THEN json(v.value) ELSE NULL END)
+                     FROM deployment_variables v WHERE v.deployment_id = d.id)),
+        'set', json((SELECT json_group_array(v.name) FROM deployment_variables v
+                       LEFT JOIN release_variables r ON r.release_id = d.release_id AND r.name = v.name
+                     WHERE d.release_id IS NOT NULL AND v.deployment_id = d.id
+                       AND (r.name IS NULL OR v.value IS NOT r.value OR v.sealed IS NOT r.sealed))),
+        'unset', json((SELECT json_group_array(r.name) FROM release_variables r
+                       WHERE r.release_id = d.release_id AND NOT EXISTS
+                         (SELECT 1 FROM deployment_variables v WHERE v.deployment_id = d.id AND v.name = r.name)))
+      ) AS variables
     FROM deployments d
 """
 LIVE = f"{SELECT} WHERE d.status <> 'deleted'"
@@ -44,7 +48,9 @@ async def read_also_deleted(connection: aiosqlite.Connection, deployment_id: str
 
 
 def deployment_of(row: Row) -> Deployment:
-    variables: dict[str, Scalar | None] = json.loads(row["variables"])
+    variables = json.loads(row["variables"])
+    shown: Mapping[str, Scalar | None] = variables["all"]
+    capabilities = row["required_capabilities"]
     return Deployment(
         seq=row["seq"],
         id=row["id"],
@@ -59,7 +65,7 @@ def deployment_of(row: Row) -> Deployment:
         status_reason=row["status_reason"],
         requested_node_id=row["requested_node_id"],
         requested_region=row["requested_region"],
-        required_capabilities=frozenset(json.loads(row["required_capabilities"])),
+        required_capabilities=_NONE if capabilities == "[]" else frozenset(json.loads(capabilities)),
         node_id=row["node_id"],
         resources=Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]),
         release_id=row["release_id"],
@@ -67,18 +73,16 @@ def deployment_of(row: Row) -> Deployment:
         updated_at=row["updated_at"],
         started_at=row["started_at"],
         stopped_at=row["stopped_at"],
-        variables={name: HIDDEN if value is None else value for name, value in variables.items()},
-        pending_changes=_pending_changes(row),
+        variables={name: HIDDEN if value is None else value for name, value in shown.items()},
+        pending_changes=_pending_changes(row, (*variables["set"], *variables["unset"])),
     )
 
 
-def _pending_changes(row: Row) -> tuple[str, ...]:
+def _pending_changes(row: Row, variables: Iterable[str]) -> tuple[str, ...]:
     """Nothing can wait as long as nothing was deployed: the first release takes everything as it is."""
     if row["release_id"] is None:
         return ()
-    found = {
-        f"variables.{name}" for name in json.loads(row["set_variables"]) + json.loads(row["unset_variables"])
-    }
+    found = {f"variables.{name}" for name in variables}
     if row["template_revision"] != row["running_revision"]:
         found.add("template_revision")
     if row["visibility"] != row["node_visibility"]:

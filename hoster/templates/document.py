@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 import yaml
@@ -119,11 +120,16 @@ def _wrong_references(stack: Stack, names: frozenset[str]) -> Iterator[tuple[str
                 yield field, f"${{{name}}} is not one of the variables"
 
 
+@lru_cache(maxsize=512)
 def stored_document(text: str) -> TemplateDocument:
-    """What `write_document` wrote. Its compose file was checked then, and is only read again when it is deployed."""
+    """What `write_document` wrote. Its compose file was checked then, and is only read again when it is deployed.
+
+    A revision never changes, so its reading is remembered.
+    """
     return _document(TemplateBody.model_validate_json(text))
 
 
+@lru_cache(maxsize=512)
 def read_stack(compose: str) -> Stack:
     """Raises BodyInvalid."""
     return parse_compose(_compose_tree(compose))

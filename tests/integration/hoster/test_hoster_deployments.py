@@ -135,15 +135,15 @@ async def test_an_illegal_order_is_a_conflict_and_writes_nothing(user: User, hel
 
 
 @pytest.mark.usefixtures("worker")
-async def test_twenty_creates_at_once_against_a_limit_of_five_make_exactly_five(
+async def test_fifty_creates_at_once_against_a_limit_of_five_make_exactly_five(
     user: User, hello_id: str
 ) -> None:
     user.limits = json.dumps(
         {"max_deployments": 5, "max_cpu_cores": 100, "max_memory_mb": 10**6, "max_disk_mb": 10**6}
     )
-    answers = await asyncio.gather(*(_create(user, hello_id) for _ in range(20)))
+    answers = await asyncio.gather(*(_create(user, hello_id) for _ in range(50)))
 
-    assert sorted(answer.status for answer in answers) == [202] * 5 + [403] * 15
+    assert sorted(answer.status for answer in answers) == [202] * 5 + [403] * 45
     refused = next(answer for answer in answers if answer.status == 403)
     assert refused.body["code"] == "plan_limit_reached"
     assert (refused.body["limit"], refused.body["used"], refused.body["max"]) == ("max_deployments", 5, 5)
