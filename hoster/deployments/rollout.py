@@ -16,7 +16,7 @@ from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefu
 from hoster.releases.model import Deployed, Release, ReleaseImage
 from hoster.releases.store import ReleaseStore
 from hoster.templates.document import read_stack
-from hoster.templates.rendering import IMAGE_SERVICE, Rendering, render_image, render_stack
+from hoster.templates.rendering import Rendering, render_image, render_stack
 from hoster.templates.stack import APP_HOST, APP_URL
 from hoster.templates.store import TemplateStore
 from shared.clock import Clock
@@ -163,10 +163,10 @@ class Rollout:
         mine = next(
             (item for item in listed if isinstance(item, dict) and item.get("release_id") == deploy_id), {}
         )
-        services = mine.get("services")
-        seen = services if isinstance(services, list) else [{**mine, "name": IMAGE_SERVICE}]
+        images = mine.get("images")
+        seen = images.items() if isinstance(images, dict) else ()
         return Deployed(
-            deploy_id, tuple(_image(one) for one in seen if isinstance(one, dict) and one.get("image"))
+            deploy_id, tuple(_image(str(name), image) for name, image in seen if isinstance(image, dict))
         )
 
     async def until_up(
@@ -217,8 +217,8 @@ class Rollout:
             told.update(happening.origin for happening in unheard)
 
 
-def _image(seen: Mapping[str, object]) -> ReleaseImage:
+def _image(service: str, seen: Mapping[str, object]) -> ReleaseImage:
     digest = seen.get("digest")
     return ReleaseImage(
-        str(seen.get("name")), str(seen.get("image")), digest if isinstance(digest, str) and digest else None
+        service, str(seen.get("image")), digest if isinstance(digest, str) and digest else None
     )

@@ -17,6 +17,7 @@ from hoster.templates.stack import Condition, Limits, Service, Stack
 SERVICES_MOST = 16
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+_FOR_EVER = frozenset({"always", "unless-stopped"})
 _TOP_KEYS = ("services", "volumes")
 _SERVICE_KEYS = (
     "image", "command", "entrypoint", "environment", "expose", "ports", "volumes", "depends_on", "healthcheck", "restart",
@@ -96,7 +97,11 @@ def _misfits(stack: Stack) -> Iterator[tuple[str, str]]:
     for service in webs:
         if not service.ports:
             yield f"compose.services.{service.name}.expose", "is required: where visitors are brought to"
+        if service.restart == "no":
+            yield f"compose.services.{service.name}.restart", "must not be no: the web service keeps running"
     for service in stack.services.values():
+        if "x-path" in service.healthcheck and not service.ports:
+            yield f"compose.services.{service.name}.healthcheck.x-path", "needs a port under expose"
         yield from _wrong_dependencies(stack.services, service)
     if _has_circle(stack.services):
         yield "compose.services", "wait for each other in a circle"
@@ -110,8 +115,8 @@ def _wrong_dependencies(services: Mapping[str, Service], service: Service) -> It
             yield f"{at}.{name}", "is not a service of this template"
         elif condition is Condition.HEALTHY and not other.is_checked:
             yield f"{at}.{name}.condition", "waits for a health check, but the service has none"
-        elif condition is Condition.COMPLETED and other.web:
-            yield f"{at}.{name}.condition", "waits for the web service to end"
+        elif condition is Condition.COMPLETED and (other.web or other.restart in _FOR_EVER):
+            yield f"{at}.{name}.condition", "waits for the end of a service that keeps running"
 
 
 def _has_circle(services: Mapping[str, Service]) -> bool:

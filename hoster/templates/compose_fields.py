@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Mapping
 
 from hoster.templates.stack import ENVIRONMENT_NAME, IMAGE, Condition
-from shared.config import parse_duration
 from shared.problem import FieldFault
 
 FORBIDDEN = "is not permitted in a template"
@@ -29,8 +28,12 @@ _HEALTHCHECK_KEYS = (
     "x-deadline",
 )
 _SECONDS_MOST = {"interval": 60, "timeout": 60, "start_period": 900, "x-deadline": 900}
-_RESTART = re.compile(r"no|always|unless-stopped|on-failure(?::[1-9][0-9]{0,3})?")
-_AMOUNT = re.compile(r"([0-9]{1,9})(b|k|kb|m|mb|g|gb)?", re.IGNORECASE)
+_RESTARTS = ("no", "always", "unless-stopped", "on-failure")
+_AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(b|k|kb|m|mb|g|gb)?", re.IGNORECASE)
+_DURATION = re.compile(
+    r"(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m(?!s))?(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,9})ms)?"
+)
+_SECONDS = (3600, 60, 1, 0.001)
 _BYTES = {"b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 
 
@@ -160,13 +163,15 @@ class FieldReader:
         if keys.get("disable", False) is not False:
             self.fault(f"{at}.disable", "must be true or false")
         self._health_test(keys, at)
-        for name, most in _SECONDS_MOST.items():
-            if name in keys:
-                self._seconds(keys[name], f"{at}.{name}", most)
+        durations = {
+            name: f"{self._seconds(keys[name], f'{at}.{name}', most):g}s"
+            for name, most in _SECONDS_MOST.items()
+            if name in keys
+        }
         retries = keys.get("retries", 1)
         if isinstance(retries, bool) or not isinstance(retries, int) or not 1 <= retries <= 100:
             self.fault(f"{at}.retries", "must be a whole number from 1 to 100")
-        return {name: item for name, item in keys.items() if name != "disable"}
+        return {**{name: item for name, item in keys.items() if name != "disable"}, **durations}
 
     def _health_test(self, keys: Mapping[str, object], at: str) -> None:
         test, path = keys.get("test"), keys.get("x-path")
@@ -187,22 +192,24 @@ class FieldReader:
                 "may not refer to a variable: use $NAME, which the shell in the container replaces",
             )
 
-    def _seconds(self, value: object, at: str, most: int) -> None:
-        try:
-            seconds = parse_duration(str(value))
-        except ValueError:
-            seconds = 0.0
+    def _seconds(self, value: object, at: str, most: int) -> float:
+        form = _DURATION.fullmatch(str(value))
+        parts = form.groups() if form else ()
+        seconds = sum(
+            float(part or 0) * unit for part, unit in zip(parts, _SECONDS[: len(parts)], strict=True)
+        )
         if not 0.1 <= seconds <= most:
-            self.fault(at, f"must be a duration from 100ms to {most}s")
+            self.fault(at, f"must be a duration such as 500ms, 10s or 1m30s, from 100ms to {most}s")
+        return seconds
 
     def restart(self, value: object, at: str) -> str | None:
         if value is None:
             return None
         text = "no" if value is False else value  # YAML reads a bare `no` as false
-        if not isinstance(text, str) or _RESTART.fullmatch(text) is None:
-            self.fault(at, "must be no, always, unless-stopped or on-failure[:times]")
+        if text not in _RESTARTS:
+            self.fault(at, f"must be one of {', '.join(_RESTARTS)}")
             return None
-        return text
+        return str(text)
 
     def cpu_millis(self, value: object, at: str) -> int | None:
         if value is None:
@@ -219,7 +226,7 @@ class FieldReader:
         if value is None:
             return None
         form = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value))
-        number = int(form[1]) * _BYTES[(form[2] or "b").lower()] if form else 0
+        number = round(float(form[1]) * _BYTES[(form[2] or "b").lower()]) if form else 0
         if not 6 * 2**20 <= number <= 4 * 2**40:
             self.fault(at, "must be an amount of memory such as 256M, at least 6M")
         return number

@@ -205,10 +205,10 @@ class FakeWorker:
         items = [
             {
                 "release_id": deploy_id,
-                "services": [
-                    {"name": name, "image": service["image"], "image_id": "sha256:1", "digest": self.digests.get(service["image"])}
+                "images": {
+                    name: {"image": service["image"], "image_id": "sha256:1", "digest": self.digests.get(service["image"])}
                     for name, service in project.deploys[deploy_id]["compose"]["services"].items()
-                ],
+                },
                 "current": deploy_id == project.release,
                 "created_at": "2026-11-22T00:00:00Z",
             }

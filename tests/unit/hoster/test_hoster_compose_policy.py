@@ -131,6 +131,8 @@ def test_nothing_but_a_named_volume_can_be_mounted(volume: Any) -> None:
         ({"healthcheck": {"test": "true", "start_interval": "1s"}}, "healthcheck.start_interval"),
         ({"restart": "sometimes"}, "restart"),
         ({"x-web": False}, "x-web"),
+        ({"restart": "no"}, "restart"),
+        ({"restart": "on-failure:3"}, "restart"),
         ({"x-web": "yes"}, "x-web"),
         ({"depends_on": ["db"]}, "depends_on.db"),
         ({"depends_on": {"web": {"condition": "service_exploded"}}}, "depends_on.web.condition"),
@@ -170,8 +172,8 @@ services:
     entrypoint: /entry --now
     environment: [A=1, B=]
     depends_on: {db: {condition: service_healthy}, seed: {condition: service_completed_successfully}}
-    healthcheck: {x-path: /healthz, interval: 2s, x-deadline: 90s}
-    restart: no
+    healthcheck: {x-path: /healthz, interval: 2s, x-deadline: 1m30s}
+    restart: on-failure
     deploy: {resources: {limits: {cpus: 0.5, memory: 128M, pids: 64}}}
     x-web: true
   db:
@@ -182,22 +184,23 @@ services:
     image: db:1
     depends_on: [db]
     healthcheck: {disable: true}
-    restart: on-failure:3
+    restart: no
 volumes: {data: , conf: {}}
 """)
     web, db, seed = stack.services.values()
     assert (web.web, web.ports, web.restart, web.entrypoint) == (
         True,
         (8080, 9090),
-        "no",
+        "on-failure",
         ("/entry", "--now"),
     )
+    assert web.healthcheck == {"x-path": "/healthz", "interval": "2s", "x-deadline": "90s"}
     assert web.environment == {"A": "1", "B": ""}
     assert (web.limits.cpu_millis, web.limits.memory_bytes, web.limits.pids) == (500, 128 * 2**20, 64)
     assert (db.web, db.is_checked, db.volumes) == (False, True, ("data:/var/lib/db", "conf:/etc/db:ro"))
     assert (seed.is_checked, seed.restart, dict(seed.depends_on)) == (
         False,
-        "on-failure:3",
+        "no",
         {"db": "service_started"},
     )
 
