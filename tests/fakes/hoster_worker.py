@@ -343,7 +343,7 @@ def _fault(project: FakeProject, body: dict) -> tuple[int, str] | None:
     """The worker's own strictness: a compose body of the agreed subset, or a release that is still kept."""
     if "release" in body:
         kept = set(body) == {"release"} and body["release"] in project.active[-KEPT_RELEASES:]
-        return None if kept else (409, "no_release")
+        return None if kept else (404, "unknown_release")
     if set(body) != {"compose", "web"} or body["web"] not in body["compose"]["services"]:
         return 422, "validation_failed"
     for service in body["compose"]["services"].values():

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import shutil
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from hoster.templates.catalog import read_catalog
 from hoster.templates.document import write_document
 from tests.integration.hoster.conftest import JOIN_TOKEN, Hoster, User, eventually
+from tests.integration.hoster.stand_ins import build
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, remove_everything_of
 from worker.runtime import labels
@@ -37,25 +36,13 @@ COPY healthcheck.sh /bin/healthcheck.sh
 CMD ["/bin/sh", "-c", "mkdir -p /var/lib/mysql; printf '%s\\n' \\"$MARIADB_PASSWORD\\" >> /var/lib/mysql/starts; \
   exec httpd -f -p 3306 -h /var/lib/mysql"]
 """
-HEALTHCHECK = "#!/bin/sh\nexec /bin/busybox wget -qO /dev/null http://127.0.0.1:3306/starts\n"
-
-
-def _build(folder: Path, dockerfile: str) -> str:
-    folder.mkdir()
-    shutil.copy("/bin/busybox", folder / "busybox")
-    (folder / "healthcheck.sh").write_text(HEALTHCHECK)
-    (folder / "healthcheck.sh").chmod(0o755)
-    (folder / "Dockerfile").write_text(dockerfile)
-    name = f"localhost/hoster-test:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
-    return name
 
 
 @pytest.fixture(scope="module")
 def stand_ins(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     assert docker_engine
     folder = tmp_path_factory.mktemp("stand-ins")
-    names = _build(folder / "web", WEB), _build(folder / "db", DATABASE)
+    names = build(folder / "web", WEB), build(folder / "db", DATABASE)
     yield names
     docker("rmi", "-f", *names)
 
