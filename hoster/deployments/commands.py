@@ -155,6 +155,7 @@ class DeploymentCommands:
             if isinstance(step, Repeat):
                 return Performed(deployment, None)
             if deployment.status is State.PENDING and trigger is Trigger.START:
+                await check_policy(self._templates, deployment)
                 await self._schedule(connection, viewer, deployment, now)
             else:
                 job = await self._job(connection, deployment, trigger, volumes, now)

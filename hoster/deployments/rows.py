@@ -7,7 +7,7 @@ import aiosqlite
 
 from hoster.deployments.model import HIDDEN, Deployment, Visibility
 from hoster.deployments.resources import Resources
-from hoster.deployments.sources import source_of
+from hoster.deployments.source_columns import source_of
 from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.database import Row

@@ -13,7 +13,7 @@ from hoster.deployments.moves import Effects, advance, write_happening
 from hoster.deployments.resources import Resources
 from hoster.deployments.rows import LIVE, SELECT, deployment_of
 from hoster.deployments.settings import write_values
-from hoster.deployments.sources import source_columns
+from hoster.deployments.source_columns import source_columns
 from hoster.deployments.transitions import State, Trigger
 from hoster.paging import Page, PageRequest
 from hoster.templates.variables import NO_VALUES, Values

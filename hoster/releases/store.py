@@ -9,7 +9,7 @@ from aiohttp import web
 from hoster.deployments.model import HIDDEN, Deployment
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import opened
-from hoster.deployments.sources import source_of
+from hoster.deployments.source_columns import source_of
 from hoster.paging import Page, PageRequest
 from hoster.releases.model import Deployed, Release, ReleaseImage, ReleaseStatus
 from hoster.templates.variables import Values

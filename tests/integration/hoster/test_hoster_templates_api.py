@@ -2,11 +2,15 @@ from typing import Any
 
 import pytest
 
+from hoster import status_api
 from hoster.deployments.transitions import State
+from hoster.templates.api import TEMPLATE_STORE
+from hoster.templates.document import read_document
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import User
+from tests.integration.hoster.conftest import Hoster, User
 
 TEMPLATES = "/api/v1/templates"
+DEPLOYMENTS = "/api/v1/deployments"
 COMPOSE = """
 services:
   web:
@@ -131,3 +135,55 @@ async def test_a_template_that_has_changed_since_it_was_read_is_not_overwritten(
     assert (await ask("DELETE", 4, "If-Match")).status == 412
     shown = (await user.ask("GET", one)).body
     assert (shown["revision"], shown["description"]) == (2, "mine")
+
+
+async def test_a_new_shipped_template_takes_the_slug_and_leaves_a_customers_template_alone(
+    user: User, hoster: Hoster
+) -> None:
+    mine = (await user.ask("POST", TEMPLATES, {**BODY, "name": "Brand New"})).body
+    assert mine["slug"] == "brand-new"
+    shipped = read_document({**BODY, "name": "Brand New", "description": "from the platform"})
+    store = hoster.app[TEMPLATE_STORE]
+    await store.ship({"brand-new": shipped})
+    await store.ship({"brand-new": shipped})
+
+    found = (await user.ask("GET", f"{TEMPLATES}?q=brand+new")).body["items"]
+    assert [(one["slug"], one["author_id"], one["revision"]) for one in found[:1]] == [("brand-new", None, 1)]
+    kept = (await user.ask("GET", f"{TEMPLATES}/{mine['id']}")).body
+    assert (kept["description"], kept["revision"]) == (mine["description"], 1)
+    assert kept["slug"].startswith("brand-new-")
+
+
+async def test_what_is_not_permitted_any_more_is_refused_by_name_at_every_order(
+    user: User, worker: FakeWorker, hoster: Hoster
+) -> None:
+    """As after an upgrade of the platform that forbids something: the revision is in the database already."""
+    template = (await user.ask("POST", TEMPLATES, BODY)).body
+    body = {"name": "x", "template_id": template["id"]}
+    waiting = (await user.ask("POST", DEPLOYMENTS, {**body, "start": False})).body["id"]
+    running = (await user.ask("POST", DEPLOYMENTS, body)).body["id"]
+    first = (await user.until(running, "running"))["release_id"]
+    await user.ask("POST", f"{DEPLOYMENTS}/{running}/redeploy")
+    await user.until(running, "running")
+    database = hoster.app[status_api.DATABASE]
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE template_revisions SET document = json_set(document, '$.compose', ?) WHERE template_id = ?",
+            (COMPOSE + "    privileged: true\n", template["id"]),
+        )
+
+    one = f"{DEPLOYMENTS}/{running}"
+    for method, target, order in (
+        ("POST", DEPLOYMENTS, body),
+        ("POST", f"{DEPLOYMENTS}/{waiting}/start", None),
+        ("POST", f"{one}/redeploy", None),
+        ("POST", f"{one}/rollback", {"release_id": first}),
+        ("PATCH", one, {"variables": {"GREETING": "hi"}}),
+        ("PATCH", f"{TEMPLATES}/{template['id']}", {"description": "new"}),
+    ):
+        refused = await user.ask(method, target, order)
+        assert refused.status == 422, (method, target, refused.body)
+        assert [fault["field"] for fault in refused.body["errors"]] == ["compose.services.web.privileged"]
+    assert (await user.ask("GET", one)).body["status"] == "running"
+    assert (await user.ask("GET", "/api/v1/billing/events")).body["total"] == 2
+    assert sum(len(project.deploys) for project in worker.projects.values()) == 2
