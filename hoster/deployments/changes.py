@@ -11,13 +11,13 @@ from aiohttp import web
 
 from hoster.bodies import BodyInvalid
 from hoster.deployments.limits import Usage, check_capabilities, check_limits
-from hoster.deployments.model import HIDDEN, Deployment, TemplateSource, Visibility
+from hoster.deployments.model import Deployment, TemplateSource, Visibility
 from hoster.deployments.owned import Check, owned
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import read_values, write_values
 from hoster.deployments.store import usage_of
 from hoster.templates.document import read_stack
-from hoster.templates.model import Scalar, TemplateDocument
+from hoster.templates.model import HIDDEN, Scalar, TemplateDocument
 from hoster.templates.store import TemplateStore
 from hoster.templates.variables import Values, plain, resolve
 from hoster.vault import Vault

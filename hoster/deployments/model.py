@@ -10,8 +10,6 @@ from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.clock import rfc3339
 
-HIDDEN = "***"
-
 
 class Visibility(StrEnum):
     PUBLIC = "public"

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 
 import aiosqlite
 
-from hoster.deployments.model import HIDDEN, Deployment, Visibility
+from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.resources import Resources
 from hoster.deployments.source_columns import source_of
 from hoster.deployments.transitions import State
-from hoster.templates.model import Scalar
+from hoster.templates.model import HIDDEN, Scalar
 from shared.database import Row
 
 _NONE: frozenset[str] = frozenset()

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 import aiosqlite
 from aiohttp import web
 
-from hoster.deployments.model import HIDDEN, Deployment
+from hoster.deployments.model import Deployment
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import opened
 from hoster.deployments.source_columns import source_of
 from hoster.paging import Page, PageRequest
 from hoster.releases.model import Deployed, Release, ReleaseImage, ReleaseStatus
+from hoster.templates.model import HIDDEN
 from hoster.templates.variables import Values
 from hoster.vault import Vault
 from shared.database import Database, Row

@@ -2,13 +2,13 @@
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import aiosqlite
 
 from hoster.deployments.naming import slug
 from hoster.templates.document import read_document, write_document
-from hoster.templates.model import Template
+from hoster.templates.model import HIDDEN, Template
 from hoster.templates.store import TemplateStore, write_revision
 from hoster.viewer import Viewer
 from shared.clock import Clock
@@ -52,7 +52,8 @@ class TemplateCommands:
         async with self._database.transaction() as connection:
             owned = await _owned(connection, viewer, template_id)
             check(await self._shown(viewer, template_id))
-            document = read_document({**json.loads(owned["document"]), **changes})
+            former = json.loads(owned["document"])
+            document = read_document({**former, **_with_hidden_defaults(changes, former["variables"])})
             revision = owned["revision"] + 1
             await write_revision(connection, template_id, revision, write_document(document), now)
             await connection.execute(
@@ -84,6 +85,29 @@ class TemplateCommands:
         if template is None:  # withdrawn in the moment since
             raise TemplateNotFound
         return template
+
+
+def _with_hidden_defaults(
+    changes: Mapping[str, object], former: Iterable[Mapping[str, object]]
+) -> Mapping[str, object]:
+    """A password's default is shown as `***`: sent back like that, it stays what it was."""
+    variables = changes.get("variables")
+    if not isinstance(variables, list):
+        return changes
+    defaults = {
+        variable["name"]: variable["default"] for variable in former if variable["type"] == "password"
+    }
+    return {
+        **changes,
+        "variables": [
+            {**variable, "default": defaults[variable["name"]]}
+            if isinstance(variable, dict)
+            and variable.get("default") == HIDDEN
+            and variable.get("name") in defaults
+            else variable
+            for variable in variables
+        ],
+    }
 
 
 async def _owned(connection: aiosqlite.Connection, viewer: Viewer, template_id: str) -> Row:

@@ -292,6 +292,7 @@ class FakeWorker:
         def restarts() -> None:
             project.restarted += 1
             project.status = "running" if self.fail_restarts_with is None else "failed"
+            project.status_reason = self.fail_restarts_with or ""
 
         asyncio.get_running_loop().call_later(self.restart_s, restarts)
         return web.json_response({"status": project.status}, status=202)

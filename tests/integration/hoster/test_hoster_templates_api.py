@@ -187,3 +187,15 @@ async def test_what_is_not_permitted_any_more_is_refused_by_name_at_every_order(
     assert (await user.ask("GET", one)).body["status"] == "running"
     assert (await user.ask("GET", "/api/v1/billing/events")).body["total"] == 2
     assert sum(len(project.deploys) for project in worker.projects.values()) == 2
+
+
+async def test_a_hidden_default_that_is_sent_back_stays_what_it_was(user: User, worker: FakeWorker) -> None:
+    variables = [BODY["variables"][0], {"name": "PASSWORD", "type": "password", "default": "from the author"}]
+    template = (await user.ask("POST", TEMPLATES, {**BODY, "variables": variables})).body
+    assert template["variables"][1]["default"] == "***"
+    target = f"{TEMPLATES}/{template['id']}"
+    assert (await user.ask("PATCH", target, {"variables": template["variables"]})).body["revision"] == 2
+
+    created = await user.ask("POST", DEPLOYMENTS, {"name": "x", "template_id": template["id"]})
+    await user.until(created.body["id"], "running")
+    assert next(iter(worker.projects.values())).environment()["PASSWORD"] == "from the author"
