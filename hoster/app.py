@@ -37,6 +37,9 @@ from hoster.nodes.commands import NodeCommands
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import WorkerClient
 from hoster.problems import PROBLEMS
+from hoster.ssh_keys import api as ssh_keys_api
+from hoster.ssh_keys.commands import SSH_KEY_COMMANDS, SshKeyCommands
+from hoster.ssh_keys.store import SSH_KEY_STORE, SshKeyStore
 from hoster.templates import api as templates_api
 from hoster.templates.commands import TemplateCommands
 from hoster.templates.model import TemplateDocument
@@ -64,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     *monitoring_api.ROUTES,
     *nodes_api.ROUTES,
     *enrolment_api.ROUTES,
+    *ssh_keys_api.ROUTES,
     *billing_api.ROUTES,
     *pages.ROUTES,
 )
@@ -118,6 +122,8 @@ def build_app(parts: Parts) -> web.Application:
     app[nodes_api.NODE_COMMANDS] = NodeCommands(
         parts.database, app[nodes_api.NODE_STORE], parts.vault, parts.clock
     )
+    app[SSH_KEY_STORE] = SshKeyStore(parts.database, parts.vault)
+    app[SSH_KEY_COMMANDS] = SshKeyCommands(parts.database, parts.vault, parts.clock)
     app[templates_api.TEMPLATE_STORE] = TemplateStore(parts.database, parts.clock)
     app[templates_api.TEMPLATE_COMMANDS] = TemplateCommands(
         parts.database, app[templates_api.TEMPLATE_STORE], parts.clock

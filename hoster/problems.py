@@ -13,6 +13,7 @@ from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
 from hoster.nodes.worker_client import NodeUnreachable
+from hoster.ssh_keys.commands import SshKeyInUse, SshKeyNotFound
 from hoster.templates.commands import TemplateNotFound
 from shared.identity import IdentityUnverified
 from shared.problem import Problem
@@ -68,6 +69,7 @@ PROBLEMS: ProblemTable = {
     OperationNotFound: lambda _: _said(404, "operation_not_found", "No operation has this request id."),
     DeploymentNotFound: lambda _: _said(404, "deployment_not_found", "There is no such deployment."),
     NodeNotFound: lambda _: _said(404, "node_not_found", "There is no such node."),
+    SshKeyNotFound: lambda _: _said(404, "ssh_key_not_found", "There is no such SSH key."),
     TemplateNotFound: lambda _: _said(404, "template_not_found", "There is no such template."),
     WaitNotOver: lambda _: _said(408, "not_yet", "The deployment has not reached this status yet."),
     WaitPointless: lambda _: _said(
@@ -79,6 +81,9 @@ PROBLEMS: ProblemTable = {
         403, "public_node_refused", "Only the operator's own nodes take other customers' deployments."
     ),
     NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
+    SshKeyInUse: lambda _: _said(
+        409, "ssh_key_in_use", "A deployment is built with this key, or a worker is being installed with it."
+    ),
     RequestIdReused: lambda _: _said(409, "request_id_reused", "Another operation has this request id."),
     IdempotencyKeyInUse: lambda _: Problem(
         409,
