@@ -175,6 +175,7 @@ def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell
         deployments,
         app[templates_api.TEMPLATE_STORE],
         app[nodes_api.NODE_STORE],
+        app[SSH_KEY_STORE],
         client,
         parts.clock,
         parts.patience,

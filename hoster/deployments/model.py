@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from hoster.deployments import naming
 from hoster.deployments.resources import Resources
+from hoster.deployments.sources import Source, TemplateSource, source_members
 from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.clock import rfc3339
@@ -16,21 +17,6 @@ HIDDEN = "***"
 class Visibility(StrEnum):
     PUBLIC = "public"
     PRIVATE = "private"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSource:
-    image: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateSource:
-    template_id: str
-    revision: int
-
-
-Source = ImageSource | TemplateSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +54,13 @@ class Deployment:
     variables: Mapping[str, Scalar]
 
     def as_json(self, urls: AppUrls) -> dict[str, object]:
-        image = self.source if isinstance(self.source, ImageSource) else None
         template = self.source if isinstance(self.source, TemplateSource) else None
         return {
             "id": self.id,
             "name": self.name,
             "template_id": template.template_id if template else None,
             "template_revision": template.revision if template else None,
-            "source": {"image": image.image, "port": image.port} if image else None,
+            "source": source_members(self.source),
             "visibility": self.visibility.value,
             "status": self.status.value,
             "status_reason": self.status_reason,

@@ -13,12 +13,10 @@ from hoster.deployments.model import (
     Deployment,
     Event,
     Happening,
-    ImageSource,
-    Source,
-    TemplateSource,
     Visibility,
 )
 from hoster.deployments.resources import Resources
+from hoster.deployments.sources import Source, TemplateSource, source_members, stored_source
 from hoster.deployments.transitions import InvalidTransition, Move, Repeat, State, Trigger, decide
 from hoster.paging import Page, PageRequest
 from hoster.templates.model import Scalar
@@ -125,7 +123,6 @@ class DeploymentStore:
     async def insert(self, connection: aiosqlite.Connection, new: NewDeployment, now: float) -> None:
         """As `pending`, with its variables."""
         template = new.source if isinstance(new.source, TemplateSource) else None
-        image = new.source if isinstance(new.source, ImageSource) else None
         columns: dict[str, object] = {
             "id": new.id,
             "user_id": new.user_id,
@@ -134,7 +131,7 @@ class DeploymentStore:
             "project_id": new.project_id,
             "template_id": template.template_id if template else None,
             "template_revision": template.revision if template else None,
-            "source": json.dumps({"image": image.image, "port": image.port}) if image else None,
+            "source": None if template else json.dumps(source_members(new.source)),
             "visibility": new.visibility.value,
             "status": State.PENDING.value,
             "requested_node_id": new.node_id,
@@ -317,5 +314,4 @@ def deployment_of(row: Row) -> Deployment:
 def _source(row: Row) -> Source:
     if row["source"] is None:
         return TemplateSource(row["template_id"], row["template_revision"])
-    members = json.loads(row["source"])
-    return ImageSource(members["image"], members["port"])
+    return stored_source(row["source"])

@@ -6,14 +6,16 @@ from typing import assert_never
 
 import structlog
 
-from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening, ImageSource
+from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening
 from hoster.deployments.readiness import Broken, Ready, is_down, readiness, start_times
+from hoster.deployments.sources import GitSource, ImageSource
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import Again, Job, Kind, Outcome, Patience, Settled, Superseded
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
+from hoster.ssh_keys.store import SshKeyStore
 from hoster.templates.document import read_service
 from hoster.templates.rendering import Rendering, render_image, render_service
 from hoster.templates.store import TemplateStore
@@ -35,6 +37,7 @@ class DeploymentWork:
         deployments: DeploymentStore,
         templates: TemplateStore,
         nodes: NodeStore,
+        keys: SshKeyStore,
         client: WorkerClient,
         clock: Clock,
         patience: Patience,
@@ -42,6 +45,7 @@ class DeploymentWork:
         self._deployments = deployments
         self._templates = templates
         self._nodes = nodes
+        self._keys = keys
         self._client = client
         self._clock = clock
         self._patience = patience
@@ -97,8 +101,17 @@ class DeploymentWork:
         source = deployment.source
         if isinstance(source, ImageSource):
             return render_image(source.image, source.port, values)
+        if isinstance(source, GitSource):
+            return Rendering(values, await self._git_deploy(deployment.user_id, source))
         document = await self._templates.revision(source.template_id, source.revision)
         return render_service(read_service(document.compose), values)
+
+    async def _git_deploy(self, user_id: str, source: GitSource) -> dict[str, object]:
+        git: dict[str, object] = {"url": source.url, "ref": source.ref}
+        if source.ssh_key_id is not None:  # it cannot have gone: a key in use is not removed
+            git["key"] = await self._keys.private_key(source.ssh_key_id, user_id)
+        built = {} if source.dockerfile is None else {"dockerfile": source.dockerfile}
+        return {"git": git, "port": source.port, **built}
 
     async def _project(self, deployment: Deployment, worker: Worker) -> Mapping[str, object]:
         """The project as the node knows it, made when it did not exist."""
