@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -21,6 +22,11 @@ from hoster.deployments.reconciler import Reconciler
 from hoster.deployments.remedies import Remedies
 from hoster.deployments.store import DEPLOYMENT_STORE, DeploymentStore
 from hoster.deployments.work import DeploymentWork
+from hoster.domains import api as domains_api
+from hoster.domains.commands import DOMAIN_COMMANDS, DomainCommands
+from hoster.domains.placement import DomainPlacement
+from hoster.domains.resolver import DnsResolver
+from hoster.domains.store import DOMAIN_STORE, DomainStore
 from hoster.idempotency.middleware import idempotency_middleware
 from hoster.idempotency.store import IdempotencyStore
 from hoster.identity_middleware import identity_middleware
@@ -68,6 +74,7 @@ ROUTES: tuple[Route, ...] = (
     *nodes_api.ROUTES,
     *enrolment_api.ROUTES,
     *ssh_keys_api.ROUTES,
+    *domains_api.ROUTES,
     *billing_api.ROUTES,
     *pages.ROUTES,
 )
@@ -118,6 +125,7 @@ def build_app(parts: Parts) -> web.Application:
     app[PAGES] = parts.pages
     app[BILLING_STORE] = billing
     app[DEPLOYMENT_STORE] = DeploymentStore(parts.database, parts.vault)
+    app[DOMAIN_STORE] = DomainStore(parts.database)
     app[nodes_api.NODE_STORE] = NodeStore(parts.database, parts.vault)
     app[nodes_api.NODE_COMMANDS] = NodeCommands(
         parts.database, app[nodes_api.NODE_STORE], parts.vault, parts.clock
@@ -162,7 +170,15 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
             jobs = _runner(parts, app, client, bell)
             nodes = _node_watch(app[nodes_api.NODE_STORE], parts.clock)
             drift = _drift_watch(parts, app[nodes_api.NODE_STORE], client, bell)
-            background = {"jobs": jobs.run, "nodes": nodes, "drift": drift}
+            placement = DomainPlacement(app[DOMAIN_STORE], app[nodes_api.NODE_STORE], client)
+            app[DOMAIN_COMMANDS] = await _domain_commands(parts, app[DOMAIN_STORE], placement)
+            background = {
+                "jobs": jobs.run,
+                "nodes": nodes,
+                "drift": drift,
+                "domains": placement.run,
+                "domain drift": _domain_watch(parts, placement),
+            }
             async with supervised(background, parts.on_death):
                 yield
 
@@ -182,6 +198,22 @@ def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell
     )
     store = JobStore(parts.database, parts.clock, owner=new_id("runner_"))
     return JobRunner(store, deployments, work.perform, parts.clock, bell, parts.patience)
+
+
+async def _domain_commands(parts: Parts, domains: DomainStore, placement: DomainPlacement) -> DomainCommands:
+    resolver = await asyncio.to_thread(DnsResolver, parts.config.dns_server)
+    urls = AppUrls(parts.config.app_domain, parts.config.app_url_port)
+    own_host = urlsplit(parts.config.public_url).hostname or urls.domain
+    return DomainCommands(
+        parts.database, domains, resolver, urls, parts.clock, placement.changed, (urls.domain, own_host)
+    )
+
+
+def _domain_watch(parts: Parts, placement: DomainPlacement) -> BackgroundJob:
+    async def watch() -> None:
+        await forever(parts.patience.compare_s, placement.compare, "domain drift watch")
+
+    return watch
 
 
 def _node_watch(nodes: NodeStore, clock: Clock) -> BackgroundJob:

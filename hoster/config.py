@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from hoster.domains.resolver import DnsServer, parse_server
 from shared.config import Environment, Secret
 
 _DOMAIN = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -14,7 +15,7 @@ _JOIN_TOKEN_LEAST = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`app_url_port` is 0 when the mesh is reached on the default port of the scheme."""
+    """`app_url_port` is 0 when the mesh is reached on the default port of the scheme. `dns_server` None is that of the system."""
 
     host: str
     port: int
@@ -24,6 +25,7 @@ class Config:
     app_domain: str
     app_url_port: int
     join_token: Secret | None
+    dns_server: DnsServer | None
     log_level: str
     log_format: str
 
@@ -40,6 +42,7 @@ class Config:
             app_domain=_app_domain(env),
             app_url_port=env.port("APP_URL_PORT", 0),
             join_token=_join_token(env),
+            dns_server=_dns_server(env),
             log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )
@@ -59,6 +62,15 @@ def _app_domain(env: Environment) -> str:
     if _DOMAIN.fullmatch(domain) is None:
         env.fault(f"APP_DOMAIN must be a domain name, not {domain!r}")
     return domain
+
+
+def _dns_server(env: Environment) -> DnsServer | None:
+    text = env.optional("DNS_RESOLVER")
+    try:
+        return None if text is None else parse_server(text)
+    except ValueError as error:
+        env.fault(f"DNS_RESOLVER: {error}")
+        return None
 
 
 def _join_token(env: Environment) -> Secret | None:

@@ -7,6 +7,8 @@ from hoster.deployments.commands import DeploymentNotFound, RequestIdReused
 from hoster.deployments.limits import PlanLimitReached, PlanLimitsUnreadable
 from hoster.deployments.placement import EngineUnavailable, NoNodeAvailable
 from hoster.deployments.transitions import InvalidTransition
+from hoster.domains.commands import DomainNotFound, DomainUnproved, HostnameTaken, TooManyDomains
+from hoster.domains.resolver import DnsUnavailable
 from hoster.idempotency.middleware import IdempotencyKeyInUse
 from hoster.idempotency.store import IdempotencyKeyReused
 from hoster.identity_middleware import IdentityRequired, NotForYou
@@ -52,6 +54,16 @@ def _invalid_transition(error: Exception) -> Problem:
     return Problem(409, "invalid_transition", str(error), extra=extra)
 
 
+def _hostname_taken(error: Exception) -> Problem:
+    extra = {"records": error.records} if isinstance(error, HostnameTaken) else {}
+    return Problem(409, "hostname_taken", str(error), extra=extra)
+
+
+def _unproved(error: Exception) -> Problem:
+    extra = {"records": error.records, "found": error.found} if isinstance(error, DomainUnproved) else {}
+    return Problem(409, "domain_unverified", str(error), extra=extra)
+
+
 PROBLEMS: ProblemTable = {
     BodyMalformed: lambda error: _said(400, "bad_request", str(error)),
     BodyInvalid: _invalid,
@@ -68,6 +80,7 @@ PROBLEMS: ProblemTable = {
     NotForYou: lambda _: _said(404, "not_found", "There is nothing at this path."),
     OperationNotFound: lambda _: _said(404, "operation_not_found", "No operation has this request id."),
     DeploymentNotFound: lambda _: _said(404, "deployment_not_found", "There is no such deployment."),
+    DomainNotFound: lambda _: _said(404, "domain_not_found", "This deployment has no such domain."),
     NodeNotFound: lambda _: _said(404, "node_not_found", "There is no such node."),
     SshKeyNotFound: lambda _: _said(404, "ssh_key_not_found", "There is no such SSH key."),
     TemplateNotFound: lambda _: _said(404, "template_not_found", "There is no such template."),
@@ -79,6 +92,11 @@ PROBLEMS: ProblemTable = {
     NoNodeAvailable: _no_node,
     PublicNodeRefused: lambda _: _said(
         403, "public_node_refused", "Only the operator's own nodes take other customers' deployments."
+    ),
+    HostnameTaken: _hostname_taken,
+    DomainUnproved: _unproved,
+    TooManyDomains: lambda _: _said(
+        409, "too_many_domains", "This deployment has as many domains as it may."
     ),
     NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
     SshKeyInUse: lambda _: _said(
@@ -95,6 +113,7 @@ PROBLEMS: ProblemTable = {
         422, "idempotency_key_reused", "This Idempotency-Key was first used with another request."
     ),
     StreamUnavailable: lambda _: _said(409, "nothing_to_stream", "This deployment is on no node."),
+    DnsUnavailable: lambda error: Problem(503, "dns_unavailable", str(error), headers=_RETRY),
     EngineUnavailable: lambda error: Problem(503, "engine_unavailable", str(error), headers=_RETRY),
     NodeUnreachable: lambda error: Problem(503, "node_unreachable", str(error), headers=_RETRY),
 }

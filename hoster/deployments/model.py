@@ -29,7 +29,9 @@ class AppUrls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen."""
+    """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen.
+    `domains` are the proved ones.
+    """
 
     seq: int
     id: str
@@ -52,6 +54,7 @@ class Deployment:
     started_at: float | None
     stopped_at: float | None
     variables: Mapping[str, Scalar]
+    domains: tuple[str, ...]
 
     def as_json(self, urls: AppUrls) -> dict[str, object]:
         template = self.source if isinstance(self.source, TemplateSource) else None
@@ -66,7 +69,7 @@ class Deployment:
             "status_reason": self.status_reason,
             "node_id": self.node_id,
             "url": naming.url(self.project_id, urls.domain, urls.port),
-            "hosts": naming.hosts(self.project_id, urls.domain),
+            "hosts": [*naming.hosts(self.project_id, urls.domain), *self.domains],
             "variables": dict(self.variables),
             "resources": self.resources.as_json(),
             "release_id": self.release_id,

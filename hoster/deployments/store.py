@@ -27,7 +27,9 @@ from shared.ids import new_id
 
 _SELECT = """
     SELECT d.*, (SELECT json_group_object(v.name, CASE WHEN v.sealed IS NULL THEN json(v.value) ELSE NULL END)
-                 FROM deployment_variables v WHERE v.deployment_id = d.id) AS variables
+                 FROM deployment_variables v WHERE v.deployment_id = d.id) AS variables,
+           (SELECT json_group_array(m.hostname) FROM domains m
+                 WHERE m.deployment_id = d.id AND m.verified_at IS NOT NULL) AS domains
     FROM deployments d
 """
 _LIVE = f"{_SELECT} WHERE d.status <> 'deleted'"
@@ -307,6 +309,7 @@ def deployment_of(row: Row) -> Deployment:
         updated_at=row["updated_at"],
         started_at=row["started_at"],
         stopped_at=row["stopped_at"],
+        domains=tuple(sorted(json.loads(row["domains"]))),
         variables={name: HIDDEN if value is None else value for name, value in variables.items()},
     )
 

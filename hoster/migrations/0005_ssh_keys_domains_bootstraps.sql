@@ -15,16 +15,17 @@ CREATE INDEX deployments_by_ssh_key ON deployments (json_extract(source, '$.git.
 
 -- Who holds a host name: a claim, until it is proved or lapses. node_id is the node that confirmed it last.
 CREATE TABLE domains (
-    hostname      TEXT PRIMARY KEY, -- lower case, IDNA A-labels
+    seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    hostname      TEXT NOT NULL UNIQUE, -- lower case, IDNA A-labels
     deployment_id TEXT NOT NULL REFERENCES deployments (id),
     claimed_at    REAL NOT NULL,
     verified_at   REAL,
     method        TEXT, -- txt or cname, once verified
     node_id       TEXT,
     problem       TEXT -- why the node did not take it
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
-CREATE INDEX domains_of_a_deployment ON domains (deployment_id);
+CREATE INDEX domains_of_a_deployment ON domains (deployment_id, seq);
 
 -- Installing a worker over SSH. The secrets go as soon as it has ended.
 CREATE TABLE node_bootstraps (

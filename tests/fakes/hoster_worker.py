@@ -30,6 +30,7 @@ class FakeProject:
     status_reason: str = ""
     restarted: int = 0
     release: str | None = None
+    domains: set[str] = field(default_factory=set)
     env: dict[str, str] = field(default_factory=dict)
     deploys: dict[str, dict] = field(default_factory=dict)
     by_key: dict[str, str] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class FakeProject:
             "status_reason": self.status_reason,
             "visibility": self.visibility,
             "hosts": [],
-            "domains": [],
+            "domains": sorted(self.domains),
             "release": self.release,
             "services": services,
         }
@@ -98,6 +99,8 @@ class FakeWorker:
         app.router.add_get("/projects/{id}", self._show)
         app.router.add_delete("/projects/{id}", self._delete)
         app.router.add_post("/projects/{id}/env", self._env)
+        app.router.add_post("/projects/{id}/domains", self._add_domain)
+        app.router.add_delete("/projects/{id}/domains", self._remove_domain)
         app.router.add_post("/projects/{id}/deploy", self._deploy)
         app.router.add_get("/projects/{id}/deploys/{deploy}", self._deploy_record)
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
@@ -179,6 +182,18 @@ class FakeWorker:
     async def _delete(self, request: web.Request) -> web.Response:
         del self.projects[self._project(request).project_id]
         return web.json_response({})
+
+    async def _add_domain(self, request: web.Request) -> web.Response:
+        project, domain = self._project(request), (await request.json())["domain"]
+        if any(domain in other.domains for other in self.projects.values() if other is not project):
+            return _problem(409, "domain_taken")
+        project.domains.add(domain)
+        return web.json_response({"domains": sorted(project.domains)})
+
+    async def _remove_domain(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        project.domains.discard((await request.json())["domain"])
+        return web.json_response({"domains": sorted(project.domains)})
 
     async def _env(self, request: web.Request) -> web.Response:
         project = self._project(request)
