@@ -34,6 +34,8 @@ CREATE TABLE node_bootstraps (
     host        TEXT NOT NULL,
     port        INTEGER NOT NULL,
     username    TEXT NOT NULL,
+    worker_port INTEGER NOT NULL,
+    mesh_port   INTEGER NOT NULL,
     ssh_key_id  TEXT,
     private_key BLOB, -- sealed; given instead of ssh_key_id
     join_token  BLOB, -- sealed

@@ -4,8 +4,9 @@ from aiohttp import web
 
 from hoster.access import Route
 from hoster.bodies import read_body
-from hoster.nodes.bodies import NewNodeBody
+from hoster.nodes.bodies import NewNodeBody, NodeChangeBody
 from hoster.nodes.commands import NodeCommands, NodeNotFound
+from hoster.nodes.model import Node
 from hoster.nodes.store import NodeStore
 from hoster.paging import parse_page
 from hoster.viewer import VIEWER
@@ -37,10 +38,38 @@ async def register(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     viewer = request[VIEWER]
-    node = await request.app[NODE_STORE].find(request.match_info["id"], viewer.user_id)
+    node = await request.app[NODE_STORE].find(_id(request), viewer.user_id)
     if node is None:
         raise NodeNotFound
-    return web.json_response(node.as_json(viewer.user_id, request.app[CLOCK].now()))
+    return _shown(request, node)
+
+
+async def change(request: web.Request) -> web.Response:
+    body = await read_body(request, NodeChangeBody)
+    return _shown(request, await request.app[NODE_COMMANDS].change(request[VIEWER], _id(request), body))
+
+
+async def begin_maintenance(request: web.Request) -> web.Response:
+    return await _set_maintenance(request, maintenance=True)
+
+
+async def end_maintenance(request: web.Request) -> web.Response:
+    return await _set_maintenance(request, maintenance=False)
+
+
+async def _set_maintenance(request: web.Request, *, maintenance: bool) -> web.Response:
+    commands = request.app[NODE_COMMANDS]
+    return _shown(
+        request, await commands.set_maintenance(request[VIEWER], _id(request), maintenance=maintenance)
+    )
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]
+
+
+def _shown(request: web.Request, node: Node) -> web.Response:
+    return web.json_response(node.as_json(request[VIEWER].user_id, request.app[CLOCK].now()))
 
 
 async def remove(request: web.Request) -> web.Response:
@@ -52,5 +81,8 @@ ROUTES = (
     Route("GET", "/api/v1/nodes", list_nodes),
     Route("POST", "/api/v1/nodes", register),
     Route("GET", "/api/v1/nodes/{id}", show),
+    Route("PATCH", "/api/v1/nodes/{id}", change),
     Route("DELETE", "/api/v1/nodes/{id}", remove),
+    Route("POST", "/api/v1/nodes/{id}/maintenance", begin_maintenance),
+    Route("DELETE", "/api/v1/nodes/{id}/maintenance", end_maintenance),
 )

@@ -4,12 +4,12 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
 
-from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody
+from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody, NodeChangeBody
 from hoster.nodes.model import Node
 from hoster.nodes.store import NodeStore, node_of, secret_row
 from hoster.vault import Vault
@@ -107,6 +107,39 @@ class NodeCommands:
                 " ON CONFLICT (join_token_hash) DO NOTHING",
                 (self._new_id("node_"), _BOOTSTRAP_NAME, _hash(token.reveal().decode()), self._clock.now()),
             )
+
+    async def change(self, viewer: Viewer, node_id: str, body: NodeChangeBody) -> Node:
+        """Raises NodeNotFound."""
+        capabilities = None if body.capabilities is None else {EVERY_NODE_OFFERS, *body.capabilities}
+        return await self._update(
+            viewer,
+            node_id,
+            "name = coalesce(:name, name), location = coalesce(:location, location),"
+            " capabilities = coalesce(:capabilities, capabilities)",
+            {
+                "name": None if body.name is None else body.name.strip(),
+                "location": body.location,
+                "capabilities": None if capabilities is None else json.dumps(sorted(capabilities)),
+            },
+        )
+
+    async def set_maintenance(self, viewer: Viewer, node_id: str, *, maintenance: bool) -> Node:
+        """In maintenance a node takes no new deployments; those that it has go on. Raises NodeNotFound."""
+        return await self._update(viewer, node_id, "maintenance = :on", {"on": maintenance})
+
+    async def _update(
+        self, viewer: Viewer, node_id: str, assignments: str, values: Mapping[str, object]
+    ) -> Node:
+        """`assignments` is constant text."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute_fetchall(
+                f"UPDATE nodes SET {assignments} WHERE id = :id AND owner_id = :owner RETURNING *",  # noqa: S608
+                {**values, "id": node_id, "owner": viewer.user_id},
+            )
+        changed = next(iter(rows), None)
+        if changed is None:
+            raise NodeNotFound
+        return node_of(changed)
 
     async def remove(self, viewer: Viewer, node_id: str) -> None:
         """Raises NodeNotFound (also for a public node of someone else) or NodeInUse."""
