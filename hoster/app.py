@@ -39,6 +39,10 @@ from hoster.monitoring.questions import MONITOR, Monitor
 from hoster.monitoring.streams import STREAM_CARRIER, StreamCarrier
 from hoster.nodes import api as nodes_api
 from hoster.nodes import enrolment_api
+from hoster.nodes.bootstrap.commands import BOOTSTRAP_COMMANDS, BootstrapCommands
+from hoster.nodes.bootstrap.installation import Platform
+from hoster.nodes.bootstrap.runner import BootstrapRunner
+from hoster.nodes.bootstrap.store import BOOTSTRAP_STORE, BootstrapStore
 from hoster.nodes.commands import NodeCommands
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import WorkerClient
@@ -136,7 +140,15 @@ def build_app(parts: Parts) -> web.Application:
     app[templates_api.TEMPLATE_COMMANDS] = TemplateCommands(
         parts.database, app[templates_api.TEMPLATE_STORE], parts.clock
     )
-    app.cleanup_ctx.append(_serving(parts))
+    bootstrap_bell = Bell()
+    app[BOOTSTRAP_STORE] = BootstrapStore(parts.database, parts.vault, parts.clock)
+    app[BOOTSTRAP_COMMANDS] = BootstrapCommands(
+        parts.database,
+        app[BOOTSTRAP_STORE],
+        bootstrap_bell.ring,
+        parts.config.worker_source,
+    )
+    app.cleanup_ctx.append(_serving(parts, bootstrap_bell))
     app.on_shutdown.append(_leave)
     return app
 
@@ -145,7 +157,7 @@ async def _leave(app: web.Application) -> None:
     app[LEAVING].set()
 
 
-def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
+def _serving(parts: Parts, bootstrap_bell: Bell) -> Callable[[web.Application], AsyncIterator[None]]:
     """From the shipped templates and the first node's token to the background jobs; all of it ends with the application."""
 
     async def serving(app: web.Application) -> AsyncIterator[None]:
@@ -178,6 +190,7 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
                 "drift": drift,
                 "domains": placement.run,
                 "domain drift": _domain_watch(parts, placement),
+                "bootstraps": _bootstraps(parts, app, bootstrap_bell).run,
             }
             async with supervised(background, parts.on_death):
                 yield
@@ -198,6 +211,16 @@ def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell
     )
     store = JobStore(parts.database, parts.clock, owner=new_id("runner_"))
     return JobRunner(store, deployments, work.perform, parts.clock, bell, parts.patience)
+
+
+def _bootstraps(parts: Parts, app: web.Application, bell: Bell) -> BootstrapRunner:
+    platform = Platform(
+        public_url=parts.config.public_url,
+        app_domain=parts.config.app_domain,
+        source=parts.config.worker_source,
+        wheels=parts.config.worker_wheels,
+    )
+    return BootstrapRunner(app[BOOTSTRAP_STORE], app[nodes_api.NODE_STORE], platform, parts.clock, bell)
 
 
 async def _domain_commands(parts: Parts, domains: DomainStore, placement: DomainPlacement) -> DomainCommands:

@@ -13,6 +13,8 @@ from hoster.idempotency.middleware import IdempotencyKeyInUse
 from hoster.idempotency.store import IdempotencyKeyReused
 from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
+from hoster.nodes.bootstrap.bundle import BundleMissing
+from hoster.nodes.bootstrap.commands import BootstrapUnderWay, NodeJoinedAlready
 from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
 from hoster.nodes.worker_client import NodeUnreachable
 from hoster.ssh_keys.commands import SshKeyInUse, SshKeyNotFound
@@ -101,6 +103,15 @@ PROBLEMS: ProblemTable = {
     NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
     SshKeyInUse: lambda _: _said(
         409, "ssh_key_in_use", "A deployment is built with this key, or a worker is being installed with it."
+    ),
+    NodeJoinedAlready: lambda _: _said(409, "node_joined_already", "This node has a worker already."),
+    BootstrapUnderWay: lambda _: _said(
+        409, "bootstrap_under_way", "A worker is being installed on it right now."
+    ),
+    BundleMissing: lambda _: _said(
+        409,
+        "bootstrap_unavailable",
+        "This installation has not got the worker's source; use the join command.",
     ),
     RequestIdReused: lambda _: _said(409, "request_id_reused", "Another operation has this request id."),
     IdempotencyKeyInUse: lambda _: Problem(

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from hoster.bodies import Name, StrictBody
 from hoster.deployments.resources import Resources
+from hoster.nodes.bootstrap.bodies import SshBody
 
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -27,6 +28,7 @@ class NewNodeBody(StrictBody):
     public: bool = False
     location: str = Field(default="", max_length=100)
     capabilities: list[Capability] = Field(default=[], max_length=20)
+    ssh: SshBody | None = None
 
 
 class NodeChangeBody(StrictBody):

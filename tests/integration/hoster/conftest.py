@@ -156,11 +156,11 @@ def dns_zone() -> Iterator[DnsZone]:
 
 @pytest.fixture
 def start_hoster(tmp_path: Path, dns_zone: DnsZone) -> Callable[[], Any]:
-    config = config_for(tmp_path, DNS_RESOLVER=dns_zone.address)
     vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
     catalog, pages = read_catalog(), read_pages()
 
-    async def start() -> tuple[Hoster, Database]:
+    async def start(port: int = 0, **settings: str) -> tuple[Hoster, Database]:
+        config = config_for(tmp_path, DNS_RESOLVER=dns_zone.address, **settings)
         database = await Database.open(tmp_path / "hoster.db", MIGRATIONS)
         died: list[str] = []
         app = build_app(
@@ -177,7 +177,7 @@ def start_hoster(tmp_path: Path, dns_zone: DnsZone) -> Callable[[], Any]:
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         return Hoster(f"http://127.0.0.1:{runner.addresses[0][1]}", app, runner), database
 
     return start
