@@ -112,6 +112,7 @@ class FakeWorker:
         app.router.add_get("/projects/{id}/events", self._events)
         app.router.add_get("/projects/{id}/stats/stream", self._stream)
         app.router.add_get("/projects/{id}/logs/stream", self._stream)
+        app.router.add_get("/projects/{id}/events/stream", self._stream)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
