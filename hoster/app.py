@@ -1,6 +1,7 @@
 """Wiring: what Hoster is made of, put together in one place."""
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ from hoster.nodes.bootstrap.store import BOOTSTRAP_STORE, BootstrapStore
 from hoster.nodes.commands import NodeCommands
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import WorkerClient
+from hoster.openapi import api as openapi_api
+from hoster.openapi.document import build_document
+from hoster.openapi.operations import OPERATIONS
 from hoster.problems import PROBLEMS
 from hoster.ssh_keys import api as ssh_keys_api
 from hoster.ssh_keys.commands import SSH_KEY_COMMANDS, SshKeyCommands
@@ -80,6 +84,7 @@ ROUTES: tuple[Route, ...] = (
     *ssh_keys_api.ROUTES,
     *domains_api.ROUTES,
     *billing_api.ROUTES,
+    *openapi_api.ROUTES,
     *pages.ROUTES,
 )
 
@@ -127,6 +132,8 @@ def build_app(parts: Parts) -> web.Application:
     app[deployments_api.APP_URLS] = AppUrls(parts.config.app_domain, parts.config.app_url_port)
     app[LEAVING] = asyncio.Event()
     app[PAGES] = parts.pages
+    document = build_document(ROUTES, OPERATIONS, parts.config.public_url)
+    app[openapi_api.OPENAPI] = json.dumps(document, separators=(",", ":")).encode()
     app[BILLING_STORE] = billing
     app[DEPLOYMENT_STORE] = DeploymentStore(parts.database, parts.vault)
     app[DOMAIN_STORE] = DomainStore(parts.database)

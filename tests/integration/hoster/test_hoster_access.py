@@ -37,6 +37,7 @@ class Row:
 MATRIX = {
     ("GET", "/health"): Row(200),
     ("GET", "/stats"): Row(200),
+    ("GET", "/api/v1/openapi.json"): Row(200),
     ("GET", "/api/v1/me"): Row(200),
     ("GET", "/api/v1/billing/events"): Row(200),
     ("GET", "/internal/operations/{request_id}"): Row(404),
