@@ -80,6 +80,7 @@ class FakeWorker:
         self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
+        self.streams_last_s = 3600.0
         self.open_streams = 0
         self.tells_events = True
         self._nonces: set[str] = set()
@@ -291,7 +292,7 @@ class FakeWorker:
         try:
             for piece in self.stream_pieces:
                 await response.write(piece)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(self.streams_last_s)
         finally:
             self.open_streams -= 1
         return response
