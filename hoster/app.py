@@ -34,6 +34,7 @@ from hoster.identity_middleware import identity_middleware
 from hoster.jobs.model import Patience
 from hoster.jobs.runner import Bell, JobRunner
 from hoster.jobs.store import JobStore
+from hoster.keys.rotation import LOOK_EVERY_S, KeyRotation
 from hoster.leaving import LEAVING
 from hoster.monitoring import api as monitoring_api
 from hoster.monitoring.questions import MONITOR, Monitor
@@ -197,6 +198,7 @@ def _serving(parts: Parts, bootstrap_bell: Bell) -> Callable[[web.Application], 
                 "drift": drift,
                 "domains": placement.run,
                 "domain drift": _domain_watch(parts, placement),
+                "keys": _key_watch(parts),
                 "bootstraps": _bootstraps(parts, app, bootstrap_bell).run,
             }
             async with supervised(background, parts.on_death):
@@ -218,6 +220,15 @@ def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell
     )
     store = JobStore(parts.database, parts.clock, owner=new_id("runner_"))
     return JobRunner(store, deployments, work.perform, parts.clock, bell, parts.patience)
+
+
+def _key_watch(parts: Parts) -> BackgroundJob:
+    rotation = KeyRotation(parts.database, parts.vault, parts.config.key_file)
+
+    async def watch() -> None:
+        await forever(LOOK_EVERY_S, rotation.look, "key watch")
+
+    return watch
 
 
 def _bootstraps(parts: Parts, app: web.Application, bell: Bell) -> BootstrapRunner:

@@ -34,6 +34,10 @@ class Config:
     log_level: str
     log_format: str
 
+    @property
+    def key_file(self) -> Path:
+        return self.data_dir / "secrets.key"
+
     @classmethod
     def from_env(cls, variables: Mapping[str, str]) -> Self:
         """Raises shared.config.ConfigInvalid with every fault."""

@@ -116,7 +116,7 @@ class DeploymentStore:
         )
         shown = {row["name"]: json.loads(row["value"]) for row in rows if row["sealed"] is None}
         secret = {
-            row["name"]: self._vault.open(row["sealed"], _variable_row(deployment_id, row["name"]))
+            row["name"]: self._vault.open(row["sealed"], variable_row(deployment_id, row["name"]))
             for row in rows
             if row["sealed"] is not None
         }
@@ -155,7 +155,7 @@ class DeploymentStore:
             [
                 *((new.id, name, json.dumps(value), None) for name, value in new.values.shown.items()),
                 *(
-                    (new.id, name, None, self._vault.seal(text, _variable_row(new.id, name)))
+                    (new.id, name, None, self._vault.seal(text, variable_row(new.id, name)))
                     for name, text in new.values.secret.items()
                 ),
             ],
@@ -282,7 +282,7 @@ def _usage(row: Row | None) -> Usage:
     return Usage(row["deployments"], Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]))
 
 
-def _variable_row(deployment_id: str, name: str) -> str:
+def variable_row(deployment_id: str, name: str) -> str:
     return f"deployments/{deployment_id}/variables/{name}"
 
 

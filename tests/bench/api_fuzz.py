@@ -35,6 +35,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, join_worker
+from tests.servers.dns_zone import DnsZone
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = 100
@@ -137,10 +138,10 @@ async def measure(examples: int) -> Found:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, DnsZone() as zone:
         environment = {
             "PATH": os.environ["PATH"], "IDENTITY_SECRET": IDENTITY_SECRET, "HOSTER_DATA_DIR": folder, "HOSTER_PORT": str(port),
-            "HOSTER_JOIN_TOKEN": JOIN_TOKEN, "DNS_RESOLVER": "127.0.0.1:1", "LOG_LEVEL": "error",
+            "HOSTER_JOIN_TOKEN": JOIN_TOKEN, "DNS_RESOLVER": zone.address, "LOG_LEVEL": "error",
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hoster", env=environment, cwd=ROOT

@@ -17,8 +17,8 @@ from hoster.__main__ import MIGRATIONS
 from hoster.app import Parts, build_app
 from hoster.config import Config
 from hoster.jobs.model import Patience
+from hoster.keys.file import open_vault
 from hoster.templates.catalog import read_catalog
-from hoster.vault import open_vault
 from hoster.web.pages import read_pages
 from shared import identity, signature
 from shared.clock import SystemClock
