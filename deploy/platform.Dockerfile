@@ -10,6 +10,9 @@ RUN python3 -m venv /venv \
 ARG SERVICE
 COPY shared /app/shared
 COPY ${SERVICE} /app/${SERVICE}
+# Hoster sends these to the machines that it makes nodes of.
+COPY worker /app/worker
+COPY requirements.lock /app/
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SERVICE=${SERVICE}
 VOLUME /data
 # exec: the service is process 1 and gets SIGTERM itself.

@@ -1,12 +1,12 @@
 """`/api/v1/deployments`."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from aiohttp import web
 from pydantic import Field, model_validator
 
 from hoster.access import Route
-from hoster.bodies import StrictBody, query_choice, query_integer, read_body
+from hoster.bodies import Name, StrictBody, query_choice, query_integer, read_body
 from hoster.conditional import answer, permits
 from hoster.deployments.changes import DEPLOYMENT_CHANGES, Change
 from hoster.deployments.commands import (
@@ -15,25 +15,21 @@ from hoster.deployments.commands import (
     Order,
     Performed,
 )
-from hoster.deployments.model import AppUrls, Deployment, ImageSource, Visibility
+from hoster.deployments.model import AppUrls, Deployment, Visibility
 from hoster.deployments.owned import Check, DeploymentNotFound
+from hoster.deployments.source_body import SourceBody
 from hoster.deployments.store import DEPLOYMENT_STORE
 from hoster.deployments.transitions import State
 from hoster.deployments.waiting import WaitEnded, wait_for
 from hoster.jobs.model import Volumes
 from hoster.leaving import LEAVING
 from hoster.paging import parse_page
-from hoster.templates.stack import IMAGE
 from hoster.viewer import VIEWER
 from shared.identity import EVENT_TYPE
 
 APP_URLS = web.AppKey("app_urls", AppUrls)
 COLLECTION = "/api/v1/deployments"
 WAIT_MOST_S = 300
-
-Name = Annotated[
-    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
-]
 
 
 class WaitNotOver(Exception):
@@ -42,11 +38,6 @@ class WaitNotOver(Exception):
 
 class WaitPointless(Exception):
     """The state will not be reached any more."""
-
-
-class SourceBody(StrictBody):
-    image: str = Field(pattern=f"^{IMAGE.pattern}$")
-    port: int = Field(ge=1, le=65535)
 
 
 class CreateBody(StrictBody):
@@ -68,7 +59,7 @@ class CreateBody(StrictBody):
     def order(self) -> Order:
         return Order(
             name=self.name.strip(),
-            source=ImageSource(self.source.image, self.source.port) if self.source else str(self.template_id),
+            source=self.source.source() if self.source else str(self.template_id),
             variables=self.variables,
             visibility=Visibility(self.visibility),
             node_id=self.node_id,

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from hoster.bodies import BodyInvalid
 from hoster.deployments.limits import Usage, check_capabilities, check_limits
-from hoster.deployments.model import Deployment, TemplateSource, Visibility
+from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.owned import Check, owned
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import read_values, write_values
+from hoster.deployments.sources import TemplateSource
 from hoster.deployments.store import usage_of
 from hoster.templates.document import read_stack
 from hoster.templates.model import HIDDEN, Scalar, TemplateDocument

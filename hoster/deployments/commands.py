@@ -17,18 +17,20 @@ from hoster.billing.store import BillingEvent, Operation, record, recorded
 from hoster.bodies import BodyInvalid
 from hoster.deployments import naming
 from hoster.deployments.limits import PlanLimitReached, check_capabilities, check_limits
-from hoster.deployments.model import Deployment, ImageSource, Source, TemplateSource, Visibility
+from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.moves import Effects, move
 from hoster.deployments.owned import Check, check_engine, check_policy, owned
 from hoster.deployments.placement import Demand, NoNodeAvailable, Refusal, choose
 from hoster.deployments.resources import Resources
 from hoster.deployments.rows import read_also_deleted
+from hoster.deployments.sources import GitSource, ImageSource, Source, TemplateSource
 from hoster.deployments.store import DeploymentStore, NewDeployment, usage_of
 from hoster.deployments.transitions import Repeat, State, Trigger, decide
 from hoster.jobs import store as jobs
 from hoster.jobs.model import Kind, Patience, Volumes
 from hoster.nodes.store import candidates
 from hoster.releases.store import begin
+from hoster.ssh_keys.store import has_key
 from hoster.templates.document import read_stack
 from hoster.templates.model import Scalar, TemplateDocument
 from hoster.templates.store import TemplateStore
@@ -58,10 +60,10 @@ class RequestIdReused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a customer asks to be deployed. `source` is an image, or the id of a template."""
+    """What a customer asks to be deployed. `source` is an image, a repository, or the id of a template."""
 
     name: str
-    source: ImageSource | str
+    source: ImageSource | GitSource | str
     variables: Mapping[str, Scalar]
     visibility: Visibility
     node_id: str | None
@@ -100,6 +102,7 @@ class DeploymentCommands:
             check_limits(viewer.limits, await usage_of(connection, viewer.user_id), new.resources)
             check_capabilities(viewer.limits, new.required_capabilities)
             await _check_node(connection, viewer, new.node_id, now)
+            await _check_key(connection, viewer, new.source)
             await self._deployments.insert(connection, new, now)
             if order.start:
                 await self._schedule(connection, viewer, await owned(connection, new.id, viewer), now)
@@ -228,7 +231,7 @@ class DeploymentCommands:
         )
 
     async def _source(self, viewer: Viewer, order: Order) -> tuple[Source, TemplateDocument | None]:
-        if isinstance(order.source, ImageSource):
+        if not isinstance(order.source, str):
             return order.source, None
         template = await self._templates.find(order.source, viewer.user_id)
         if template is None:
@@ -264,6 +267,14 @@ async def _check_node(
 ) -> None:
     if node_id is not None and not await candidates(connection, viewer.user_id, node_id, now):
         raise BodyInvalid.of("node_id", "is not the id of a node that you may use")
+
+
+async def _check_key(connection: aiosqlite.Connection, viewer: Viewer, source: Source) -> None:
+    """In the transaction that makes the key one in use: it cannot be removed in between."""
+    if not isinstance(source, GitSource) or source.ssh_key_id is None:
+        return
+    if not await has_key(connection, source.ssh_key_id, viewer.user_id):
+        raise BodyInvalid.of("source.git.ssh_key_id", "is not the id of an SSH key of yours")
 
 
 def _operation(viewer: Viewer, event_type: str, deployment_id: str) -> Operation:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from hoster.deployments import naming
 from hoster.deployments.resources import Resources
+from hoster.deployments.sources import Source, TemplateSource, source_members
 from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.clock import rfc3339
@@ -14,21 +15,6 @@ from shared.clock import rfc3339
 class Visibility(StrEnum):
     PUBLIC = "public"
     PRIVATE = "private"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSource:
-    image: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateSource:
-    template_id: str
-    revision: int
-
-
-Source = ImageSource | TemplateSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +30,7 @@ class Deployment:
     """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen.
 
     `pending_changes` are the fields that differ from what was deployed last; `node_visibility` is what the node was told.
+    `domains` are the proved ones.
     """
 
     seq: int
@@ -69,6 +56,7 @@ class Deployment:
     stopped_at: float | None
     variables: Mapping[str, Scalar]
     pending_changes: tuple[str, ...]
+    domains: tuple[str, ...]
 
     @property
     def needs_release(self) -> bool:
@@ -76,20 +64,19 @@ class Deployment:
         return self.release_id is None or any(change != "visibility" for change in self.pending_changes)
 
     def as_json(self, urls: AppUrls) -> dict[str, object]:
-        image = self.source if isinstance(self.source, ImageSource) else None
         template = self.source if isinstance(self.source, TemplateSource) else None
         return {
             "id": self.id,
             "name": self.name,
             "template_id": template.template_id if template else None,
             "template_revision": template.revision if template else None,
-            "source": {"image": image.image, "port": image.port} if image else None,
+            "source": source_members(self.source),
             "visibility": self.visibility.value,
             "status": self.status.value,
             "status_reason": self.status_reason,
             "node_id": self.node_id,
             "url": naming.url(self.project_id, urls.domain, urls.port),
-            "hosts": naming.hosts(self.project_id, urls.domain),
+            "hosts": [*naming.hosts(self.project_id, urls.domain), *self.domains],
             "variables": dict(self.variables),
             "resources": self.resources.as_json(),
             "release_id": self.release_id,

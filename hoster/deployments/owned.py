@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import aiosqlite
 
-from hoster.deployments.model import Deployment, TemplateSource
+from hoster.deployments.model import Deployment
 from hoster.deployments.placement import EngineUnavailable
 from hoster.deployments.rows import read
+from hoster.deployments.sources import TemplateSource
 from hoster.nodes.store import candidates
 from hoster.templates.document import read_stack
 from hoster.templates.store import TemplateStore

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from hoster.deployments import naming
-from hoster.deployments.model import DEPLOY_STEP, AppUrls, Deployment, Happening, ImageSource
+from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening
 from hoster.deployments.readiness import Broken, Ready, readiness
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
@@ -15,10 +14,7 @@ from hoster.nodes.model import Worker
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from hoster.releases.model import Deployed, Release, ReleaseImage
 from hoster.releases.store import ReleaseStore
-from hoster.templates.document import read_stack
-from hoster.templates.rendering import Rendering, render_image, render_stack
-from hoster.templates.stack import APP_HOST, APP_URL
-from hoster.templates.store import TemplateStore
+from hoster.templates.rendering import BuildRendering, Rendering
 from shared.clock import Clock
 
 _POLL_LONGEST_S = 1.0
@@ -38,19 +34,15 @@ class Rollout:
         self,
         deployments: DeploymentStore,
         releases: ReleaseStore,
-        templates: TemplateStore,
         client: WorkerClient,
         clock: Clock,
         patience: Patience,
-        urls: AppUrls,
     ) -> None:
         self._deployments = deployments
         self._releases = releases
-        self._templates = templates
         self._client = client
         self._clock = clock
         self._patience = patience
-        self._urls = urls
         self._log = structlog.get_logger("rollout")
 
     async def project(self, deployment: Deployment, worker: Worker) -> Mapping[str, object]:
@@ -85,24 +77,13 @@ class Rollout:
             await self._deployments.note_visibility(deployment.id, deployment.visibility)
         return project
 
-    async def rendering(self, deployment: Deployment, release: Release) -> Rendering:
-        """Images are those that the release ran with before, if it did. Raises BodyInvalid when the template breaks today's rules."""
-        values = (await self._releases.values(release)).texts()
-        original = await self._releases.get(release.restores) if release.restores else None
-        pins = (original or release).pins
-        source = release.source
-        if isinstance(source, ImageSource):
-            return render_image(source.image, source.port, values, release.resources, pins)
-        document = await self._templates.revision(source.template_id, source.revision)
-        platform = {
-            APP_URL: naming.url(deployment.project_id, self._urls.domain, self._urls.port),
-            APP_HOST: naming.hosts(deployment.project_id, self._urls.domain)[0],
-        }
-        stack = read_stack(document.compose)
-        return render_stack(stack, {**platform, **values}, release.resources, pins)
-
     async def deploy(
-        self, job: Job, deployment: Deployment, worker: Worker, release: Release, rendering: Rendering
+        self,
+        job: Job,
+        deployment: Deployment,
+        worker: Worker,
+        release: Release,
+        rendering: Rendering | BuildRendering,
     ) -> Outcome:
         """The job's id is the idempotency key: a resumed job finds the deploy that it began."""
         at = f"/projects/{deployment.project_id}"
@@ -125,7 +106,12 @@ class Rollout:
         return Superseded()
 
     async def _begin(
-        self, job: Job, deployment: Deployment, worker: Worker, release: Release, rendering: Rendering
+        self,
+        job: Job,
+        deployment: Deployment,
+        worker: Worker,
+        release: Release,
+        rendering: Rendering | BuildRendering,
     ) -> str:
         """A release that the node still keeps is run again as it is; any other from its record."""
         target = f"/projects/{deployment.project_id}/deploy"
@@ -140,6 +126,9 @@ class Rollout:
                 if refused.status not in _NOT_RESTORABLE:
                     raise
                 self._log.info("release_not_kept", release_id=original.id, reason=str(refused))
+        if rendering.environment is not None:
+            variables = {"env": dict(rendering.environment), "mode": "replace"}
+            await self._client.command(worker, "POST", f"/projects/{deployment.project_id}/env", variables)
         anew = {**rendering.deploy_body(), "idempotency_key": job.id}
         return str((await self._client.command(worker, "POST", target, anew)).members.get("deploy_id"))
 
@@ -174,7 +163,7 @@ class Rollout:
         job: Job,
         deployment: Deployment,
         worker: Worker,
-        rendering: Rendering,
+        rendering: Rendering | BuildRendering,
         *,
         deployed: Deployed | None = None,
         former: frozenset[str] = frozenset(),

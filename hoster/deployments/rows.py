@@ -26,7 +26,8 @@ SELECT = """
         'unset', json((SELECT json_group_array(r.name) FROM release_variables r
                        WHERE r.release_id = d.release_id AND NOT EXISTS
                          (SELECT 1 FROM deployment_variables v WHERE v.deployment_id = d.id AND v.name = r.name)))
-      ) AS variables
+      ) AS variables,
+      (SELECT json_group_array(m.hostname) FROM domains m WHERE m.deployment_id = d.id AND m.verified_at IS NOT NULL) AS domains
     FROM deployments d
 """
 LIVE = f"{SELECT} WHERE d.status <> 'deleted'"
@@ -74,6 +75,7 @@ def deployment_of(row: Row) -> Deployment:
         started_at=row["started_at"],
         stopped_at=row["stopped_at"],
         variables={name: HIDDEN if value is None else value for name, value in shown.items()},
+        domains=() if row["domains"] == "[]" else tuple(sorted(json.loads(row["domains"]))),
         pending_changes=_pending_changes(row, (*variables["set"], *variables["unset"])),
     )
 

@@ -20,7 +20,7 @@ def opened(vault: Vault, deployment_id: str, rows: Iterable[Row]) -> Values:
     return Values(
         {row["name"]: json.loads(row["value"]) for row in rows if row["sealed"] is None},
         {
-            row["name"]: vault.open(row["sealed"], _bound_to(deployment_id, row["name"]))
+            row["name"]: vault.open(row["sealed"], variable_row(deployment_id, row["name"]))
             for row in rows
             if row["sealed"] is not None
         },
@@ -58,10 +58,10 @@ def _sealed(
     vault: Vault, deployment_id: str, secrets: Mapping[str, str]
 ) -> list[tuple[str, str, None, bytes]]:
     return [
-        (deployment_id, name, None, vault.seal(text, _bound_to(deployment_id, name)))
+        (deployment_id, name, None, vault.seal(text, variable_row(deployment_id, name)))
         for name, text in secrets.items()
     ]
 
 
-def _bound_to(deployment_id: str, name: str) -> str:
+def variable_row(deployment_id: str, name: str) -> str:
     return f"deployments/{deployment_id}/variables/{name}"

@@ -2,21 +2,20 @@
 
 import json
 
-from hoster.deployments.model import ImageSource, Source, TemplateSource
+from hoster.deployments.sources import Source, TemplateSource, source_members, stored_source
 from shared.database import Row
 
 
 def source_of(row: Row) -> Source:
     if row["source"] is None:
         return TemplateSource(row["template_id"], row["template_revision"])
-    members = json.loads(row["source"])
-    return ImageSource(members["image"], members["port"])
+    return stored_source(row["source"])
 
 
 def source_columns(source: Source) -> dict[str, object]:
-    match source:
-        case TemplateSource():
-            return {"template_id": source.template_id, "template_revision": source.revision, "source": None}
-        case ImageSource():
-            members = {"image": source.image, "port": source.port}
-            return {"template_id": None, "template_revision": None, "source": json.dumps(members)}
+    template = source if isinstance(source, TemplateSource) else None
+    return {
+        "template_id": template.template_id if template else None,
+        "template_revision": template.revision if template else None,
+        "source": None if template else json.dumps(source_members(source)),
+    }

@@ -8,12 +8,13 @@ import aiosqlite
 from aiohttp import web
 
 from hoster.deployments.limits import Usage
-from hoster.deployments.model import Deployment, Event, Happening, Source, Visibility
+from hoster.deployments.model import Deployment, Event, Happening, Visibility
 from hoster.deployments.moves import Effects, advance, write_happening
 from hoster.deployments.resources import Resources
 from hoster.deployments.rows import LIVE, SELECT, deployment_of
 from hoster.deployments.settings import write_values
 from hoster.deployments.source_columns import source_columns
+from hoster.deployments.sources import Source
 from hoster.deployments.transitions import State, Trigger
 from hoster.paging import Page, PageRequest
 from hoster.templates.variables import NO_VALUES, Values

@@ -14,7 +14,7 @@ from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from hoster.releases.model import Release
-from hoster.releases.store import ReleaseStore
+from hoster.releases.renderer import ReleaseRenderer
 from shared.clock import Clock
 
 DELETE_DEADLINE_S = 60.0
@@ -31,16 +31,16 @@ class DeploymentWork:
     def __init__(
         self,
         deployments: DeploymentStore,
-        releases: ReleaseStore,
         nodes: NodeStore,
+        renderer: ReleaseRenderer,
         rollout: Rollout,
         client: WorkerClient,
         clock: Clock,
         patience: Patience,
     ) -> None:
         self._deployments = deployments
-        self._releases = releases
         self._nodes = nodes
+        self._renderer = renderer
         self._rollout = rollout
         self._client = client
         self._clock = clock
@@ -92,10 +92,10 @@ class DeploymentWork:
         if release is None:
             return Settled(Trigger.FAIL, "There is nothing to start: deploy it anew.")
         try:
-            rendering = await self._rollout.rendering(deployment, release)
+            rendering = await self._renderer.rendering(deployment, release)
             project = await self._rollout.project(deployment, worker)
         except BodyInvalid as invalid:
-            return Settled(Trigger.FAIL, f"The template is not permitted any more: {invalid}.")
+            return Settled(Trigger.FAIL, f"It cannot be deployed any more: {invalid}.")
         except ReleaseNotOurs:
             return Settled(Trigger.FAIL, "The node knows this project as someone else's.")
         if job.release_id is None and project.get("release") and project.get("status") in _RESUMABLE:
@@ -105,7 +105,7 @@ class DeploymentWork:
 
     async def _release(self, job: Job, deployment: Deployment) -> Release | None:
         release_id = job.release_id or deployment.release_id
-        return await self._releases.get(release_id) if release_id else None
+        return await self._renderer.release(release_id) if release_id else None
 
     async def _redeploy(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
         try:
@@ -143,7 +143,7 @@ class DeploymentWork:
         if release is None:
             return Settled(Trigger.FAIL, "There is nothing to restart: deploy it anew.")
         at = f"/projects/{deployment.project_id}"
-        rendering = await self._rollout.rendering(deployment, release)
+        rendering = await self._renderer.rendering(deployment, release)
         before = (await self._client.command(worker, "GET", at)).members
         await self._client.command(worker, "POST", f"{at}/restart")
         return await self._rollout.until_up(job, deployment, worker, rendering, former=start_times(before))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hoster.deployments.model import ImageSource, Source, TemplateSource
 from hoster.deployments.resources import Resources
+from hoster.deployments.sources import Source, TemplateSource, source_members
 from hoster.templates.model import Scalar
 from shared.clock import rfc3339
 
@@ -61,7 +61,6 @@ class Release:
         return {image.service: image.digest for image in self.images if image.digest is not None}
 
     def as_json(self, current_id: str | None) -> dict[str, object]:
-        image = self.source if isinstance(self.source, ImageSource) else None
         template = self.source if isinstance(self.source, TemplateSource) else None
         return {
             "id": self.id,
@@ -70,7 +69,7 @@ class Release:
             "current": self.id == current_id,
             "template_id": template.template_id if template else None,
             "template_revision": template.revision if template else None,
-            "source": {"image": image.image, "port": image.port} if image else None,
+            "source": source_members(self.source),
             "variables": dict(self.variables),
             "images": [one.as_json() for one in self.images],
             "restores": self.restores,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hoster.deployments.resources import Resources
+from hoster.deployments.sources import GitSource
 from hoster.templates.stack import REFERENCE, Condition, Limits, Service, Stack
 
 IMAGE_SERVICE = "web"
@@ -22,8 +23,36 @@ class Rendering:
     web: str
     is_checked: bool
 
+    @property
+    def environment(self) -> None:
+        """Each service has its own."""
+
     def deploy_body(self) -> dict[str, object]:
         return {"compose": {"services": self.services}, "web": self.web}
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRendering:
+    """What the worker builds itself. `environment` is the project's, to be set as a whole before the deploy."""
+
+    source: Mapping[str, object]
+    environment: Mapping[str, str]
+
+    @property
+    def is_checked(self) -> bool:
+        return False
+
+    def deploy_body(self) -> dict[str, object]:
+        return dict(self.source)
+
+
+def render_git(source: GitSource, key: str | None, values: Mapping[str, str]) -> BuildRendering:
+    """`key` is the private key that opens the repository, if it needs one."""
+    git: dict[str, object] = {"url": source.url, "ref": source.ref}
+    if key is not None:
+        git["key"] = key
+    built = {} if source.dockerfile is None else {"dockerfile": source.dockerfile}
+    return BuildRendering({"git": git, "port": source.port, **built}, values)
 
 
 def render_stack(

@@ -35,6 +35,8 @@ class FakeProject:
     status_reason: str = ""
     restarted: int = 0
     release: str | None = None
+    domains: set[str] = field(default_factory=set)
+    env: dict[str, str] = field(default_factory=dict)
     deploys: dict[str, dict] = field(default_factory=dict)
     active: list[str] = field(default_factory=list)
     by_key: dict[str, str] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class FakeProject:
             "status_reason": self.status_reason,
             "visibility": self.visibility,
             "hosts": [],
-            "domains": [],
+            "domains": sorted(self.domains),
             "release": self.release,
             "services": services,
         }
@@ -91,6 +93,7 @@ class FakeWorker:
         self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
+        self.streams_last_s = 3600.0
         self.open_streams = 0
         self.tells_events = True
         self._nonces: set[str] = set()
@@ -112,6 +115,9 @@ class FakeWorker:
         app.router.add_post("/projects/{id}/visibility", self._visibility)
         app.router.add_get("/projects/{id}/releases", self._releases)
         app.router.add_get("/projects/{id}/deploys", self._deploys)
+        app.router.add_post("/projects/{id}/env", self._env)
+        app.router.add_post("/projects/{id}/domains", self._add_domain)
+        app.router.add_delete("/projects/{id}/domains", self._remove_domain)
         app.router.add_post("/projects/{id}/deploy", self._deploy)
         app.router.add_get("/projects/{id}/deploys/{deploy}", self._deploy_record)
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
@@ -123,6 +129,7 @@ class FakeWorker:
         app.router.add_get("/projects/{id}/events", self._events)
         app.router.add_get("/projects/{id}/stats/stream", self._stream)
         app.router.add_get("/projects/{id}/logs/stream", self._stream)
+        app.router.add_get("/projects/{id}/events/stream", self._stream)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -194,6 +201,25 @@ class FakeWorker:
         del self.projects[self._project(request).project_id]
         return web.json_response({})
 
+    async def _add_domain(self, request: web.Request) -> web.Response:
+        project, domain = self._project(request), (await request.json())["domain"]
+        if any(domain in other.domains for other in self.projects.values() if other is not project):
+            return _problem(409, "domain_taken")
+        project.domains.add(domain)
+        return web.json_response({"domains": sorted(project.domains)})
+
+    async def _remove_domain(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        project.domains.discard((await request.json())["domain"])
+        return web.json_response({"domains": sorted(project.domains)})
+
+    async def _env(self, request: web.Request) -> web.Response:
+        """The variables are taken as a whole: what is not named is gone."""
+        project, body = self._project(request), await request.json()
+        assert body.get("mode", "replace") == "replace"
+        project.env = body["env"]
+        return web.json_response({"keys": sorted(project.env), "applied": False})
+
     async def _visibility(self, request: web.Request) -> web.Response:
         project = self._project(request)
         project.visibility = (await request.json())["visibility"]
@@ -234,7 +260,7 @@ class FakeWorker:
             fault = _fault(project, body)
             if fault is not None:
                 return _problem(*fault)
-            compose = project.deploys[body["release"]]["compose"] if "release" in body else body["compose"]
+            compose = _compose(project, body)
             project.by_key[key] = deploy_id
             project.deploys[deploy_id] = {
                 "body": body, "compose": compose, "begun": self.clock.now(), "status": "checking", "reason": None,
@@ -334,10 +360,19 @@ class FakeWorker:
         try:
             for piece in self.stream_pieces:
                 await response.write(piece)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(self.streams_last_s)
         finally:
             self.open_streams -= 1
         return response
+
+
+def _compose(project: FakeProject, body: dict) -> dict:
+    """What the release has, however it was asked for; one that was built has the project's own variables."""
+    if "release" in body:
+        return project.deploys[body["release"]]["compose"]
+    if "git" in body:
+        return {"services": {"web": {"image": "localhost/built:1", "environment": dict(project.env)}}}
+    return body["compose"]
 
 
 def _fault(project: FakeProject, body: dict) -> tuple[int, str] | None:
@@ -345,6 +380,8 @@ def _fault(project: FakeProject, body: dict) -> tuple[int, str] | None:
     if "release" in body:
         kept = set(body) == {"release"} and body["release"] in project.active[-KEPT_RELEASES:]
         return None if kept else (404, "unknown_release")
+    if "git" in body:
+        return None if set(body) <= {"git", "port", "dockerfile"} else (422, "validation_failed")
     if set(body) != {"compose", "web"} or body["web"] not in body["compose"]["services"]:
         return 422, "validation_failed"
     for service in body["compose"]["services"].values():
