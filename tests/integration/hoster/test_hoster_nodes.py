@@ -9,6 +9,8 @@ import pytest
 from tests.fakes.hoster_worker import FakeWorker
 from tests.integration.hoster.conftest import CAPACITY, JOIN_TOKEN, Hoster, User, beat, join_worker
 
+NODES = "/api/v1/nodes"
+
 
 async def _join(hoster: Hoster, session: aiohttp.ClientSession, token: Any) -> Any:
     body = {
@@ -172,3 +174,33 @@ async def test_status_pages_count(user: User) -> None:
     }  # fmt: skip
     stats = (await user.ask_raw("GET", "/stats", None, {})).body
     assert stats["templates"]["published"] >= 1
+
+
+async def test_an_owner_changes_a_node_and_takes_it_out_of_placement_for_a_while(
+    user: User, stranger: User, hoster: Hoster, session: aiohttp.ClientSession, hello_id: str
+) -> None:
+    made = (await user.ask("POST", NODES, {"name": "mine"})).body
+    at = f"{NODES}/{made['id']}"
+    joined = await join_worker(hoster.base_url, session, made["join_token"])
+    try:
+        changed = await user.ask("PATCH", at, {"name": "rack 4", "location": "eu", "capabilities": ["ssd"]})
+        assert changed.status == 200, changed.body
+        assert (changed.body["name"], changed.body["location"]) == ("rack 4", "eu")
+        assert set(changed.body["capabilities"]) == {"ssd", "standard"}
+        for body in ({}, {"name": None}, {"address": "http://x"}, {"public": True}, {"name": " "}):
+            assert (await user.ask("PATCH", at, body)).status == 422, body
+
+        for method in ("POST", "POST"):
+            assert (await user.ask(method, f"{at}/maintenance")).body["status"] == "maintenance"
+        order = {"name": "x", "template_id": hello_id}
+        refused = await user.ask("POST", "/api/v1/deployments", order)
+        assert (refused.status, refused.body["reasons"]) == (409, {"maintenance": 1, "offline": 1})
+        assert (await user.ask("DELETE", f"{at}/maintenance")).body["status"] == "online"
+        assert (await user.ask("POST", "/api/v1/deployments", order)).status == 202
+        assert (await user.ask("DELETE", at)).status == 409
+        for method, path in (("PATCH", at), ("POST", f"{at}/maintenance"), ("DELETE", f"{at}/maintenance")):
+            assert (
+                await stranger.ask(method, path, {"name": "x"} if method == "PATCH" else None)
+            ).status == 404
+    finally:
+        await joined.stop()
