@@ -12,7 +12,7 @@ from gateway.problems import INTERNAL_ERROR, ToProblem, closes, fault_problem, r
 from gateway.routes.table import RouteTable
 from gateway.rules.canonical_target import CanonicalTarget, canonical_target
 from gateway.rules.client_address import TrustedProxies
-from gateway.rules.field_fates import Fate, fate_of
+from gateway.rules.field_fates import FATES, Fate
 from shared.relay.director import Decision, FaultKind, Field, Forward, RequestHead, Respond, UpstreamSpec
 
 CONTROL_MAX_BODY = 64 * 1024
@@ -96,7 +96,7 @@ def control_fields(head: RequestHead, proxies: TrustedProxies) -> list[Field]:
     fields: list[Field] = []
     hops: list[bytes] = []
     for field in head.fields:
-        fate = fate_of(field[0])
+        fate = FATES[field[0]]
         if fate in {Fate.ONWARD, Fate.CREDENTIAL}:
             fields.append(field)
         elif field[0].lower() == b"x-forwarded-for":

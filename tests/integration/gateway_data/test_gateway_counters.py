@@ -5,7 +5,7 @@ import inspect
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -52,7 +52,7 @@ def claim(**changes: Any) -> Claim:
         rate_per_minute=6000,
         burst=1000,
     )
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 async def taken(answer: Any) -> Any:
