@@ -17,10 +17,9 @@ from hoster.billing.store import BillingEvent, Operation, record, recorded
 from hoster.bodies import BodyInvalid
 from hoster.deployments import naming
 from hoster.deployments.limits import PlanLimitReached, check_capabilities, check_limits
-from hoster.deployments.model import Deployment, Visibility
+from hoster.deployments.model import Deployment, GitSource, ImageSource, Source, TemplateSource, Visibility
 from hoster.deployments.placement import Demand, EngineUnavailable, NoNodeAvailable, Refusal, choose
 from hoster.deployments.resources import Resources
-from hoster.deployments.sources import GitSource, ImageSource, Source, TemplateSource
 from hoster.deployments.store import (
     DeploymentStore,
     Effects,

@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from hoster.deployments import naming
 from hoster.deployments.resources import Resources
-from hoster.deployments.sources import Source, TemplateSource, source_members
 from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.clock import rfc3339
@@ -17,6 +16,39 @@ HIDDEN = "***"
 class Visibility(StrEnum):
     PUBLIC = "public"
     PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    image: str
+    port: int
+
+    def as_json(self) -> dict[str, object]:
+        return {"image": self.image, "port": self.port}
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSource:
+    template_id: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSource:
+    """`ssh_key_id` is there exactly when `url` is for SSH; `dockerfile` None is the repository's `Dockerfile`."""
+
+    url: str
+    ref: str
+    ssh_key_id: str | None
+    port: int
+    dockerfile: str | None
+
+    def as_json(self) -> dict[str, object]:
+        git = {"url": self.url, "ref": self.ref, "ssh_key_id": self.ssh_key_id}
+        return {"git": git, "port": self.port, "dockerfile": self.dockerfile}
+
+
+Source = ImageSource | GitSource | TemplateSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +95,7 @@ class Deployment:
             "name": self.name,
             "template_id": template.template_id if template else None,
             "template_revision": template.revision if template else None,
-            "source": source_members(self.source),
+            "source": None if isinstance(self.source, TemplateSource) else self.source.as_json(),
             "visibility": self.visibility.value,
             "status": self.status.value,
             "status_reason": self.status_reason,

@@ -5,9 +5,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from hoster.bodies import StrictBody
+from hoster.deployments.model import GitSource, ImageSource
 from hoster.deployments.sources import (
-    GitSource,
-    ImageSource,
     checked_dockerfile,
     checked_ref,
     checked_url,

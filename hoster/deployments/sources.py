@@ -1,9 +1,11 @@
-"""What a deployment is made from, and how that is written down: a template's revision, an image, or a git repository."""
+"""The source of a deployment or release as its columns hold it, and what a repository may be called."""
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from hoster.deployments.model import GitSource, ImageSource, Source, TemplateSource
+from shared.database import Row
 
 MOST = 1000
 
@@ -18,32 +20,6 @@ _DOCKERFILE = re.compile(r"(?!.*(?:^|/)\.\.(?:/|$))[A-Za-z0-9._][A-Za-z0-9._/ +@
 
 class SourceInvalid(ValueError):
     """The message says what a part of a source must be."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSource:
-    image: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateSource:
-    template_id: str
-    revision: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitSource:
-    """`ssh_key_id` is there exactly when `url` is for SSH; `dockerfile` None is the repository's `Dockerfile`."""
-
-    url: str
-    ref: str
-    ssh_key_id: str | None
-    port: int
-    dockerfile: str | None
-
-
-Source = ImageSource | GitSource | TemplateSource
 
 
 def is_ssh(url: str) -> bool:
@@ -73,21 +49,11 @@ def checked_dockerfile(path: str) -> str:
     return path
 
 
-def source_members(source: Source) -> dict[str, object] | None:
-    """As it is stored and shown; a template has columns of its own."""
-    match source:
-        case ImageSource():
-            return {"image": source.image, "port": source.port}
-        case GitSource():
-            git = {"url": source.url, "ref": source.ref, "ssh_key_id": source.ssh_key_id}
-            return {"git": git, "port": source.port, "dockerfile": source.dockerfile}
-        case TemplateSource():
-            return None
-
-
-def stored_source(text: str) -> ImageSource | GitSource:
-    """The inverse of `source_members`, from its JSON."""
-    members: Mapping[str, object] = json.loads(text)
+def source_of(row: Row) -> Source:
+    """From the columns that `source_columns` made. Raises SourceInvalid."""
+    if row["source"] is None:
+        return TemplateSource(row["template_id"], row["template_revision"])
+    members: Mapping[str, object] = json.loads(row["source"])
     match members:
         case {
             "git": {"url": str(url), "ref": str(ref), "ssh_key_id": key_id},
@@ -105,3 +71,9 @@ def stored_source(text: str) -> ImageSource | GitSource:
             return ImageSource(image, port)
         case _:
             raise SourceInvalid("the stored source is neither an image nor a repository")
+
+
+def source_columns(source: Source) -> dict[str, object]:
+    if isinstance(source, TemplateSource):
+        return {"template_id": source.template_id, "template_revision": source.revision, "source": None}
+    return {"template_id": None, "template_revision": None, "source": json.dumps(source.as_json())}

@@ -13,10 +13,11 @@ from hoster.deployments.model import (
     Deployment,
     Event,
     Happening,
+    Source,
     Visibility,
 )
 from hoster.deployments.resources import Resources
-from hoster.deployments.sources import Source, TemplateSource, source_members, stored_source
+from hoster.deployments.sources import source_columns, source_of
 from hoster.deployments.transitions import InvalidTransition, Move, Repeat, State, Trigger, decide
 from hoster.paging import Page, PageRequest
 from hoster.templates.model import Scalar
@@ -124,16 +125,13 @@ class DeploymentStore:
 
     async def insert(self, connection: aiosqlite.Connection, new: NewDeployment, now: float) -> None:
         """As `pending`, with its variables."""
-        template = new.source if isinstance(new.source, TemplateSource) else None
         columns: dict[str, object] = {
             "id": new.id,
             "user_id": new.user_id,
             "org_id": new.org_id,
             "name": new.name,
             "project_id": new.project_id,
-            "template_id": template.template_id if template else None,
-            "template_revision": template.revision if template else None,
-            "source": None if template else json.dumps(source_members(new.source)),
+            **source_columns(new.source),
             "visibility": new.visibility.value,
             "status": State.PENDING.value,
             "requested_node_id": new.node_id,
@@ -295,7 +293,7 @@ def deployment_of(row: Row) -> Deployment:
         org_id=row["org_id"],
         name=row["name"],
         project_id=row["project_id"],
-        source=_source(row),
+        source=source_of(row),
         visibility=Visibility(row["visibility"]),
         status=State(row["status"]),
         status_reason=row["status_reason"],
@@ -312,9 +310,3 @@ def deployment_of(row: Row) -> Deployment:
         domains=tuple(sorted(json.loads(row["domains"]))),
         variables={name: HIDDEN if value is None else value for name, value in variables.items()},
     )
-
-
-def _source(row: Row) -> Source:
-    if row["source"] is None:
-        return TemplateSource(row["template_id"], row["template_revision"])
-    return stored_source(row["source"])

@@ -6,9 +6,8 @@ from typing import assert_never
 
 import structlog
 
-from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening
+from hoster.deployments.model import DEPLOY_STEP, Deployment, GitSource, Happening, ImageSource
 from hoster.deployments.readiness import Broken, Ready, is_down, readiness, start_times
-from hoster.deployments.sources import GitSource, ImageSource
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import Again, Job, Kind, Outcome, Patience, Settled, Superseded
