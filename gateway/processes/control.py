@@ -31,8 +31,8 @@ from shared.supervise import BackgroundJob, forever, supervised
 DRAIN_S = 32.0
 """A little longer than a relay process takes at most."""
 
-_LAST_ANSWERS_S = 0.06
-"""A little longer than any process waits for an answer of Redis."""
+_LAST_ANSWERS_S = 1.0
+"""Longer than any process, however busy, takes an answer of Redis for one and acts on it."""
 
 
 class Desk:
@@ -124,6 +124,7 @@ async def open_controlled_gateway(
         desk = Desk(side.accounting.books, side.accounts)
         relays = _relay_processes(side, desk, listener, outside)
         side.accounts.changes.publish = relays.tell_changed
+        side.accounts.tokens.publish = relays.tell_keys
         routes.pass_on = relays.give_routes
         side.upstream_health.tell(relays.set_healthy)
         draining = Draining()
@@ -146,7 +147,7 @@ def _relay_processes(
     return RelayProcesses(
         side.config.workers,
         accounting.next_relay,
-        Given(listener, str(side.control_socket), lambda: routes.text),
+        Given(listener, str(side.control_socket), lambda: routes.text, side.accounts.tokens.published),
         Requests(desk.seed, desk.keys_used),
         accounting.tails,
         outside.clock,
@@ -159,7 +160,6 @@ def _own(side: ControlSide) -> OwnProcess:
         traffic=Traffic(),
         relay=None,
         upstreams=side.routes.upstreams,
-        counters=side.counting.counters,
-        settlements=side.counting.settlements,
+        counting=side.counting,
         journal=side.accounting.journal,
     )

@@ -32,6 +32,7 @@ from gateway.metering.tails import Tails, journal_name
 from gateway.observation.process_state import ProcessState, added
 from gateway.observation.reports import RelayProcess
 from gateway.processes.link import Answer, Link, LinkEnded, LinkUser, Members
+from gateway.tokens.tokens import Published
 from shared.clock import Clock
 from shared.relay.director import Target
 
@@ -54,11 +55,12 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a relay process is started with. `routes` is the text of the routes in force."""
+    """What a relay process is started with. `routes` is the text of the routes in force, `keys` the public halves of all that verify."""
 
     listener: socket.socket
     control_socket: str
     routes: Callable[[], str]
+    keys: Callable[[], Published]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,10 @@ class RelayProcesses:
         for _, link in self._relays.values():
             link.tell("evict", {"user_id": user_id})
 
+    def tell_keys(self, keys: Published) -> None:
+        for _, link in self._relays.values():
+            link.tell("keys", {"keys": keys})
+
     def set_healthy(self, upstream: str, target: Target, *, healthy: bool) -> None:
         """What a health check has found. One that begins to serve later is told then."""
         if healthy:
@@ -249,6 +255,7 @@ class RelayProcesses:
             )
         relay = _Relay(number, process, self._requests, self._changed.set)
         link = await Link.open(here, relay)
+        link.tell("keys", {"keys": self._given.keys()})
         link.tell("begin", {"text": self._given.routes(), "control_socket": self._given.control_socket})
         self._relays[number] = (relay, link)
         group.create_task(self._watch(relay, link), name=f"relay {number}")
