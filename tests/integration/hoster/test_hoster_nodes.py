@@ -53,10 +53,10 @@ async def test_a_join_token_is_used_once(hoster: Hoster, session: aiohttp.Client
 
 @pytest.mark.usefixtures("hoster")
 async def test_a_customers_node_cannot_offer_itself_to_other_customers(user: User) -> None:
-    refused = await user.ask("POST", "/api/v1/nodes", {"name": "trap", "public": True})
+    refused = await user.ask("POST", "/api/v1/nodes", {"name": "ambush", "public": True})
 
     assert (refused.status, refused.body["code"]) == (403, "public_node_refused")
-    assert "trap" not in str((await user.ask("GET", "/api/v1/nodes")).body)
+    assert "ambush" not in str((await user.ask("GET", "/api/v1/nodes")).body)
 
 
 @pytest.mark.usefixtures("hoster", "worker")
