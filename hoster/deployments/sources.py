@@ -12,7 +12,7 @@ _USER = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,63})"
 _PATH = r"[A-Za-z0-9._~/+@%-]+"
 _HTTPS = re.compile(rf"https://{_HOST}(?::[0-9]{{1,5}})?/{_PATH}")
 _SSH = re.compile(rf"ssh://(?:{_USER}@)?{_HOST}(?::[0-9]{{1,5}})?/{_PATH}|{_USER}@{_HOST}:(?!/?-){_PATH}")
-_REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[A-Za-z0-9][A-Za-z0-9._/+@-]{0,254}")
+_REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,199}")
 _DOCKERFILE = re.compile(r"(?!.*(?:^|/)\.\.(?:/|$))[A-Za-z0-9._][A-Za-z0-9._/ +@-]{0,254}(?<![/ ])")
 
 

@@ -51,6 +51,16 @@ TEMPLATE = {
 }  # fmt: skip
 
 
+_SENSIBLE: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/api/v1/deployments"): {
+        "template_id": None, "source": {"image": "nginx", "port": 80}, "variables": {}, "node_id": None, "region": None,
+    },
+    ("POST", "/api/v1/templates"): TEMPLATE,
+    ("POST", "/api/v1/nodes"): {"ssh": None, "public": False},
+}  # fmt: skip
+"""Members that make a body one that can be meant; what the document cannot say, chance does not find."""
+
+
 class Signed(AuthBase):
     """Signs what is sent, as it is sent."""
 
@@ -130,6 +140,8 @@ def _aim(case: Any, ours: dict[str, dict[str, str]], chance: random.Random) -> N
     if case.path_parameters and not removes and chance.random() < ABOUT_OURS:
         known = next((ids for start, ids in ours.items() if case.path.startswith(start)), {})
         case.path_parameters.update({name: known[name] for name in case.path_parameters if name in known})
+    if isinstance(case.body, dict) and chance.random() < ABOUT_OURS:
+        case.body.update(_SENSIBLE.get((case.method.upper(), case.path), {}))
     if case.path.endswith("/wait"):
         case.query = {**(case.query or {}), "timeout": 0}
 

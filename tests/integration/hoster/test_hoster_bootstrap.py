@@ -182,3 +182,38 @@ async def test_an_order_that_cannot_be_meant_is_refused_and_makes_no_node(
     answer = await user.ask("POST", NODES, {"name": "rack", "ssh": _ssh(machine, **change)})
     assert answer.status == 422
     assert (await user.ask("GET", NODES)).body["total"] == 1  # the operator's own
+
+
+async def test_an_installation_that_hoster_died_in_is_taken_up_again(
+    start_hoster: Any, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "sh").symlink_to("/bin/sh")
+    (programs / "python3").write_text("#!/bin/sh\nexec /bin/sleep 30\n")
+    (programs / "python3").chmod(0o755)
+    running, database = await start_hoster()
+    user = User(running.base_url, session)
+    with SshMachine(tmp_path / "machine", path=str(programs)) as machine:
+        made = await user.ask("POST", NODES, {"name": "rack", "ssh": _ssh(machine)})
+        at = f"{NODES}/{made.body['id']}"
+
+        async def is_under_way() -> bool:
+            return bool((await user.ask("GET", at)).body["bootstrap"]["log"])
+
+        await eventually(is_under_way, 20)
+        again = await user.ask("POST", f"{at}/bootstrap", {"ssh": _ssh(machine)})
+        assert (again.status, again.body["code"]) == (409, "bootstrap_under_way")
+        await running.runner.cleanup()
+        await database.close()
+
+        (programs / "python3").write_text("#!/bin/sh\nexit 3\n")
+        running, database = await start_hoster()
+        try:
+            node = await _ended(User(running.base_url, session), at)
+        finally:
+            await running.runner.cleanup()
+            await database.close()
+    assert "Python 3.11 or newer" in node["bootstrap"]["reason"]
+    assert [line["message"].split(" ")[0] for line in node["bootstrap"]["log"]] == ["logged", "logged"]
+    assert node["bootstrap"]["host_key"] == machine.host_key
