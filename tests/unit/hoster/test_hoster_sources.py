@@ -2,14 +2,16 @@
 
 import pytest
 
-from hoster.deployments.model import GitSource, ImageSource, Source, TemplateSource
+from hoster.deployments.source_columns import source_columns, source_of
 from hoster.deployments.sources import (
+    GitSource,
+    ImageSource,
+    Source,
     SourceInvalid,
+    TemplateSource,
     checked_dockerfile,
     checked_ref,
     checked_url,
-    source_columns,
-    source_of,
 )
 
 
