@@ -23,7 +23,7 @@ _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_KEPT_FROM_TENANTS = ("/proc", "/sys", "/dev")
+_KEPT_FROM_TENANTS = frozenset({"proc", "sys", "dev"})
 _HEALTH_KEYS = (
     "test",
     "interval",
@@ -194,7 +194,7 @@ class ComposeReader:
             self.fault(
                 at, "must list named volumes as name:/path or name:/path:ro; host paths are not supported"
             )
-        elif ".." in path.split("/") or clean in {"", "/", "//"} or clean.startswith(_KEPT_FROM_TENANTS):
+        elif ".." in path.split("/") or not clean.strip("/") or _is_kept(clean):
             self.fault(
                 at,
                 "a volume needs an absolute path inside the container, not / and not below /proc, /sys or /dev",
@@ -257,3 +257,8 @@ class ComposeReader:
         if not 6 <= megabytes <= 1_048_576:
             self.fault(at, "must be a size such as 512M or 1G, from 6M to 1T")
         return megabytes
+
+
+def _is_kept(path: str) -> bool:
+    """Whether it is the kernel's own, or below it; `/process` is not."""
+    return path.strip("/").partition("/")[0] in _KEPT_FROM_TENANTS

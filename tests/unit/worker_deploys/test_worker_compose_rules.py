@@ -105,6 +105,7 @@ volumes:
         ({"volumes": ["./x:/data"]}, "volumes"),
         ({"volumes": ["x:/"]}, "volumes"),
         ({"volumes": ["x:/sys/x"]}, "volumes"),
+        ({"volumes": ["x:/./proc"]}, "volumes"),
         ({"volumes": ["x:/a", "y:/a"]}, "volumes"),
         ({"volumes": [{"type": "bind"}]}, "volumes"),
         ({"environment": ["NOVALUE"]}, "environment"),
