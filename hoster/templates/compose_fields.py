@@ -27,7 +27,12 @@ _HEALTHCHECK_KEYS = (
     "x-path",
     "x-deadline",
 )
-_SECONDS_MOST = {"interval": 60, "timeout": 60, "start_period": 900, "x-deadline": 900}
+_SECONDS_BOUNDS = {
+    "interval": (0.1, 60),
+    "timeout": (0.1, 60),
+    "start_period": (0, 900),
+    "x-deadline": (0.1, 900),
+}
 _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(b|k|kb|m|mb|g|gb)?", re.IGNORECASE)
 _DURATION = re.compile(
@@ -55,7 +60,7 @@ class FieldReader:
         return tree
 
     def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None:
+        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or value.startswith("sha256:"):
             self.fault(at, "must be an image reference")
             return ""
         return value
@@ -134,7 +139,7 @@ class FieldReader:
         path, _, mode = rest.partition(":")
         if _VOLUME.fullmatch(name) is None:
             self.fault(at, f"{item!r} is not a named volume: paths of the host cannot be mounted")
-        elif _MOUNT_PATH.fullmatch(path) is None or ".." in path.split("/"):
+        elif _MOUNT_PATH.fullmatch(path) is None or {".", ".."}.intersection(path.split("/")):
             self.fault(at, f"{item!r} must name a path in the container, such as data:/var/lib/app")
         elif path.split("/")[1] in _KERNELS_OWN:
             self.fault(at, f"{item!r} is mounted over the kernel's own files")
@@ -164,8 +169,8 @@ class FieldReader:
             self.fault(f"{at}.disable", "must be true or false")
         self._health_test(keys, at)
         durations = {
-            name: f"{self._seconds(keys[name], f'{at}.{name}', most):g}s"
-            for name, most in _SECONDS_MOST.items()
+            name: f"{self._seconds(keys[name], f'{at}.{name}', least, most):g}s"
+            for name, (least, most) in _SECONDS_BOUNDS.items()
             if name in keys
         }
         retries = keys.get("retries", 1)
@@ -192,14 +197,16 @@ class FieldReader:
                 "may not refer to a variable: use $NAME, which the shell in the container replaces",
             )
 
-    def _seconds(self, value: object, at: str, most: int) -> float:
+    def _seconds(self, value: object, at: str, least: float, most: int) -> float:
         form = _DURATION.fullmatch(str(value))
         parts = form.groups() if form else ()
         seconds = sum(
             float(part or 0) * unit for part, unit in zip(parts, _SECONDS[: len(parts)], strict=True)
         )
-        if not 0.1 <= seconds <= most:
-            self.fault(at, f"must be a duration such as 500ms, 10s or 1m30s, from 100ms to {most}s")
+        if form is None or not value or not least <= seconds <= most:
+            self.fault(
+                at, f"must be a duration such as 500ms, 10s or 1m30s, from {least * 1000:g}ms to {most}s"
+            )
         return seconds
 
     def restart(self, value: object, at: str) -> str | None:
@@ -218,8 +225,8 @@ class FieldReader:
             millis = 0 if isinstance(value, bool) else round(float(str(value)) * 1000)
         except (ValueError, OverflowError):
             millis = 0
-        if not 10 <= millis <= 256_000:
-            self.fault(at, "must be a number of cores from 0.01 to 256")
+        if not 10 <= millis <= 64_000:
+            self.fault(at, "must be a number of cores from 0.01 to 64")
         return millis
 
     def memory_bytes(self, value: object, at: str) -> int | None:
@@ -227,8 +234,8 @@ class FieldReader:
             return None
         form = None if isinstance(value, bool) else _AMOUNT.fullmatch(str(value))
         number = round(float(form[1]) * _BYTES[(form[2] or "b").lower()]) if form else 0
-        if not 6 * 2**20 <= number <= 4 * 2**40:
-            self.fault(at, "must be an amount of memory such as 256M, at least 6M")
+        if not 6 * 2**20 <= number <= 2**40:
+            self.fault(at, "must be an amount of memory such as 256M, from 6M to 1T")
         return number
 
     def pids(self, value: object, at: str) -> int | None:

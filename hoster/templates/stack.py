@@ -7,7 +7,7 @@ from enum import StrEnum
 
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 IMAGE = re.compile(r"[a-z0-9](?:[A-Za-z0-9._/:@-]{0,254})")
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 
 APP_URL, APP_HOST = "APP_URL", "APP_HOST"
 PLATFORM_VARIABLES = frozenset({APP_URL, APP_HOST})
