@@ -47,7 +47,7 @@ def resolve(
     secret: dict[str, str] = {}
     for name, variable in declared.items():
         value = given.get(name, variable.default)
-        if value is None and variable.type is VariableType.PASSWORD:
+        if value in (None, "") and variable.type is VariableType.PASSWORD:
             value = new_password()
         wrong = _wrong(variable, value)
         if wrong is not None:

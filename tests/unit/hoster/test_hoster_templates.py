@@ -122,6 +122,9 @@ def test_values_are_held_to_their_variable(variable: Any, value: Any, accepted: 
 def test_a_password_is_generated_and_kept_apart() -> None:
     password = _variable(type=VariableType.PASSWORD, required=True)
     assert resolve([password], {}, lambda: "fresh").secret == {"V": "fresh"}
+    assert resolve([password], {"V": ""}, lambda: "fresh").secret == {"V": "fresh"}, (
+        "an empty field of a form"
+    )
     assert resolve([password], {"V": "mine"}, lambda: "fresh").secret == {"V": "mine"}
     assert resolve([password], {"V": "mine"}, lambda: "fresh").shown == {}
     assert password.as_json()["default"] is None
