@@ -7,6 +7,9 @@ from datetime import datetime
 UP_FOR_S = 10.0
 REASON_MOST = 1000
 
+COMPLETED = "completed"
+"""The node's word for a service that was to end, and has: it is as well as it will ever be, and a restart does not run it again."""
+
 _BROKEN = frozenset({"failed", "crashed"})
 _NOT_YET = frozenset({"starting", "unhealthy", "unknown"})
 _DOWN = frozenset({"created", "stopped", "failed", "crashed"})
@@ -65,7 +68,12 @@ def is_down(project: Mapping[str, object]) -> bool:
 
 
 def start_times(project: Mapping[str, object]) -> frozenset[str]:
-    return frozenset(str(one["started_at"]) for one in services_of(project) if one.get("started_at"))
+    """Of the services that a restart starts anew."""
+    return frozenset(
+        str(one["started_at"])
+        for one in services_of(project)
+        if one.get("started_at") and one.get("status") != COMPLETED
+    )
 
 
 def services_of(project: Mapping[str, object]) -> Iterable[Mapping[str, object]]:

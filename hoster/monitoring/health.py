@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hoster.deployments.readiness import COMPLETED
+
 RESTARTS_TOLERATED = 3
 
 
@@ -28,6 +30,8 @@ class Container:
     def health(self) -> Health:
         if self.status == "unknown":
             return Health.UNKNOWN
+        if self.status == COMPLETED:
+            return Health.HEALTHY
         if self.status != "running" or self.reported_health == "unhealthy":
             return Health.UNHEALTHY
         if self.reported_health == "unknown":

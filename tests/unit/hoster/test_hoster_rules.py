@@ -4,7 +4,7 @@ import pytest
 
 from hoster.config import Config
 from hoster.deployments import naming
-from hoster.deployments.readiness import Broken, Ready, Waiting, readiness
+from hoster.deployments.readiness import Broken, Ready, Waiting, readiness, start_times
 from hoster.jobs.model import Again, Job, Kind, Patience, Volumes, gives_up, retry_in
 from hoster.monitoring.health import Health, containers_of, overall
 from hoster.vault import Vault, VaultUnusable
@@ -58,6 +58,7 @@ def _service(**more: Any) -> Any:
         ([_service(restarts=3)], Health.HEALTHY),
         ([_service(restarts=4)], Health.DEGRADED),
         ([_service(), _service(status="exited")], Health.DEGRADED),
+        ([_service(), _service(status="completed", restarts=9)], Health.HEALTHY),
     ],
 )
 def test_health_is_judged_from_the_containers(services: Any, health: Any) -> None:
@@ -79,6 +80,15 @@ def test_health_is_judged_from_the_containers(services: Any, health: Any) -> Non
 )
 def test_running_means_healthy_or_up_for_ten_seconds(project: Any, is_checked: Any, verdict: Any) -> None:
     assert isinstance(readiness(project, is_checked=is_checked, now=NOW), verdict)
+
+
+def test_a_restart_does_not_wait_for_a_service_that_was_to_end_and_has() -> None:
+    task = _service(name="migrate", status="completed", started_at="2027-01-15T07:00:00Z")
+    before = {"status": "running", "services": [_service(started_at="2027-01-15T07:00:01Z"), task]}
+    after = {"status": "running", "services": [_service(started_at="2027-01-15T07:59:50Z"), task]}
+    former = start_times(before)
+    assert isinstance(readiness(before, is_checked=True, now=NOW, former=former), Waiting)
+    assert isinstance(readiness(after, is_checked=True, now=NOW, former=former), Ready)
 
 
 def _job(kind: Any, **more: Any) -> Any:
