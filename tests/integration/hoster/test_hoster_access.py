@@ -41,6 +41,7 @@ MATRIX = {
     ("GET", "/api/v1/me"): Row(200),
     ("GET", "/api/v1/billing/events"): Row(200),
     ("GET", "/internal/operations/{request_id}"): Row(404),
+    ("DELETE", "/internal/operations/{request_id}"): Row(404),
     ("POST", "/nodes/v1/join"): Row(401, {"token": "t", "address": "http://a", "capacity": {"cpu_cores": 1, "memory_mb": 1, "disk_mb": 1}}),
     ("POST", "/nodes/v1/heartbeat"): Row(401, {}),
     ("GET", PAGE): Row(200),
