@@ -14,6 +14,7 @@ from tests.integration.hoster.conftest import JOIN_TOKEN, Hoster, User, eventual
 from tests.integration.hoster.stand_ins import build
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, remove_everything_of
+from tests.integration.worker_deploys.repositories import Repository, ssh_server
 from worker.runtime import labels
 
 DEPLOYMENTS = "/api/v1/deployments"
@@ -35,6 +36,12 @@ COPY busybox /bin/sh
 COPY healthcheck.sh /bin/healthcheck.sh
 CMD ["/bin/sh", "-c", "mkdir -p /var/lib/mysql; printf '%s\\n' \\"$MARIADB_PASSWORD\\" >> /var/lib/mysql/starts; \
   exec httpd -f -p 3306 -h /var/lib/mysql"]
+"""
+
+PAGES = """\
+FROM {base}
+COPY page /www/index.html
+CMD ["/bin/sh", "-c", "printf %s \\"$GREETING\\" > /www/greeting; exec httpd -f -p 8080 -h /www"]
 """
 
 
@@ -67,6 +74,7 @@ async def agent(
                 "WORKER_ADVERTISE_URL": process.base,
                 "MESH_PUBLIC_SUFFIX": "apps.localhost",
                 "DOCKER_HOST": docker_engine,
+                "WORKER_ALLOW_LOCAL_GIT": "1",
             }
         )
         yield process
@@ -79,6 +87,22 @@ async def agent(
 
 def _volumes(instance: str) -> list[str]:
     return docker("volume", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+
+
+async def _node_of(user: User) -> None:
+    async def has_node() -> bool:
+        return (await user.ask("GET", "/api/v1/nodes")).body["total"] == 1
+
+    await eventually(has_node, 20)
+
+
+async def _reached(user: User, one: str, status: str) -> dict:
+    for _ in range(4):
+        answer = await user.ask("GET", f"{one}/wait?status={status}&timeout=20")
+        if answer.status != 408:
+            break
+    assert answer.status == 200, (answer.body, (await user.ask("GET", one)).body)
+    return answer.body
 
 
 async def _template(user: User, web: str, database: str) -> str:
@@ -96,30 +120,19 @@ async def _template(user: User, web: str, database: str) -> str:
 async def test_two_services_get_their_variables_keep_their_data_and_go_back_to_an_earlier_release(
     user: User, agent: Agent, session: aiohttp.ClientSession, stand_ins: tuple[str, str]
 ) -> None:
-    async def has_node() -> bool:
-        return (await user.ask("GET", "/api/v1/nodes")).body["total"] == 1
-
-    await eventually(has_node, 20)
+    await _node_of(user)
     template_id = await _template(user, *stand_ins)
     body = {"name": "blog", "template_id": template_id, "variables": {"DB_PASSWORD": HARD_TO_QUOTE}}
     created = await user.ask("POST", DEPLOYMENTS, body)
     assert created.status == 202, created.body
     one = f"{DEPLOYMENTS}/{created.body['id']}"
 
-    async def reach(status: str) -> dict:
-        for _ in range(4):
-            answer = await user.ask("GET", f"{one}/wait?status={status}&timeout=20")
-            if answer.status != 408:
-                break
-        assert answer.status == 200, (answer.body, (await user.ask("GET", one)).body)
-        return answer.body
-
     async def page(path: str) -> str:
         async with session.get(agent.mesh + path, headers={"Host": first["hosts"][0]}) as response:
             assert response.status == 200, path
             return await response.text()
 
-    first = await reach("running")
+    first = await _reached(user, one, "running")
     assert await page("/password") == HARD_TO_QUOTE
     assert (await page("/database")).splitlines() == [HARD_TO_QUOTE]
     assert await page("/prefix") == "wp_"
@@ -128,14 +141,14 @@ async def test_two_services_get_their_variables_keep_their_data_and_go_back_to_a
 
     await user.ask("PATCH", one, {"variables": {"TABLE_PREFIX": "new_"}})
     assert (await user.ask("POST", f"{one}/redeploy")).status == 202
-    second = await reach("running")
+    second = await _reached(user, one, "running")
     assert (second["status_reason"], second["pending_changes"]) == (None, [])
     assert await page("/prefix") == "new_"
     assert len((await page("/database")).splitlines()) == 2, "the volume of the database was lost"
 
     rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
     assert rolled.status == 202
-    third = await reach("running")
+    third = await _reached(user, one, "running")
     assert (third["status_reason"], third["variables"]["TABLE_PREFIX"]) == (None, "wp_")
     assert await page("/prefix") == "wp_"
     assert await page("/password") == HARD_TO_QUOTE
@@ -145,3 +158,75 @@ async def test_two_services_get_their_variables_keep_their_data_and_go_back_to_a
     await user.until_gone(created.body["id"])
     assert container_ids(agent.instance) == []
     assert await asyncio.to_thread(_volumes, agent.instance) == []
+
+
+async def _events_of(user: User, one: str, last_seen: str | None, until: str) -> list[tuple[str, dict]]:
+    """Id and content of the streamed events, up to the first whose message has `until` in it."""
+    target = f"{one}/monitoring/events/stream"
+    headers = user.headers("GET", target, f"stream-{last_seen}")
+    if last_seen is not None:
+        headers["Last-Event-ID"] = last_seen
+    found: list[tuple[str, dict]] = []
+    event_id = ""
+    async with user.session.get(user.base_url + target, headers=headers) as response:
+        assert (response.status, response.content_type) == (200, "text/event-stream")
+        async for line in response.content:
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if name == "id":
+                event_id = value
+            if name == "data":
+                found.append((event_id, json.loads(value)))
+                if until in found[-1][1].get("message", ""):
+                    return found
+    raise AssertionError(f"the stream ended after {found}")
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_repository_is_built_with_the_owners_key_and_a_redeploy_brings_its_newest_commit(
+    user: User, agent: Agent, session: aiohttp.ClientSession, stand_ins: tuple[str, str], tmp_path: Path,
+    free_port: Callable[[], int],
+) -> None:  # fmt: skip
+    repository = await asyncio.to_thread(Repository, tmp_path / "repository")
+    dockerfile = PAGES.format(base=stand_ins[0])
+    await asyncio.to_thread(repository.commit, {"Dockerfile": dockerfile, "page": "one"})
+    key = (await user.ask("POST", "/api/v1/ssh_keys", {"name": "deploy"})).body
+    port = free_port()
+    git = {"url": f"ssh://root@localhost:{port}{repository.bare}", "ref": "main", "ssh_key_id": key["id"]}
+    order = {
+        "name": "pages",
+        "source": {"git": git, "port": 8080},
+        "variables": {"GREETING": HARD_TO_QUOTE},
+    }
+    await _node_of(user)
+
+    async def page(path: str) -> str:
+        async with session.get(agent.mesh + path, headers={"Host": made.body["hosts"][0]}) as response:
+            assert response.status == 200, path
+            return await response.text()
+
+    with ssh_server(tmp_path / "sshd", port, key["public_key"]):
+        made = await user.ask("POST", DEPLOYMENTS, order)
+        assert made.status == 202, made.body
+        one = f"{DEPLOYMENTS}/{made.body['id']}"
+        first = await _reached(user, one, "running")
+        assert (await page("/"), await page("/greeting")) == ("one", HARD_TO_QUOTE)
+        seen = await _events_of(user, one, None, "active")
+
+        await asyncio.to_thread(repository.commit, {"page": "two"})
+        assert (await user.ask("POST", f"{one}/redeploy")).status == 202
+        again = await _events_of(user, one, seen[-1][0], "active")
+        second = await _reached(user, one, "running")
+    assert await page("/") == "two"
+    assert first["release_id"] != second["release_id"]
+    assert not {event_id for event_id, _ in seen} & {event_id for event_id, _ in again}
+
+    rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
+    assert rolled.status == 202, rolled.body
+    assert (await _reached(user, one, "running"))["status_reason"] is None
+    assert await page("/") == "one", "the repository is away, and the node has kept what it built"
+
+    await user.ask("DELETE", f"{one}?volumes=delete")
+    await user.until_gone(made.body["id"])
+    assert container_ids(agent.instance) == []
