@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hoster.bodies import BodyInvalid, StrictBody, faults_of
@@ -15,6 +14,7 @@ from hoster.templates.compose import parse_compose
 from hoster.templates.model import TemplateDocument, Variable, VariableType
 from hoster.templates.rendering import overdrawn
 from hoster.templates.stack import PLATFORM_VARIABLES, REFERENCE, Stack, referring
+from shared.plain_yaml import YamlRefused, read_plain_yaml
 from shared.problem import FieldFault
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -165,12 +165,9 @@ def write_document(document: TemplateDocument) -> str:
 
 def _compose_tree(text: str) -> object:
     try:
-        # Aliases could make a small text a huge tree.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise BodyInvalid.of("compose", "may not use YAML aliases")
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise BodyInvalid.of("compose", "is not valid YAML") from None
+        return read_plain_yaml(text)
+    except YamlRefused as refused:
+        raise BodyInvalid.of("compose", str(refused)) from None
 
 
 def _document(body: TemplateBody) -> TemplateDocument:

@@ -10,8 +10,7 @@ Rules:
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import yaml
-
+from shared.plain_yaml import YamlRefused, read_plain_yaml
 from shared.problem import FieldFault
 from worker.deploys.compose_reader import ComposeReader
 from worker.deploys.request import (
@@ -93,12 +92,9 @@ def _tree(compose: object) -> object:
     if not isinstance(compose, str):
         return compose
     try:
-        events = list(yaml.parse(compose, Loader=yaml.CSafeLoader))
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
-            raise ComposeUnsupported([FieldFault("compose", "may not use YAML aliases")])
-        return yaml.load(compose, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        raise ComposeUnsupported([FieldFault("compose", "is not valid YAML")]) from None
+        return read_plain_yaml(compose)
+    except YamlRefused as refused:
+        raise ComposeUnsupported([FieldFault("compose", str(refused))]) from None
 
 
 def _service(reader: ComposeReader, name: str, tree: object, project_limits: Limits) -> _Read:

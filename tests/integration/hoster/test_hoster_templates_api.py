@@ -199,3 +199,9 @@ async def test_a_hidden_default_that_is_sent_back_stays_what_it_was(user: User, 
     created = await user.ask("POST", DEPLOYMENTS, {"name": "x", "template_id": template["id"]})
     await user.until(created.body["id"], "running")
     assert next(iter(worker.projects.values())).environment()["PASSWORD"] == "from the author"
+
+
+@pytest.mark.parametrize("compose", ["{" * 60_000, "a: 2001-99-99", "a: 0x" + "f" * 60_000])
+async def test_a_compose_file_made_to_hurt_is_refused_like_any_other(user: User, compose: str) -> None:
+    refused = await user.ask("POST", TEMPLATES, {**BODY, "compose": compose})
+    assert (refused.status, refused.body["errors"][0]["field"]) == (422, "compose")
