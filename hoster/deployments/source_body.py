@@ -13,7 +13,13 @@ from hoster.deployments.sources import (
     checked_url,
     is_ssh,
 )
-from hoster.templates.stack import IMAGE
+from hoster.templates.stack import IMAGE, is_bare_digest
+
+
+def named(image: str) -> str:
+    if is_bare_digest(image):
+        raise ValueError("must have a name before its digest: name@sha256:...")
+    return image
 
 
 class GitBody(StrictBody):
@@ -31,7 +37,7 @@ class GitBody(StrictBody):
 
 
 class SourceBody(StrictBody):
-    image: str | None = Field(default=None, pattern=f"^{IMAGE.pattern}$")
+    image: Annotated[str, Field(pattern=f"^{IMAGE.pattern}$"), AfterValidator(named)] | None = None
     git: GitBody | None = None
     port: int = Field(ge=1, le=65535)
     dockerfile: Annotated[str, AfterValidator(checked_dockerfile)] | None = None

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from hoster.templates.stack import ENVIRONMENT_NAME, IMAGE, Condition
+from hoster.templates.stack import ENVIRONMENT_NAME, IMAGE, Condition, is_bare_digest
 from shared.problem import FieldFault
 
 FORBIDDEN = "is not permitted in a template"
@@ -60,7 +60,7 @@ class FieldReader:
         return tree
 
     def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or value.startswith("sha256:"):
+        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or is_bare_digest(value):
             self.fault(at, "must be an image reference")
             return ""
         return value

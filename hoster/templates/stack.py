@@ -14,6 +14,11 @@ PLATFORM_VARIABLES = frozenset({APP_URL, APP_HOST})
 """What any template may refer to without declaring it: where visitors find the deployment."""
 
 
+def is_bare_digest(image: str) -> bool:
+    """A node could only look for it among the images that it happens to have."""
+    return image.startswith("sha256:")
+
+
 class Condition(StrEnum):
     """What must be so of a service before one that depends on it is started."""
 
