@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from typing import Annotated, Self, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from shared.problem import FieldFault
 
@@ -15,6 +22,17 @@ Name = Annotated[
     str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
 ]
 """What people call a thing: one line, not blank."""
+
+
+def _as_scalar(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return check(value)
+    except ValidationError:
+        raise ValueError("must be a text, a number, true or false") from None
+
+
+ScalarField = Annotated[str | int | float | bool, WrapValidator(_as_scalar)]
+"""A text, a number or a truth value; anything else is one fault, not one of each."""
 
 _SENTENCES = {"extra_forbidden": "is not a field of this body", "missing": "is required"}
 
@@ -56,6 +74,10 @@ async def read_json(request: web.Request) -> dict[str, object]:
     if not isinstance(members, dict):
         raise BodyMalformed("The body must be a JSON object.")
     return members
+
+
+class EmptyBody(StrictBody):
+    """Of an order that needs nothing said: whoever says something means something that will not happen."""
 
 
 async def read_body(request: web.Request, kind: type[Body]) -> Body:

@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import Field, model_validator
 
 from hoster.access import Route
-from hoster.bodies import Name, StrictBody, query_choice, query_integer, read_body
+from hoster.bodies import EmptyBody, Name, ScalarField, StrictBody, query_choice, query_integer, read_body
 from hoster.conditional import answer, permits
 from hoster.deployments.changes import DEPLOYMENT_CHANGES, Change
 from hoster.deployments.commands import (
@@ -44,7 +44,7 @@ class CreateBody(StrictBody):
     name: Name
     template_id: str | None = None
     source: SourceBody | None = None
-    variables: dict[str, str | int | float | bool] = Field(default={})
+    variables: dict[str, ScalarField] = Field(default={})
     node_id: str | None = None
     region: str | None = None
     visibility: Literal["public", "private"] = "public"
@@ -74,7 +74,7 @@ class ChangeBody(StrictBody):
     name: Name | None = None
     visibility: Literal["public", "private"] | None = None
     template_revision: int | None = Field(default=None, ge=1, le=2**31)
-    variables: dict[str, str | int | float | bool | None] = Field(default={})
+    variables: dict[str, ScalarField | None] = Field(default={})
 
     def change(self) -> Change:
         return Change(
@@ -112,14 +112,17 @@ async def change(request: web.Request) -> web.Response:
 
 
 async def start(request: web.Request) -> web.Response:
+    await _check_nothing_said(request)
     return _performed(request, await request.app[DEPLOYMENT_COMMANDS].start(request[VIEWER], _id(request)))
 
 
 async def stop(request: web.Request) -> web.Response:
+    await _check_nothing_said(request)
     return _performed(request, await request.app[DEPLOYMENT_COMMANDS].stop(request[VIEWER], _id(request)))
 
 
 async def restart(request: web.Request) -> web.Response:
+    await _check_nothing_said(request)
     response = _shown(request, await request.app[DEPLOYMENT_COMMANDS].restart(request[VIEWER], _id(request)))
     response.set_status(ACCEPTED)
     return response
@@ -154,6 +157,13 @@ async def owned(request: web.Request) -> Deployment:
     if deployment is None:
         raise DeploymentNotFound
     return deployment
+
+
+async def _check_nothing_said(request: web.Request) -> None:
+    """To a stranger the deployment is not there, whatever is said. Raises DeploymentNotFound, BodyMalformed or BodyInvalid."""
+    if request.can_read_body:
+        await owned(request)
+        await read_body(request, EmptyBody)
 
 
 def _id(request: web.Request) -> str:

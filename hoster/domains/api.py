@@ -4,7 +4,7 @@ from aiohttp import web
 from pydantic import Field
 
 from hoster.access import Route
-from hoster.bodies import StrictBody, read_body
+from hoster.bodies import EmptyBody, StrictBody, read_body
 from hoster.deployments.api import COLLECTION as DEPLOYMENTS
 from hoster.deployments.api import owned
 from hoster.domains.commands import DOMAIN_COMMANDS
@@ -34,6 +34,7 @@ async def claim(request: web.Request) -> web.Response:
 
 async def verify(request: web.Request) -> web.Response:
     deployment = await owned(request)
+    await read_body(request, EmptyBody)
     domain = await request.app[DOMAIN_COMMANDS].verify(deployment, request.match_info["hostname"])
     return web.json_response(_members(request, domain))
 

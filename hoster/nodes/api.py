@@ -5,7 +5,7 @@ from functools import partial
 from aiohttp import web
 
 from hoster.access import Route
-from hoster.bodies import read_body
+from hoster.bodies import EmptyBody, read_body
 from hoster.nodes.bodies import NewNodeBody, NodeChangeBody
 from hoster.nodes.bootstrap.bodies import BootstrapBody
 from hoster.nodes.bootstrap.commands import BOOTSTRAP_COMMANDS
@@ -71,6 +71,7 @@ async def end_maintenance(request: web.Request) -> web.Response:
 
 
 async def _set_maintenance(request: web.Request, *, maintenance: bool) -> web.Response:
+    await read_body(request, EmptyBody)
     commands = request.app[NODE_COMMANDS]
     return await _shown(
         request, await commands.set_maintenance(request[VIEWER], _id(request), maintenance=maintenance)

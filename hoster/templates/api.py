@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from hoster.access import Route
-from hoster.bodies import read_json
+from hoster.bodies import EmptyBody, read_body, read_json
 from hoster.conditional import answer, permits
 from hoster.paging import parse_page
 from hoster.templates.commands import TemplateCommands, TemplateNotFound
@@ -51,11 +51,13 @@ async def revise(request: web.Request) -> web.Response:
 
 
 async def publish(request: web.Request) -> web.Response:
+    await read_body(request, EmptyBody)
     commands = request.app[TEMPLATE_COMMANDS]
     return _shown(request, await commands.set_published(request[VIEWER], _id(request), published=True))
 
 
 async def unpublish(request: web.Request) -> web.Response:
+    await read_body(request, EmptyBody)
     commands = request.app[TEMPLATE_COMMANDS]
     return _shown(request, await commands.set_published(request[VIEWER], _id(request), published=False))
 

@@ -283,8 +283,12 @@ async def test_wrong_fields_are_all_named(user: User, hello_id: str) -> None:
     )
     assert wrong.status == 422
     assert wrong.body["code"] == "validation_failed"
-    fields = {fault["field"].split(".")[0] for fault in wrong.body["errors"]}
-    assert fields == {"name", "status", "variables"}
+    fields = sorted(fault["field"] for fault in wrong.body["errors"])
+    assert fields == ["name", "status", "variables.A"]
+    nameless = await user.ask(
+        "POST", DEPLOYMENTS, {"name": "x", "source": {"image": "sha256:" + "0" * 64, "port": 80}}
+    )
+    assert [fault["field"] for fault in nameless.body["errors"]] == ["source.image"]
     slug_only = await _create(user, "hello")
     assert [fault["field"] for fault in slug_only.body["errors"]] == ["template_id"]
     unknown_variable = await _create(user, hello_id, variables={"NOPE": "1"})
@@ -321,6 +325,23 @@ async def test_the_state_cannot_be_changed_by_hand_and_a_new_name_keeps_the_host
     assert (await user.ask("PATCH", one, {"status": "running"})).status == 422
     renamed = await user.ask("PATCH", one, {"name": "other"})
     assert (renamed.body["name"], renamed.body["hosts"]) == ("other", created.body["hosts"])
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_order_that_needs_nothing_said_refuses_what_it_would_ignore(
+    user: User, stranger: User, hello_id: str
+) -> None:
+    created = await _create(user, hello_id)
+    await user.until(created.body["id"], "running")
+    one = f"{DEPLOYMENTS}/{created.body['id']}"
+
+    for verb in ("stop", "start", "restart"):
+        refused = await user.ask("POST", f"{one}/{verb}", {"force": True})
+        assert (refused.status, refused.body["errors"][0]["field"]) == (422, "force")
+        assert (await stranger.ask("POST", f"{one}/{verb}", {"force": True})).status == 404
+    assert (await user.ask("POST", f"{one}/start", {})).status == 200
+    assert (await user.ask("GET", one)).body["status"] == "running"
+    assert await _event_types(user) == ["deployment.created"]
 
 
 @pytest.mark.usefixtures("worker")
