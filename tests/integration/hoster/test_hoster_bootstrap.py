@@ -1,10 +1,15 @@
 """Installing a worker over SSH, on a real sshd."""
 
+import asyncio
+import hashlib
 import json
 import os
-import platform
+import shutil
 import signal
+import subprocess
+import sys
 import time
+import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +17,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from deploy.containers.wheels import fetch
 from tests.integration.hoster.conftest import Hoster, User, eventually
 from tests.servers.ssh_machine import SshMachine, keygen, public_line
 
@@ -33,7 +37,6 @@ async def reachable_hoster(start_hoster: Any, free_port: Callable[[], int]) -> A
     running, database = await start_hoster(
         port,
         HOSTER_PUBLIC_URL=f"http://127.0.0.1:{port}",
-        WORKER_WHEELS_DIR=str(ROOT / "deploy" / "build" / "wheels"),
     )
     try:
         yield running
@@ -76,18 +79,71 @@ def _stop_worker(home: Path) -> None:
             time.sleep(0.1)
 
 
+def _install_beforehand(base: Path) -> None:
+    """As an installation that was broken off after its longest step: this test's own dependencies, marked as those of the lock."""
+    venv = base / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    (venv / "lib").symlink_to(Path(sys.prefix) / "lib")
+    shutil.copy(Path(sys.prefix) / "pyvenv.cfg", venv)
+    (venv / ".installed").write_text(hashlib.sha256((ROOT / "requirements.lock").read_bytes()).hexdigest())
+
+
+def _wheel(folder: Path) -> str:
+    """The line of a lock for the smallest of wheels, which is put into `folder`."""
+    folder.mkdir()
+    file = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as wheel:
+        wheel.writestr("tiny.py", "SIZE = 1\n")
+        about = "tiny-1.0.dist-info"
+        wheel.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        wheel.writestr(
+            f"{about}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr(
+            f"{about}/RECORD", f"tiny.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n"
+        )
+    return f"tiny==1.0 --hash=sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}\n"
+
+
+def _install(base: Path) -> subprocess.CompletedProcess[str]:
+    """The step of this name, as it is run on the machine: with the system's Python and nothing else."""
+    python = str(Path(sys.executable).resolve())
+    return subprocess.run(
+        [python, str(base / "far_side.py"), "install"], input="{}\n", capture_output=True, text=True, timeout=120,
+        env={"PATH": os.defpath, "HOME": str(base)}, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-async def test_a_machine_with_nothing_but_python_becomes_a_node(
+@pytest.mark.timeout(180)
+def test_locked_dependencies_are_installed_once_from_the_wheels_that_came_along(tmp_path: Path) -> None:
+    base = tmp_path / "hosting-worker"
+    (base / "app").mkdir(parents=True)
+    shutil.copy(ROOT / "hoster" / "nodes" / "bootstrap" / "far_side.py", base)
+    lock = base / "app" / "requirements.lock"
+    lock.write_text(_wheel(base / "app" / "wheels"))
+    assert json.loads(_install(base).stdout) == {"installed": "now"}
+    assert json.loads(_install(base).stdout) == {"installed": "before"}
+    said = subprocess.run(
+        [str(base / "venv" / "bin" / "python"), "-c", "import tiny; print(tiny.SIZE)"],
+        capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert said.stdout == "1\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_machine_that_is_logged_in_to_becomes_a_node(
     owner: User, machine: SshMachine, free_port: Callable[[], int]
 ) -> None:
-    wheels = ROOT / "deploy" / "build" / "wheels"
-    fetch(ROOT / "requirements.lock", wheels, ".".join(platform.python_version_tuple()[:2]))
+    await asyncio.to_thread(_install_beforehand, machine.home / "hosting-worker")
     ssh = _ssh(machine, worker_port=free_port(), mesh_port=free_port())
     made = await owner.ask("POST", NODES, {"name": "rack", "ssh": ssh})
     assert made.status == 201, made.body
     at = f"{NODES}/{made.body['id']}"
-    node = await _ended(owner, at, 300)
+    node = await _ended(owner, at, 90)
     try:
         bootstrap = node["bootstrap"]
         assert bootstrap["status"] == "done", bootstrap
