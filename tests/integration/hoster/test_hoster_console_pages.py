@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hoster.problems import PROBLEMS
-from hoster.web import pages
+from hoster.web.pages import PAGES, ROUTES, Pages, read_pages
 from shared.problem_middleware import problem_middleware
 
 SCRIPT = b"export const here = true;\n" * 40
@@ -27,15 +27,25 @@ def dist(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def console(dist: Path) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    async with _serving(dist) as client:
+def built(dist: Path) -> Pages:
+    return read_pages(dist)
+
+
+@pytest.fixture
+async def console(built: Pages) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+    async with _serving(built) as client:
         yield client
 
 
-def _serving(folder: Path) -> TestClient[web.Request, web.Application]:
+@pytest.fixture
+def unbuilt(tmp_path: Path) -> Pages:
+    return read_pages(tmp_path / "nothing")
+
+
+def _serving(pages: Pages) -> TestClient[web.Request, web.Application]:
     app = web.Application(middlewares=[problem_middleware(PROBLEMS, lambda: "req_1")])
-    app[pages.PAGES] = pages.read_pages(folder)
-    for route in pages.ROUTES:
+    app[PAGES] = pages
+    for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     return TestClient(TestServer(app), auto_decompress=False)
 
@@ -88,9 +98,9 @@ async def test_a_file_that_is_not_there_is_not_the_page(
     assert (await console.get(path)).status == 404
 
 
-async def test_a_console_that_was_not_built_says_how_it_is(tmp_path: Path) -> None:
-    async with _serving(tmp_path / "nothing") as unbuilt:
-        answer = await unbuilt.get("/deployments")
+async def test_a_console_that_was_not_built_says_how_it_is(unbuilt: Pages) -> None:
+    async with _serving(unbuilt) as console:
+        answer = await console.get("/deployments")
         assert answer.status == 503
         problem = await answer.json()
         assert problem["code"] == "console_not_built"

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { lazy } from "preact/compat";
+import { lazy, Suspense } from "preact/compat";
 import { useEffect } from "preact/hooks";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
@@ -45,7 +45,9 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
           <>
             <Facts deployment={found} />
             <Tabs id={id} tab={tab} />
-            <Tab deployment={found} tab={tab} />
+            <Suspense fallback={<p class="page-waiting" />}>
+              <Tab deployment={found} tab={tab} />
+            </Suspense>
           </>
         )}
       </Loaded>

@@ -9,7 +9,7 @@ interface MeterProps {
 /** How much of an allowance is used, in words and as a bar. */
 export function Meter({ label, used, most, format = (amount) => amount.toLocaleString() }: MeterProps) {
   const share = most > 0 ? Math.min(1, used / most) : most === 0 ? 1 : 0;
-  const level = share >= 1 ? "is-full" : share >= 0.8 ? "is-high" : "";
+  const level = most >= 0 && used > most ? "is-over" : share >= 0.8 ? "is-high" : "";
   return (
     <div class="meter">
       <div class="meter-words">

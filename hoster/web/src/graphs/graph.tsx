@@ -13,11 +13,13 @@ interface GraphProps {
   /** Unix seconds at which something was deployed. */
   readonly markers: readonly number[];
   readonly format: (value: number) => string;
+  /** Between two lines of the grid, smallest first. */
+  readonly steps: readonly number[];
 }
 
 const HEIGHT = 180;
 
-export function Graph({ title, now, data, names, version, markers, format }: GraphProps) {
+export function Graph({ title, now, data, names, version, markers, format, steps }: GraphProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const heading = useId();
@@ -29,7 +31,7 @@ export function Graph({ title, now, data, names, version, markers, format }: Gra
     const element = place.current;
     if (element === null) return;
     const made = new uPlot(
-      options(element.clientWidth, names, format, () => shownMarkers.current),
+      options(element.clientWidth, { names, format, steps }, () => shownMarkers.current),
       data as unknown as uPlot.AlignedData,
       element,
     );
@@ -56,10 +58,11 @@ export function Graph({ title, now, data, names, version, markers, format }: Gra
   );
 }
 
+type Scale = Pick<GraphProps, "names" | "format" | "steps">;
+
 function options(
   width: number,
-  names: readonly string[],
-  format: (value: number) => string,
+  { names, format, steps }: Scale,
   markers: () => readonly number[],
 ): uPlot.Options {
   const { line, second, grid, ink } = colours();
@@ -70,7 +73,10 @@ function options(
     legend: { show: names.length > 1 },
     cursor: { y: false },
     scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
-    axes: [axis, { ...axis, size: 84, values: (_plot, values) => values.map(format) }],
+    axes: [
+      { ...axis, space: 90, values: (_plot, values) => values.map(timeOfDay) },
+      { ...axis, size: 84, incrs: [...steps], values: (_plot, values) => values.map(format) },
+    ],
     series: [
       {},
       ...names.map((label, index) => ({
@@ -100,4 +106,8 @@ function drawMarkers(plot: uPlot, markers: readonly number[], colour: string): v
     ctx.stroke();
   }
   ctx.restore();
+}
+
+function timeOfDay(unix: number): string {
+  return new Date(unix * 1000).toLocaleTimeString(undefined, { hour12: false });
 }

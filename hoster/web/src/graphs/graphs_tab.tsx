@@ -9,6 +9,9 @@ import { explain } from "@/problems/explanation";
 import { Graph } from "./graph";
 import { type Reading, Series } from "./series";
 
+const DECIMAL = [0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 200, 500, 1000];
+const BINARY = Array.from({ length: 40 }, (_, power) => 2 ** power);
+
 /** Live numbers of all containers together; they begin when the page is opened and are kept while it is. */
 export default function GraphsTab({ deployment }: { readonly deployment: Deployment }) {
   const [series] = useState(() => new Series());
@@ -40,6 +43,7 @@ export default function GraphsTab({ deployment }: { readonly deployment: Deploym
           version={version}
           markers={markers}
           format={percent}
+          steps={DECIMAL}
         />
         <Graph
           title="Memory"
@@ -49,6 +53,7 @@ export default function GraphsTab({ deployment }: { readonly deployment: Deploym
           version={version}
           markers={markers}
           format={bytes}
+          steps={BINARY}
         />
         <Graph
           title="Network"
@@ -58,6 +63,7 @@ export default function GraphsTab({ deployment }: { readonly deployment: Deploym
           version={version}
           markers={markers}
           format={perSecond}
+          steps={BINARY}
         />
       </div>
     </>

@@ -7,15 +7,13 @@ import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
-import { changePassword, signOut, useAccount } from "@/session/account";
+import { changePassword, useAccount } from "@/session/account";
 
 export default function AccountPage() {
   const account = useAccount();
   return (
     <>
-      <PageHeading title="Account">
-        <Button onClick={() => void signOut().catch(() => undefined)}>Sign out</Button>
-      </PageHeading>
+      <PageHeading title="Account" />
       <Loaded query={account}>
         {({ user, plan }) => (
           <dl class="facts">

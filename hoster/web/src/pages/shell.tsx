@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Mark } from "@/appearance/mark";
 import { Button } from "@/elements/button";
 import { Link } from "@/routing/link";
-import { useAccount } from "@/session/account";
+import { signOut, useAccount } from "@/session/account";
 
 interface ShellProps {
   readonly signedIn: boolean;
@@ -65,7 +65,12 @@ function Navigation({ path }: { readonly path: string }) {
         <Places places={PLACES} path={path} />
         {isAdmin && <p class="places-title">Administration</p>}
         {isAdmin && <Places places={ADMIN_PLACES} path={path} />}
-        <p class="whoami">{account.data?.user.email ?? "\u00a0"}</p>
+        <div class="whoami">
+          <p>{account.data?.user.email ?? "\u00a0"}</p>
+          <Button small onClick={() => void signOut().catch(() => undefined)}>
+            Sign out
+          </Button>
+        </div>
       </nav>
     </header>
   );
