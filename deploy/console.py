@@ -19,7 +19,14 @@ DEADLINE_S = 600.0
 
 _STAMPS = {"build": WEB / "dist" / ".built-from", "check": WEB / "node_modules" / ".checked"}
 _INSTALLED = WEB / "node_modules" / ".installed-from"
-_SOURCES = ("package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "biome.json", "index.html")
+_SOURCES = (
+    "package.json",
+    "package-lock.json",
+    "tsconfig.json",
+    "vite.config.ts",
+    "biome.json",
+    "index.html",
+)
 _FOLDERS = ("src", "build")
 
 

@@ -92,7 +92,9 @@ PROBLEMS: ProblemTable = {
     ),
     StreamUnavailable: lambda _: _said(409, "nothing_to_stream", "This deployment is on no node."),
     ConsoleNotBuilt: lambda _: _said(
-        503, "console_not_built", "The console was not built: `make console` builds it. The API works without it."
+        503,
+        "console_not_built",
+        "The console was not built: `make console` builds it. The API works without it.",
     ),
     EngineUnavailable: lambda error: Problem(503, "engine_unavailable", str(error), headers=_RETRY),
     NodeUnreachable: lambda error: Problem(503, "node_unreachable", str(error), headers=_RETRY),

@@ -14,9 +14,7 @@ from hoster.access import Access, Route
 from hoster.web.coding import chosen_coding
 
 DIST = Path(__file__).with_name("dist")
-POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
-)
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",

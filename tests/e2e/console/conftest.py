@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from deploy.console import make
 from tests.conftest import missing
+from tests.e2e.console.operator_commands import Operator
 from tests.e2e.platform_process import ROOT, PlatformProcess, platform
 
 SWITCHES = (
@@ -53,13 +53,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def new_context(browser: Browser, console_platform: PlatformProcess) -> Iterator[Callable[[], BrowserContext]]:
+def new_context(
+    browser: Browser, console_platform: PlatformProcess
+) -> Iterator[Callable[..., BrowserContext]]:
     """Makes contexts of one person each. Any error that a page logs or throws fails the test."""
     opened: list[BrowserContext] = []
     faults: list[str] = []
 
-    def make_context() -> BrowserContext:
-        context = browser.new_context(base_url=console_platform.url, viewport={"width": 1280, "height": 800})
+    def make_context(url: str = console_platform.url) -> BrowserContext:
+        context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
         context.set_default_timeout(15_000)
         context.on("page", lambda page: _listen(page, faults))
         opened.append(context)
@@ -72,7 +74,7 @@ def new_context(browser: Browser, console_platform: PlatformProcess) -> Iterator
 
 
 @pytest.fixture
-def page(new_context: Callable[[], BrowserContext]) -> Page:
+def page(new_context: Callable[..., BrowserContext]) -> Page:
     return new_context().new_page()
 
 
@@ -82,8 +84,8 @@ def axe_source() -> str:
 
 
 @pytest.fixture
-def data_dir(console_platform: PlatformProcess) -> Path:
-    return console_platform.data
+def operator(console_platform: PlatformProcess) -> Operator:
+    return Operator(console_platform.data / "gateway", console_platform.data.parent / "routes.yaml")
 
 
 def _listen(page: Page, faults: list[str]) -> None:

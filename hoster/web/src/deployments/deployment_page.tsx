@@ -18,6 +18,7 @@ const GraphsTab = lazy(() => import("@/graphs/graphs_tab"));
 const ReleasesTab = lazy(() => import("./releases_tab"));
 const EventsTab = lazy(() => import("./events_tab"));
 const VariablesTab = lazy(() => import("./variables_tab"));
+const SettingsTab = lazy(() => import("./settings_tab"));
 const DomainsTab = lazy(() => import("./domains_tab"));
 
 const TABS = [
@@ -28,6 +29,7 @@ const TABS = [
   ["variables", "Variables"],
   ["domains", "Domains"],
   ["events", "Events"],
+  ["settings", "Settings"],
 ] as const;
 
 export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab: string }) {
@@ -129,6 +131,8 @@ function Tab({ deployment, tab }: { readonly deployment: Deployment; readonly ta
       return <VariablesTab deployment={deployment} />;
     case "domains":
       return <DomainsTab deployment={deployment} />;
+    case "settings":
+      return <SettingsTab deployment={deployment} />;
     case "events":
       return <EventsTab deployment={deployment} />;
     default:

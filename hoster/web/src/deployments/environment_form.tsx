@@ -3,6 +3,7 @@ import { Button } from "@/elements/button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
 import { type Deployment, isMoving } from "./deployment";
+import { environmentChanges } from "./variable_changes";
 import { useSaving } from "./variables_tab";
 
 interface Row {
@@ -23,7 +24,7 @@ export function EnvironmentForm({ deployment }: { readonly deployment: Deploymen
   const save = useSaving(deployment);
   const form = useSubmit(async () => {
     const kept = rows.filter((row) => row.name.trim() !== "");
-    await save(Object.fromEntries(kept.map((row) => [row.name.trim(), row.value])));
+    await save(environmentChanges(deployment.variables, kept));
     setRows(kept.map((row) => ({ ...row, isNew: false })));
   });
   const change = (index: number, fields: Partial<Row>) =>

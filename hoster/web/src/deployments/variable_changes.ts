@@ -32,3 +32,23 @@ export function changesOf(
   }
   return changes;
 }
+
+interface Named {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What differs from the present environment; null takes a variable away. */
+export function environmentChanges(
+  present: Variables,
+  wanted: readonly Named[],
+): Record<string, Scalar | null> {
+  const changes: Record<string, Scalar | null> = {};
+  for (const { name, value } of wanted) {
+    if (String(present[name.trim()]) !== value || !(name.trim() in present)) changes[name.trim()] = value;
+  }
+  for (const name of Object.keys(present)) {
+    if (!wanted.some((one) => one.name.trim() === name)) changes[name] = null;
+  }
+  return changes;
+}

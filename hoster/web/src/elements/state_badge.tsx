@@ -5,6 +5,8 @@ const SIGNS: Readonly<Record<string, readonly [sign: string, tone: string]>> = {
   online: ["●", "good"],
   active: ["●", "good"],
   verified: ["✓", "good"],
+  done: ["✓", "good"],
+  deployed: ["✓", "still"],
   failed: ["✕", "bad"],
   unhealthy: ["✕", "bad"],
   crashed: ["✕", "bad"],

@@ -1,6 +1,16 @@
 import { useList } from "@/session/use_list";
 import type { Resources } from "@/templates/template";
 
+export interface Bootstrap {
+  readonly status: "waiting" | "running" | "done" | "failed";
+  readonly host: string;
+  readonly user: string;
+  readonly host_key_fingerprint: string | null;
+  readonly host_key_pinned: boolean;
+  readonly reason: string | null;
+  readonly log: readonly { readonly at: string; readonly message: string }[];
+}
+
 export interface Node {
   readonly id: string;
   readonly name: string;
@@ -13,6 +23,8 @@ export interface Node {
   readonly location: string;
   readonly version: string;
   readonly last_seen_at: string | null;
+  /** Its installation over SSH, for its owner. */
+  readonly bootstrap?: Bootstrap | null;
 }
 
 export interface NewNode extends Node {
@@ -27,9 +39,14 @@ export function nodePath(id: string): string {
   return `/api/v1/nodes/${encodeURIComponent(id)}`;
 }
 
+function isOnItsWay(node: Node): boolean {
+  const installing = node.bootstrap?.status === "waiting" || node.bootstrap?.status === "running";
+  return installing || node.status === "joining";
+}
+
 /** Asked again only while a machine is on its way. */
 export function useNodes() {
   return useList<Node>(["nodes"], "/api/v1/nodes", {
-    lookAgain: (nodes) => (nodes.some((node) => node.status === "joining") ? LOOK_WHILE_JOINING_MS : false),
+    lookAgain: (nodes) => (nodes.some(isOnItsWay) ? LOOK_WHILE_JOINING_MS : false),
   });
 }

@@ -9,6 +9,7 @@ import { ProblemNotice } from "@/elements/problem_notice";
 import { StateBadge } from "@/elements/state_badge";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
+import { BootstrapProgress } from "./bootstrap_progress";
 import { type Node, nodePath } from "./node";
 
 export function NodeCard({ node }: { readonly node: Node }) {
@@ -56,6 +57,9 @@ export function NodeCard({ node }: { readonly node: Node }) {
             </span>
           ))}
         </p>
+      )}
+      {node.bootstrap !== undefined && node.bootstrap !== null && (
+        <BootstrapProgress bootstrap={node.bootstrap} />
       )}
       {!node.public && <NodeActions node={node} />}
     </li>

@@ -84,6 +84,18 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
     what: "Operations cannot be recorded at the moment, so none is accepted.",
     next: "Your apps go on serving. Try again in a few seconds; if it stays like this, tell your operator.",
   }),
+  domain_unverified: (problem) => ({
+    what: problem.detail,
+    next: "Publish one of the records shown here. A change of DNS can take some minutes to be seen everywhere; then check again.",
+  }),
+  hostname_taken: (problem) => ({
+    what: problem.detail,
+    next: `If the name is yours, prove it by publishing one of these records, then add it again: ${recordsOf(problem)}.`,
+  }),
+  dns_unavailable: () => ({
+    what: "DNS could not be asked at the moment.",
+    next: "Check again in a minute; if it stays like this, tell your operator.",
+  }),
   node_in_use: () => ({
     what: "Deployments still live on this node.",
     next: "Delete them first, then remove the node.",
@@ -141,4 +153,12 @@ function resetSentence(problem: Problem): string {
   if (problem.quotaReset === null) return "It is full again at the beginning of next month (UTC).";
   const date = problem.quotaReset.toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
   return `It is full again on ${date}.`;
+}
+
+function recordsOf(problem: Problem): string {
+  const { records } = problem.members;
+  if (!Array.isArray(records)) return "a TXT or CNAME record";
+  return records
+    .map((record: Record<string, unknown>) => `${record.type} ${record.name} ${record.value}`)
+    .join(", or ");
 }
