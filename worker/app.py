@@ -46,7 +46,7 @@ def build_management(
     suffixes = (config.internal_suffix, config.public_suffix)
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)
     DeployRoutes(platform.deploys, platform.view).add_to(app)
-    EventRoutes(platform.records.events, platform.projects).add_to(app)
+    EventRoutes(platform.records.events, platform.projects, seen.streams).add_to(app)
     SyncRoutes(
         platform.records,
         platform.lanes,
