@@ -42,14 +42,6 @@ class Person:
         self.sees_state("running")
         return self.page.url
 
-    def deploy_image(self, image: str, port: int) -> None:
-        self.page.goto("/deploy/image")
-        self.page.get_by_label("Name").fill("from an image")
-        self.page.get_by_label("Image").fill(image)
-        self.page.get_by_label("Port").fill(str(port))
-        self.page.get_by_role("button", name="Deploy").click()
-        self.page.wait_for_url(re.compile(r"/deployments/dep_"))
-
     def sees_state(self, state: str, timeout_s: float = 60.0) -> None:
         badge = self.page.locator(".deployment-facts .badge")
         expect(badge).to_have_text(re.compile(rf"\s{state}$"), timeout=timeout_s * 1000)

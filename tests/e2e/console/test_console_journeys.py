@@ -49,13 +49,24 @@ def test_from_sign_up_to_a_running_app_and_its_end(page: Page) -> None:
 
 def test_a_deploy_that_fails_says_why_and_where(page: Page) -> None:
     person = Person(page).sign_up()
-    person.deploy_image("localhost/hello:1", 9)
-    person.sees_state("failed", timeout_s=120)
+    never_healthy = {
+        "name": "Never healthy",
+        "description": "Its health is asked for where there is nothing.",
+        "category": "examples",
+        "version": "1.0.0",
+        "compose": "services: {web: {image: 'localhost/hello:1', expose: ['8080'], x-web: true,"
+        " healthcheck: {x-path: /nowhere, x-deadline: 4s}}}",
+        "resources": {"cpu_cores": 0.25, "memory_mb": 64, "disk_mb": 64},
+    }
+    made = person.call("POST", "/api/v1/templates", never_healthy)
+    assert made.status == 201, made.text()
+    page.goto(f"/templates/{made.json()['id']}")
+    page.get_by_role("button", name="Deploy").click()
+    person.sees_state("failed", timeout_s=90)
 
     expect(page.locator(".deployment-facts .notice")).to_be_visible()
-    failed = page.locator(".step.is-failed")
-    expect(failed).to_contain_text("Check its health")
-    expect(page.locator(".attempts li").first).to_contain_text("refused")
+    expect(page.locator(".step.is-failed")).to_contain_text("Check its health")
+    expect(page.locator(".attempts li").first).to_contain_text("404")
     expect(page.locator("details pre")).to_contain_text("serving on port 8080")
     person.delete_it()
 
