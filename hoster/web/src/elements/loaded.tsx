@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { ProblemNotice } from "./problem_notice";
 
-interface Query<Data> {
+export interface Query<Data> {
   readonly data: Data | undefined;
   readonly error: unknown;
   refetch(): unknown;

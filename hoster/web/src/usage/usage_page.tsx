@@ -5,11 +5,12 @@ import { Moment } from "@/elements/moment";
 import { More } from "@/elements/more";
 import { PageHeading } from "@/elements/page_heading";
 import { Table } from "@/elements/table";
+import { together } from "@/elements/together";
 import { type Quota, useAccount } from "@/session/account";
 import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
-import { PlanRoom } from "@/templates/plan_room";
-import { PlanCards } from "./plan_cards";
+import { PlanRoom, usePlanRoom } from "@/templates/plan_room";
+import { PlanCards, usePlans } from "./plan_cards";
 
 interface Rate {
   readonly limit: number;
@@ -33,25 +34,27 @@ interface Usage {
 
 export default function UsagePage() {
   const usage = useQuery({ queryKey: ["usage"], queryFn: () => request<Usage>("/mod/usage") });
+  const room = usePlanRoom();
+  const plans = usePlans();
   return (
     <>
       <PageHeading
         title="Usage and billing"
         lead="Creating, starting, stopping and deleting a deployment count. Looking, however long, does not."
       />
-      <Loaded query={usage}>
+      <Loaded query={together({ usage, room, plans })} lines={12}>
         {(found) => (
           <>
             <div class="overview">
-              <Counted usage={found} />
+              <Counted usage={found.usage} />
               <PlanRoom needs={null} />
             </div>
-            <Totals usage={found} />
+            <Totals usage={found.usage} />
+            <Plans />
+            <Events />
           </>
         )}
       </Loaded>
-      <Plans />
-      <Events />
     </>
   );
 }
