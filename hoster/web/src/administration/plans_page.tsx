@@ -8,7 +8,7 @@ export default function PlansPage() {
         title="Plans"
         lead="From the route file. Saving it there puts a change in force within a second."
       />
-      <PlanCards current={null} />
+      <PlanCards current={null} heading="h2" />
     </>
   );
 }

@@ -11,7 +11,13 @@ export function usePlans() {
   });
 }
 
-export function PlanCards({ current }: { readonly current: string | null }) {
+interface PlanCardsProps {
+  readonly current: string | null;
+  /** The level of each plan's heading, which follows that of what surrounds them. */
+  readonly heading: "h2" | "h3";
+}
+
+export function PlanCards({ current, heading: Heading }: PlanCardsProps) {
   const plans = usePlans();
   return (
     <Loaded query={plans}>
@@ -19,9 +25,9 @@ export function PlanCards({ current }: { readonly current: string | null }) {
         <ul class="cards">
           {items.map((plan) => (
             <li key={plan.id} class={plan.id === current ? "card is-chosen" : "card"}>
-              <h3>
+              <Heading>
                 {plan.id} {plan.id === current && <span class="tag">yours</span>}
-              </h3>
+              </Heading>
               <PlanFacts plan={plan} />
             </li>
           ))}

@@ -114,7 +114,7 @@ function Plans() {
     <section>
       <h2>Plans</h2>
       <p class="muted">To change your plan, ask the operator of this platform.</p>
-      <PlanCards current={account.data?.user.plan_id ?? null} />
+      <PlanCards current={account.data?.user.plan_id ?? null} heading="h3" />
     </section>
   );
 }
