@@ -67,7 +67,7 @@ def test_a_deploy_that_fails_says_why_and_where(page: Page) -> None:
     expect(page.locator(".deployment-facts .notice")).to_be_visible()
     expect(page.locator(".step.is-failed")).to_contain_text("Check its health")
     expect(page.locator(".attempts li").first).to_contain_text("404")
-    expect(page.locator("details pre")).to_contain_text("serving on port 8080")
+    expect(page.locator("details pre")).to_contain_text("response:404")
     person.delete_it()
 
 
