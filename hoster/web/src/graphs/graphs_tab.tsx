@@ -9,7 +9,7 @@ import { explain } from "@/problems/explanation";
 import { Graph } from "./graph";
 import { type Reading, Series } from "./series";
 
-const DECIMAL = [0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 200, 500, 1000];
+const DECIMAL = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 200, 500, 1000];
 const BINARY = Array.from({ length: 40 }, (_, power) => 2 ** power);
 
 /** Live numbers of all containers together; they begin when the page is opened and are kept while it is. */
@@ -71,7 +71,7 @@ export default function GraphsTab({ deployment }: { readonly deployment: Deploym
 }
 
 function percent(value: number): string {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+  return `${value < 1 ? value.toFixed(2) : value < 10 ? value.toFixed(1) : Math.round(value)} %`;
 }
 
 function perSecond(value: number): string {
