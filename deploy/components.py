@@ -25,6 +25,12 @@ PROGRAMS = {
     "nft": ("/usr/sbin/nft", "nftables"),
     "ip": ("/usr/sbin/ip", "iproute2"),
     "chromium": ("chromium", "chromium"),
+    "nginx": ("/usr/sbin/nginx", "nginx"),
+    "nginx-lua": ("/usr/lib/nginx/modules/ngx_http_lua_module.so", "libnginx-mod-http-lua"),
+    "nginx-redis": ("/usr/share/lua/5.1/nginx/redis.lua", "lua-nginx-redis"),
+    "lua-cjson": ("/usr/share/doc/lua-cjson", "lua-cjson"),
+    "haproxy": ("/usr/sbin/haproxy", "haproxy"),
+    "wrk": ("wrk", "wrk"),
 }
 """Component to the program that shows that it is there, and the Debian package that brings it."""
 
@@ -34,9 +40,7 @@ ENGINE_LOG = Path("data/dockerd.log")
 def main(arguments: list[str]) -> int:
     split = arguments.index("--")
     names, command = arguments[:split], arguments[split + 1 :]
-    absent = [
-        PROGRAMS[name][1] for name in names if name in PROGRAMS and shutil.which(PROGRAMS[name][0]) is None
-    ]
+    absent = [PROGRAMS[name][1] for name in names if name in PROGRAMS and not _is_there(PROGRAMS[name][0])]
     if absent:
         say(f"installing {', '.join(absent)}")
         try:
@@ -48,6 +52,11 @@ def main(arguments: list[str]) -> int:
             found = stack.enter_context(engine(None, ENGINE_LOG, say))
             say(found.detail)
         return subprocess.run(command, check=False).returncode
+
+
+def _is_there(place: str) -> bool:
+    """A program on the path, or a file."""
+    return Path(place).exists() if place.startswith("/") else shutil.which(place) is not None
 
 
 def say(sentence: str) -> None:

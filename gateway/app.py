@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from gateway.config import Config
 from gateway.control_side import ControlSide, open_control_side, serving_control
 from gateway.listener import empty_queue
+from gateway.observation.access_log import AccessLog
 from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.process_state import ProcessState
 from gateway.observation.reports import Draining, RelayProcess
 from gateway.observation.traffic import Traffic
 from gateway.pipeline import Billing
-from gateway.relay_side import Outside, RelayNeeds, make_relay
+from gateway.relay_side import Outside, RelayNeeds, access_log, make_relay
 from gateway.routes.current import CurrentRoutes
 from shared.relay.server import Relay
+from shared.supervise import supervised
 
 DRAIN_S = 30.0
 
@@ -44,7 +46,10 @@ async def open_gateway(
     async with AsyncExitStack() as stack:
         side = await open_control_side(stack, config, routes, outside)
         traffic = Traffic()
-        relay = _relay(side, traffic, outside)
+        log = access_log(config, outside.clock)
+        if log is not None:
+            await stack.enter_async_context(supervised({"access_log": log.run}, outside.on_death))
+        relay = _relay(side, traffic, log, outside)
         side.upstream_health.tell(relay.set_healthy)
         draining = Draining()
         await stack.enter_async_context(
@@ -70,7 +75,7 @@ class _OneProcess:
         return ()
 
 
-def _relay(side: ControlSide, traffic: Traffic, outside: Outside) -> Relay:
+def _relay(side: ControlSide, traffic: Traffic, log: AccessLog | None, outside: Outside) -> Relay:
     accounting = side.accounting
     needs = RelayNeeds(
         authenticator=side.accounts.authenticator,
@@ -78,6 +83,7 @@ def _relay(side: ControlSide, traffic: Traffic, outside: Outside) -> Relay:
         table=side.routes.table,
         traffic=traffic,
         control_socket=str(side.control_socket),
+        access_log=log,
     )
     return make_relay(side.config, needs, outside)
 
@@ -87,7 +93,6 @@ def _own(side: ControlSide, traffic: Traffic, relay: Relay) -> OwnProcess:
         traffic=traffic,
         relay=RelayState(lambda: relay.in_flight, lambda: relay.connections, relay.upstream_state),
         upstreams=side.routes.upstreams,
-        counters=side.counting.counters,
-        settlements=side.counting.settlements,
+        counting=side.counting,
         journal=side.accounting.journal,
     )

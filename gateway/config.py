@@ -44,6 +44,7 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     log_level: str
     log_form: str
+    access_log: bool
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str]) -> Self:
@@ -64,6 +65,7 @@ class Config:
             trusted_proxies=_networks(environment),
             log_level=environment.choice("LOG_LEVEL", "info", LOG_LEVELS),
             log_form=environment.choice("LOG_FORMAT", "json", LOG_FORMS),
+            access_log=environment.choice("ACCESS_LOG", "0", ("0", "1")) == "1",
         )
         environment.close()
         return config

@@ -14,8 +14,8 @@ from gateway.api.app import control_app
 from gateway.api.reports import Operator
 from gateway.config import Config
 from gateway.counters.opening import Counting, open_counting
+from gateway.metering.inquiry import Inquiry
 from gateway.metering.opening import Accounting, open_accounting
-from gateway.metering.recovery import Inquiry
 from gateway.observation.reports import Draining, GatewayReport, JournalReport, Processes
 from gateway.observation.upstream_health import UpstreamHealth
 from gateway.relay_side import Outside
@@ -25,6 +25,8 @@ from gateway.upstream_client import UpstreamClient
 from shared.supervise import BackgroundJob, supervised
 
 _LONGEST_SOCKET_PATH = 100
+_BACKLOG = 4096
+"""A connection beyond it is refused at once, which a crowd at the sign-in would be told as 502."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def serving_control(
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, handle_signals=False)
     await runner.setup()
     try:
-        await web.UnixSite(runner, str(path)).start()
+        await web.UnixSite(runner, str(path), backlog=_BACKLOG).start()
         await asyncio.to_thread(path.chmod, 0o600)
         yield
     finally:

@@ -12,12 +12,11 @@ from gateway.problems import INTERNAL_ERROR, ToProblem, closes, fault_problem, r
 from gateway.routes.table import RouteTable
 from gateway.rules.canonical_target import CanonicalTarget, canonical_target
 from gateway.rules.client_address import TrustedProxies
-from gateway.rules.field_fates import Fate, fate_of
+from gateway.rules.field_fates import FATES, Fate
+from gateway.rules.reserved_paths import RESERVED, RESERVED_PREFIX
 from shared.relay.director import Decision, FaultKind, Field, Forward, RequestHead, Respond, UpstreamSpec
 
 CONTROL_MAX_BODY = 64 * 1024
-_RESERVED = frozenset(("/health", "/stats", "/metrics", "/.well-known/jwks.json"))
-_RESERVED_PREFIX = "/mod/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class GatewayDirector:
     def direct(self, head: RequestHead) -> Decision | Awaitable[Decision]:
         try:
             target = canonical_target(head.target)
-            if target.path in _RESERVED or target.path.startswith(_RESERVED_PREFIX):
+            if target.path in RESERVED or target.path.startswith(RESERVED_PREFIX):
                 return self._to_control(head, target)
             return self._pipeline.run(self._table().match(head, target))
         except Exception as error:  # noqa: BLE001 - every error has an answer, the unknown ones a logged 500
@@ -96,7 +95,7 @@ def control_fields(head: RequestHead, proxies: TrustedProxies) -> list[Field]:
     fields: list[Field] = []
     hops: list[bytes] = []
     for field in head.fields:
-        fate = fate_of(field[0])
+        fate = FATES[field[0]]
         if fate in {Fate.ONWARD, Fate.CREDENTIAL}:
             fields.append(field)
         elif field[0].lower() == b"x-forwarded-for":

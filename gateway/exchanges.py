@@ -15,28 +15,28 @@ from shared.relay.director import Field, Outcome, ResponseHead
 class RoutedExchange:
     """A request that is not billed."""
 
-    __slots__ = ("_bound", "_now", "_traffic")
+    __slots__ = ("_now", "_traffic", "bound")
 
     def __init__(self, bound: Bound, traffic: Traffic, now: Callable[[], float]) -> None:
-        self._bound = bound
+        self.bound = bound
         self._traffic = traffic
         self._now = now
 
     def response_fields(self, head: ResponseHead) -> Sequence[Field]:
-        return transform_response(self._bound, head, self._now())
+        return transform_response(self.bound, head, self._now())
 
     def fault_fields(self) -> Sequence[Field]:
         return ()
 
     def finished(self, outcome: Outcome) -> None:
-        route = self._bound.match.route
+        route = self.bound.match.route
         self._traffic.ended(route.name, route.lane, outcome)
 
 
 class BilledExchange:
     """A request with an intent in the journal, to which `finished` gives its end."""
 
-    __slots__ = ("_bound", "_head", "_inquire", "_intent", "_meter", "_now", "_traffic")
+    __slots__ = ("_head", "_inquire", "_intent", "_meter", "_now", "_traffic", "bound")
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class BilledExchange:
         traffic: Traffic,
         now: Callable[[], float],
     ) -> None:
-        self._bound = bound
+        self.bound = bound
         self._intent = intent
         self._meter = meter
         self._inquire = inquire
@@ -57,17 +57,17 @@ class BilledExchange:
 
     def response_fields(self, head: ResponseHead) -> Sequence[Field]:
         self._head = head
-        return transform_response(self._bound, head, self._now())
+        return transform_response(self.bound, head, self._now())
 
     def fault_fields(self) -> Sequence[Field]:
-        return standing_fields(self._bound, self._now())
+        return standing_fields(self.bound, self._now())
 
     def finished(self, outcome: Outcome) -> None:
-        route = self._bound.match.route
+        route = self.bound.match.route
         self._traffic.ended(route.name, route.lane, outcome)
-        priced = calculate_cost(self._bound, self._head, outcome)
+        priced = calculate_cost(self.bound, self._head, outcome)
         ended = Ended(outcome, answered=self._head is not None)
-        record_usage(self._intent, ended, priced, self._bound.upstream, self._meter, self._inquire)
+        record_usage(self._intent, ended, priced, self.bound.upstream, self._meter, self._inquire)
 
 
 class ControlExchange:

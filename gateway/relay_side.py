@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from gateway.accounts.principal import Authenticator
 from gateway.config import Config
 from gateway.director import Control, GatewayDirector, Refusals
+from gateway.logging_director import LoggingDirector
+from gateway.observation.access_log import AccessLog, write_to_standard_error
 from gateway.observation.traffic import CONTROL, Traffic
 from gateway.pipeline import Billing, Pipeline
 from gateway.problems import problem_table
@@ -13,7 +15,7 @@ from gateway.routes.table import RouteTable
 from gateway.rules.client_address import TrustedProxies
 from gateway.steps.step_12_forward_upstream import Signer
 from shared.clock import Clock
-from shared.relay.director import Target, UpstreamSpec
+from shared.relay.director import Director, Target, UpstreamSpec
 from shared.relay.server import Relay
 
 
@@ -35,6 +37,12 @@ class RelayNeeds:
     table: Callable[[], RouteTable]
     traffic: Traffic
     control_socket: str
+    access_log: AccessLog | None
+
+
+def access_log(config: Config, clock: Clock) -> AccessLog | None:
+    """To be run beside the relay; None when there is none."""
+    return AccessLog(config.log_form, clock, write_to_standard_error) if config.access_log else None
 
 
 def make_relay(config: Config, needs: RelayNeeds, outside: Outside) -> Relay:
@@ -50,5 +58,9 @@ def make_relay(config: Config, needs: RelayNeeds, outside: Outside) -> Relay:
         refuse=refusals.refuse,
         clock=outside.clock,
     )
-    director = GatewayDirector(needs.table, pipeline, Control(upstream, proxies, needs.traffic), refusals)
+    director: Director = GatewayDirector(
+        needs.table, pipeline, Control(upstream, proxies, needs.traffic), refusals
+    )
+    if needs.access_log is not None:
+        director = LoggingDirector(director, needs.access_log, proxies)
     return Relay(director, clock=outside.clock, new_request_id=outside.new_request_id)

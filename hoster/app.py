@@ -87,7 +87,7 @@ def build_app(parts: Parts) -> web.Application:
     new_request_id = request_ids(parts.clock)
     access = AccessTable()
     users = UserStore(parts.database, parts.clock)
-    billing = BillingStore(parts.database)
+    billing = BillingStore(parts.database, parts.clock)
     answers = IdempotencyStore(parts.database, parts.vault, parts.clock, owner=new_id("answers_"))
     problems = problem_middleware(PROBLEMS, new_request_id)
 

@@ -1,6 +1,7 @@
 """Every error of the domain, as the problem that its caller sees."""
 
-from hoster.billing.api import OperationNotFound
+from hoster.billing.api import OperationGone, OperationNotFound
+from hoster.billing.store import OperationCancelled
 from hoster.bodies import BodyInvalid, BodyMalformed
 from hoster.deployments.api import WaitNotOver, WaitPointless
 from hoster.deployments.commands import DeploymentNotFound, RequestIdReused
@@ -66,7 +67,17 @@ PROBLEMS: ProblemTable = {
     JoinTokenInvalid: lambda _: _said(401, "invalid_join_token", "This join token is unknown or was used."),
     PlanLimitReached: _limit_reached,
     NotForYou: lambda _: _said(404, "not_found", "There is nothing at this path."),
-    OperationNotFound: lambda _: _said(404, "operation_not_found", "No operation has this request id."),
+    OperationNotFound: lambda _: Problem(
+        404, "operation_not_found", "No operation has this request id.", extra={"cancellable": True}
+    ),
+    OperationGone: lambda _: _said(410, "operation_cancelled", "This request id was cancelled."),
+    # Not 409: that would be kept as the answer to an Idempotency-Key, under which the operation can still be asked for.
+    OperationCancelled: lambda _: Problem(
+        503,
+        "operation_cancelled",
+        "This request was given up before it was performed. Send it again.",
+        headers=_RETRY,
+    ),
     DeploymentNotFound: lambda _: _said(404, "deployment_not_found", "There is no such deployment."),
     NodeNotFound: lambda _: _said(404, "node_not_found", "There is no such node."),
     TemplateNotFound: lambda _: _said(404, "template_not_found", "There is no such template."),

@@ -4,7 +4,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 
@@ -34,6 +35,20 @@ def redact_text(text: str) -> str:
     return _SECRET_TEXT.sub(lambda found: f"{found[1] or found[2] or ''}{REDACTED}", text)
 
 
+class _Lines:
+    """Failure policy: a line that cannot be written (a full disk, a reader that is gone) is lost, and whatever it is about goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = fatal = exception = msg
+
+
 def configure_logging(service: str, level: str, form: str, *extra: structlog.typing.Processor) -> None:
     """`form` is `json` or `console`. `extra` processors see the redacted event (the worker keeps its last lines so)."""
     processors: list[structlog.typing.Processor] = [
@@ -53,7 +68,7 @@ def configure_logging(service: str, level: str, form: str, *extra: structlog.typ
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_names: _Lines(sys.stderr),
         cache_logger_on_first_use=True,
     )
     _adopt_standard_logging(processors, renderer, level)

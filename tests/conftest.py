@@ -76,7 +76,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     url = f"redis://127.0.0.1:{port}/0"
     with Redis.from_url(url) as client:
-        _wait_until(lambda: _answers(client))
+        wait_until(lambda: _answers(client))
     yield url
     process.terminate()
     process.wait(10)
@@ -107,7 +107,7 @@ def _answers(client: Redis) -> bool:
         return False
 
 
-def _wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "a component did not come up in time"

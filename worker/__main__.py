@@ -16,6 +16,9 @@ from worker.config import Config, JoinBy
 from worker.enrolment import HosterUnreachable, IdentityUnreadable, JoinRefused, load_identity
 from worker.errors import EngineUnavailable
 from worker.evacuation import evacuate
+from worker.firewall.nft import FirewallUnavailable, Nft, RulesetRefused
+from worker.firewall.records import FirewallRecordsUnreadable
+from worker.firewall.ruleset import removal, table_name
 from worker.logs.system import SystemLogs
 from worker.node import Place, enrol
 from worker.platform import Installation
@@ -33,6 +36,14 @@ class _Unusable(Exception):
     """What keeps the worker from starting, for the operator."""
 
 
+_UNREADABLE = (
+    IdentityUnreadable,
+    InstanceUnreadable,
+    EnvironmentKeyUnreadable,
+    FirewallRecordsUnreadable,
+)
+
+
 def main(arguments: list[str]) -> int:
     """The exit status: 2 when the worker cannot be started like this, one line on standard error for each reason."""
     options = _options(arguments)
@@ -45,7 +56,7 @@ def main(arguments: list[str]) -> int:
         return uvloop.run(_serve(config))
     except ConfigInvalid as error:
         return _complain(*error.faults)
-    except (_Unusable, IdentityUnreadable, InstanceUnreadable, EnvironmentKeyUnreadable, OSError) as error:
+    except (*_UNREADABLE, _Unusable, OSError) as error:
         return _complain(str(error))
 
 
@@ -101,8 +112,19 @@ async def _evacuate(config: Config) -> int:
         return FAILED
     finally:
         await engine.close()
+    await asyncio.to_thread(_lift_firewall, instance)
     sys.stdout.write(f"evacuated: {containers} containers and {networks} networks removed, data kept\n")
     return 0
+
+
+def _lift_firewall(instance: str) -> None:
+    """Failure policy: without nft there is nothing to lift."""
+    nft, table = Nft(), table_name(instance)
+    try:
+        if nft.found() is not None and nft.has_table(table):
+            nft.apply(removal(table))
+    except (FirewallUnavailable, RulesetRefused) as error:
+        sys.stderr.write(f"worker: the firewall was left as it is: {error}\n")
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

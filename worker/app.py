@@ -11,6 +11,7 @@ from shared.problem_middleware import hide_server_software, problem_middleware
 from worker.config import Config
 from worker.deploys.api import DeployRoutes
 from worker.events.api import EventRoutes
+from worker.firewall.api import FirewallRoutes
 from worker.logs.routes import add_log_routes
 from worker.logs.system import SystemLogs, add_system_log_routes
 from worker.observation import Observation
@@ -47,13 +48,14 @@ def build_management(
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)
     DeployRoutes(platform.deploys, platform.view).add_to(app)
     EventRoutes(platform.records.events, platform.projects, seen.streams).add_to(app)
+    FirewallRoutes(platform.firewall, platform.records.projects).add_to(app)
     SyncRoutes(
         platform.records,
         platform.lanes,
         platform.watch,
         platform.deploys,
         platform.view,
-        platform.generations,
+        seen.host.report,
     ).add_to(app)
     _add_observation(app, platform, seen, system_logs, clock)
     return app

@@ -10,6 +10,7 @@ from shared.config import Environment, Secret
 
 _LEVELS = ("debug", "info", "warning", "error")
 _DOCKER_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _HTTP_SCHEMES = ("http://", "https://")
 _DEFAULT_POOL = "10.201.0.0/16"
 _DEFAULT_DOCKER = "unix:///var/run/docker.sock"
@@ -26,7 +27,10 @@ class JoinBy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name."""
+    """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name.
+
+    `isolate_host` keeps tenants' containers from this machine's ports, except `tenant_ports`.
+    """
 
     data_dir: Path
     host: str
@@ -46,6 +50,10 @@ class Config:
     public_stats: bool
     public_system_logs: bool
     redis_url: str | None
+    mesh_advertise_ip: str | None
+    isolate_host: bool
+    tenant_ports: tuple[int, ...]
+    ssh_port: int
     log_level: str
     log_format: str
 
@@ -76,7 +84,11 @@ class Config:
             public_suffix=_suffix(env, "MESH_PUBLIC_SUFFIX", "zexio.app"),
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
-            redis_url=env.optional("REDIS_URL"),
+            redis_url=_url(env, "REDIS_URL", None, _REDIS_SCHEMES),
+            mesh_advertise_ip=_address(env, "MESH_ADVERTISE_IP"),
+            isolate_host=env.flag("WORKER_ISOLATE_HOST", default=True),
+            tenant_ports=_ports(env, "WORKER_TENANT_PORTS"),
+            ssh_port=env.port("WORKER_SSH_PORT", 22),
             log_level=env.choice("LOG_LEVEL", "info", _LEVELS),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )
@@ -91,8 +103,27 @@ def _url(env: Environment, name: str, default: str | None, schemes: tuple[str, .
     return None if text is None else text.rstrip("/")
 
 
+def _address(env: Environment, name: str) -> str | None:
+    text = env.optional(name)
+    if text is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        env.fault(f"{name} must be an address such as 192.0.2.7, not {text!r}")
+        return None
+
+
 def _suffix(env: Environment, name: str, default: str) -> str:
     return env.text(name, default).lower().strip(".")
+
+
+def _ports(env: Environment, name: str) -> tuple[int, ...]:
+    words = (env.optional(name) or "").replace(",", " ").split()
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) < 65536 for word in words):
+        env.fault(f"{name} must be ports, separated by commas")
+        return ()
+    return tuple(sorted({int(word) for word in words}))
 
 
 def _pool(env: Environment) -> IPv4Network:

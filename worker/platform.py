@@ -27,6 +27,10 @@ from worker.deploys.store import DeployStore
 from worker.deploys.upkeep import Upkeep
 from worker.deploys.watch import Watch
 from worker.events.log import EventLog
+from worker.firewall.firewall import Firewall
+from worker.firewall.nft import Nft
+from worker.firewall.records import FirewallRecords
+from worker.firewall.ruleset import Ground, table_name
 from worker.mesh.table import MeshTable
 from worker.projects.commands import ProjectCommands
 from worker.projects.environment import EnvironmentCipher
@@ -34,7 +38,7 @@ from worker.projects.store import ProjectStore
 from worker.projects.view import ProjectView
 from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine_state import EngineState
-from worker.runtime.networks import OrgNetworks, own_container
+from worker.runtime.networks import OrgNetworks, bridges_pattern, own_container
 from worker.runtime.subnets import host_routes
 
 _ROUTES = Path("/proc/net/route")
@@ -64,13 +68,13 @@ class Platform:
 
     records: Records
     publication: Publication
-    generations: Generations
     lanes: Lanes
     watch: Watch
     engine_state: EngineState
     projects: ProjectCommands
     deploys: DeployCommands
     view: ProjectView
+    firewall: Firewall
 
 
 def build_platform(
@@ -129,7 +133,6 @@ def build_platform(
     return Platform(
         records=records,
         publication=publication,
-        generations=generations,
         lanes=lanes,
         watch=Watch(engine, installed.instance, records, publication, lanes, conductor, engine_state),
         engine_state=engine_state,
@@ -144,4 +147,25 @@ def build_platform(
         ),
         deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
         view=ProjectView(records, publication, engine, generations),
+        firewall=Firewall(
+            FirewallRecords(config.data_dir / "firewall"),
+            Nft(),
+            _ground(config, installed.instance),
+            table,
+            clock,
+            networks.bridges,
+            networks.bridge_name,
+        ),
+    )
+
+
+def _ground(config: Config, instance: str) -> Ground:
+    return Ground(
+        table=table_name(instance),
+        ssh_port=config.ssh_port,
+        management_port=config.port,
+        mesh_port=config.mesh_port,
+        isolate=config.isolate_host,
+        tenant_ports=config.tenant_ports,
+        bridges=(bridges_pattern(instance),),
     )

@@ -9,6 +9,8 @@ from shared.signature import SignatureInvalid
 from worker.deploys.api import UnsupportedSource
 from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing
 from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
+from worker.firewall.firewall import NothingToConfirm
+from worker.firewall.nft import FirewallUnavailable, RulesetRefused
 from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
@@ -82,6 +84,9 @@ TABLE: ProblemTable = dict(
         _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
         _says(ReleaseMissing, 409, "no_release"),
         _says(EnvironmentUnreadable, 500, "environment_unreadable"),
+        _says(FirewallUnavailable, 503, "firewall_unavailable"),
+        _says(RulesetRefused, 422, "ruleset_refused"),
+        _says(NothingToConfirm, 409, "nothing_to_confirm"),
         _says(NetworkPoolExhausted, 503, "network_pool_exhausted"),
         (
             EngineUnavailable,

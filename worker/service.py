@@ -24,6 +24,7 @@ from worker.enrolment import NodeIdentity
 from worker.logs.system import SystemLogs
 from worker.mesh.director import MeshDirector
 from worker.mesh.keys import MeshKeys
+from worker.mesh.neighbours import neighbourhood
 from worker.mesh.table import MeshTable
 from worker.mesh.tokens import MeshTokens
 from worker.node import Membership, Place
@@ -75,9 +76,14 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
             config, startup.installation, resources, table, clock, on_deleted=seen.forget
         )
         await platform.projects.publish_all()
+        await platform.firewall.begin()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
         mesh_keys = MeshKeys(config.jwks_url, resources.outgoing, clock)
-        director = MeshDirector(table, MeshTokens(mesh_keys, clock), seen.traffic)
+        tokens = MeshTokens(mesh_keys, clock)
+        neighbours = await stack.enter_async_context(
+            neighbourhood(config, startup.installation.instance, table, tokens, clock)
+        )
+        director = MeshDirector(table, tokens, seen.traffic, elsewhere=neighbours.elsewhere)
         mesh_port = await stack.enter_async_context(_mesh(config, director, clock))
         port = await stack.enter_async_context(_management(config, management))
         membership = Membership(
@@ -89,6 +95,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         )
         jobs: dict[str, BackgroundJob] = {
             **_platform_jobs(platform, seen),
+            **neighbours.jobs,
             "mesh keys": mesh_keys.run,
             "membership": lambda: membership.keep(startup.identity, config.join, config.hoster_url),
         }
@@ -103,6 +110,7 @@ def _platform_jobs(platform: Platform, seen: Observation) -> dict[str, Backgroun
         "lanes": platform.lanes.run,
         "engine events": platform.watch.follow,
         "reconciler": platform.watch.reconcile_forever,
+        "firewall": platform.firewall.keep,
         "log changes": seen.logs.run,
     }
 
@@ -150,6 +158,7 @@ async def _management(config: Config, app: web.Application) -> AsyncIterator[int
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Raises OSError."""
+    """`::` means every address of both families. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=1024, dualstack_ipv6=both)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gateway.accounts.administration import Administration
 from gateway.accounts.api_keys import ApiKeys
 from gateway.accounts.attempts import Attempts
 from gateway.accounts.authentication import AccountAuthenticator
@@ -16,6 +17,7 @@ from gateway.accounts.files import database_path
 from gateway.accounts.passwords import Passwords
 from gateway.accounts.sessions import Sessions
 from gateway.accounts.sign_in import SignIn
+from gateway.accounts.sign_up_rate import SignUpRate
 from gateway.accounts.users import Users
 from gateway.tokens.tokens import Tokens
 from shared.clock import Clock
@@ -36,6 +38,7 @@ class Accounts:
     """What the control app is built from."""
 
     users: Users
+    administration: Administration
     sign_in: SignIn
     keys: ApiKeys
     tokens: Tokens
@@ -79,8 +82,8 @@ async def open_accounts(
         }
         try:
             async with supervised(jobs, on_death):
-                sign_in = SignIn(users, sessions, passwords, Attempts(clock))
-                yield Accounts(users, sign_in, keys, tokens, authenticator, changes)
+                sign_in = SignIn(users, sessions, passwords, Attempts(clock), SignUpRate(clock))
+                yield Accounts(users, Administration(users), sign_in, keys, tokens, authenticator, changes)
         finally:
             passwords.close()
 

@@ -98,7 +98,7 @@ class Attempts:
     @contextmanager
     def attempt(self, email: Email, address: str) -> Iterator[None]:
         """Around one check of a password. InvalidCredentials from within is a failure; raises TooManyAttempts."""
-        network = _network(address)
+        network = network_of(address)
         now = self._clock.monotonic()
         wait = max(self._accounts.wait(email, now), self._addresses.wait(network, now))
         if wait > 0:
@@ -119,7 +119,7 @@ class Attempts:
             self._addresses.end(network)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv6 customer holds a whole /64, so that is one address here."""
     try:
         parsed = ip_address(address)

@@ -76,7 +76,8 @@ async def list_users(data_dir: Path) -> Sequence[User]:
 async def change_user(data_dir: Path, user: str, change: UserChange) -> User:
     """`user` is an e-mail address or a user id. Raises UserNotFound."""
     async with _users(data_dir) as users:
-        return await users.change(await _id_of(users, user), change)
+        _, changed = await users.change(await _id_of(users, user), change)
+        return changed
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """What can be wrong with a change to an account.
 
-EmailTaken, InvalidCredentials, TooManyAttempts, PasswordQueueFull, SessionRequired, UserNotFound, KeyNotFound, TooManyKeys
+EmailTaken, InvalidCredentials, TooManyAttempts, TooManySignUps, PasswordQueueFull, SessionRequired
+UserNotFound, LastAdministrator, KeyNotFound, TooManyKeys
 """
 
 
@@ -20,6 +21,14 @@ class TooManyAttempts(Exception):
         self.retry_after = retry_after
 
 
+class TooManySignUps(Exception):
+    """Too many accounts were made from one address. `retry_after` in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("Too many accounts were made from this address; try again later.")
+        self.retry_after = retry_after
+
+
 class PasswordQueueFull(Exception):
     """Too many sign-ins are being checked at this moment."""
 
@@ -30,6 +39,10 @@ class SessionRequired(Exception):
 
 class UserNotFound(Exception):
     """There is no such user."""
+
+
+class LastAdministrator(Exception):
+    """Nobody would be left to administrate: this is the only active administrator."""
 
 
 class KeyNotFound(Exception):

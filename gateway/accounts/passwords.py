@@ -45,6 +45,10 @@ class Passwords:
         matches = await self._off_the_loop(lambda: self._matches(known_hash or self._nobodys_hash, password))
         return matches and known_hash is not None
 
+    def is_outdated(self, known_hash: str) -> bool:
+        """Whether it was made with other parameters than those of today."""
+        return self._hasher.check_needs_rehash(known_hash)
+
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 

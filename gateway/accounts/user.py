@@ -23,6 +23,10 @@ class User:
     status: UserStatus
     created_at: float
 
+    @property
+    def administrates(self) -> bool:
+        return self.role is Role.ADMIN and self.status is UserStatus.ACTIVE
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+
+import aiosqlite
 
 from gateway.accounts.changes import AccountChanges
 from gateway.accounts.email import Email
-from gateway.accounts.errors import EmailTaken, UserNotFound
+from gateway.accounts.errors import EmailTaken, LastAdministrator, UserNotFound
 from gateway.accounts.principal import OrgId, PlanId, Role, UserId, UserStatus
 from gateway.accounts.user import User
 from shared.clock import Clock
@@ -19,6 +21,16 @@ _COLUMNS = "id, email, name, org_id, plan_id, role, status, created_at"
 class UserChange:
     """None leaves a field as it is."""
 
+    plan_id: PlanId | None = None
+    role: Role | None = None
+    status: UserStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """`text` is looked for in ids, address and name, in any case; None takes any."""
+
+    text: str = ""
     plan_id: PlanId | None = None
     role: Role | None = None
     status: UserStatus | None = None
@@ -88,27 +100,67 @@ class Users:
             raise UserNotFound
         return str(row["password_hash"])
 
-    async def page(self, limit: int, cursor: str | None) -> tuple[Sequence[User], str | None]:
+    async def upgrade_password_hash(self, user_id: UserId, old: str, new: str) -> str:
+        """Another hash of the same password; the hash that is in force then, which is neither when somebody else was first."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?", (new, user_id, old)
+            )
+        return await self.password_hash(user_id)
+
+    async def page(
+        self, limit: int, cursor: str | None, wanted: UserFilter | None = None
+    ) -> tuple[Sequence[User], str | None]:
         """Newest first. Raises ValueError for a cursor that is not ours."""
-        before = _position(cursor)
+        wanted = wanted or UserFilter()
+        parameters: dict[str, object] = {
+            **asdict(wanted),
+            "text": wanted.text.lower(),
+            "before": _position(cursor),
+            "limit": limit + 1,
+        }
         rows = await self._database.fetch_all(
-            f"SELECT position, {_COLUMNS} FROM users WHERE position < ? ORDER BY position DESC LIMIT ?",  # noqa: S608 - a constant
-            (before, limit + 1),
+            f"SELECT position, {_COLUMNS} FROM users WHERE position < :before"  # noqa: S608 - constants
+            " AND (:text = '' OR instr(lower(id || ' ' || email || ' ' || name || ' ' || org_id), :text))"
+            " AND plan_id = coalesce(:plan_id, plan_id) AND role = coalesce(:role, role)"
+            " AND status = coalesce(:status, status)"
+            " ORDER BY position DESC LIMIT :limit",
+            parameters,
         )
         shown = rows[:limit]
         return [_user(row) for row in shown], str(shown[-1]["position"]) if len(rows) > limit else None
 
-    async def change(self, user_id: UserId, change: UserChange) -> User:
-        """Raises UserNotFound."""
+    async def change(
+        self, user_id: UserId, change: UserChange, *, keep_an_administrator: bool = False
+    ) -> tuple[User, User]:
+        """The user before and after. Raises UserNotFound, and LastAdministrator when one must be kept and none would be left."""
         async with self._changes.changing(user_id) as connection:
-            cursor = await connection.execute(
+            before = await _user_within(connection, user_id)
+            await connection.execute(
                 "UPDATE users SET plan_id = coalesce(?, plan_id), role = coalesce(?, role), status = coalesce(?, status)"
                 " WHERE id = ?",
                 (change.plan_id, change.role, change.status, user_id),
             )
-            if cursor.rowcount != 1:
-                raise UserNotFound
-        return await self.get(user_id)
+            after = await _user_within(connection, user_id)
+            if keep_an_administrator and before.administrates and not after.administrates:
+                await _require_administrator(connection)
+        return before, after
+
+
+async def _user_within(connection: aiosqlite.Connection, user_id: UserId) -> User:
+    cursor = await connection.execute(f"SELECT {_COLUMNS} FROM users WHERE id = ?", (user_id,))  # noqa: S608 - a constant
+    row = await cursor.fetchone()
+    if row is None:
+        raise UserNotFound
+    return _user(row)
+
+
+async def _require_administrator(connection: aiosqlite.Connection) -> None:
+    cursor = await connection.execute(
+        "SELECT 1 FROM users WHERE role = 'admin' AND status = 'active' LIMIT 1"
+    )
+    if await cursor.fetchone() is None:
+        raise LastAdministrator
 
 
 def _position(cursor: str | None) -> int:

@@ -47,7 +47,7 @@ def control_app(
     app.add_routes(KeyHandlers(callers, accounts.keys, clock).routes())
     app.add_routes(PlanHandlers(callers, plans).routes())
     app.add_routes(UsageHandlers(callers, books, clock).routes())
-    app.add_routes(AdminHandlers(callers, accounts.users, plans, routes).routes())
+    app.add_routes(AdminHandlers(callers, accounts.users, accounts.administration, plans, routes).routes())
     app.add_routes(OperatorHandlers(operator, accounts.tokens).routes())
     return app
 

@@ -35,7 +35,11 @@ class AuthHandlers:
     async def register(self, request: web.Request) -> web.Response:
         body = await read_body(request, Registration)
         signed_in = await self._sign_in.register(
-            normalise(body.email), body.name or "", body.password, self._plans().default.plan_id
+            normalise(body.email),
+            body.name or "",
+            body.password,
+            self._plans().default.plan_id,
+            client_address(request),
         )
         return web.json_response(self._signed_in(signed_in), status=201)
 

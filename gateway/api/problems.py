@@ -30,6 +30,11 @@ def _too_many_attempts(error: Exception) -> Problem:
     )
 
 
+def _too_many_sign_ups(error: Exception) -> Problem:
+    wait = math.ceil(error.retry_after) if isinstance(error, account.TooManySignUps) else 1
+    return Problem(429, "too_many_sign_ups", str(error), headers={"Retry-After": str(wait)})
+
+
 def _overloaded(_error: Exception) -> Problem:
     return Problem(
         503, "overloaded", "Too many people sign in at this moment; try again.", headers={"Retry-After": "1"}
@@ -45,9 +50,13 @@ PROBLEMS: ProblemTable = {
         401, "invalid_credentials", "The e-mail address or the password is wrong."
     ),
     account.TooManyAttempts: _too_many_attempts,
+    account.TooManySignUps: _too_many_sign_ups,
     account.PasswordQueueFull: _overloaded,
     account.SessionRequired: _plain(403, "session_required", "Sign in for this; an API key is not enough."),
     account.UserNotFound: _plain(404, "user_not_found", "There is no such user."),
+    account.LastAdministrator: _plain(
+        409, "last_administrator", "This is the only active administrator; make somebody else one first."
+    ),
     account.KeyNotFound: _plain(404, "key_not_found", "There is no such API key."),
     account.TooManyKeys: _plain(409, "key_limit_reached", "Delete an API key before you create another one."),
     **CREDENTIAL_PROBLEMS,

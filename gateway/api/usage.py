@@ -50,7 +50,8 @@ class UsageHandlers:
 
     async def everyones_events(self, request: web.Request) -> web.Response:
         await self._callers.admin(request)
-        return await self._page(request, None)
+        user_id = request.query.get("user_id")
+        return await self._page(request, None if user_id is None else UserId(user_id))
 
     async def _page(self, request: web.Request, user_id: UserId | None) -> web.Response:
         limit, cursor = read_page(request.query, usual=USUAL_PAGE, most=MOST_ON_A_PAGE)

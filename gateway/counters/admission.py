@@ -2,7 +2,8 @@
 
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.counters.port import (
     Admitted,
@@ -34,8 +35,7 @@ class Unreachable:
     was_sent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """`claim` is the one that was judged: of the month in which the counters are."""
 
     claim: Claim
@@ -95,7 +95,7 @@ class Admission:
                 self._refusals.add(claim, verdict)
                 return Answer(claim, verdict)
             case OtherPeriod():
-                return self._try(replace(claim, period=period_at(verdict.now)), then, tries - 1)
+                return self._try(claim._replace(period=period_at(verdict.now)), then, tries - 1)
             case Unseeded():
                 seeded = self._seeding.wanted(claim.user_id, claim.period)
                 seeded.add_done_callback(lambda done: self._seeded(claim, then, tries, done))

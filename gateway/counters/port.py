@@ -12,14 +12,13 @@ from asyncio import Future
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.accounts.principal import UserId
 from gateway.rules.period import Period
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """One unit of quota and one place in the rate, for one request."""
 
     request_id: str
@@ -35,8 +34,7 @@ class Claim:
         return -(-60_000_000 // self.rate_per_minute)
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """`quota_used` includes this request. `rate_resets_in` in seconds: until the whole burst is there again."""
 
     quota_used: int
@@ -85,8 +83,7 @@ class SettlementKind(StrEnum):
     """Take a unit, if none was taken: the request was admitted without its counters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     user_id: UserId
     period_name: str
     request_id: str

@@ -1,35 +1,34 @@
 """One auto-pipelined connection to Redis, kept up for the life of the process.
 
 Facts: a pooled asyncio client costs about 170 us of processor time a call, this about 7 us, because all commands of one turn
-of the loop leave in one write and come back through one C parser. Replies come in order, so a call that missed its deadline
-keeps its place in the line; only its caller has stopped waiting.
+of the loop leave in one write and come back through one C parser.
 """
 
 import asyncio
 import hashlib
+import re
 import ssl
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
 import structlog
 from typing_extensions import override
 
+from gateway.counters.circuit import Circuit, CircuitEvent, CircuitState
+from gateway.counters.redis_connection import Argument, OnReply, RedisConnection, packed
 from gateway.errors import CountersUnavailable
 
 DEADLINE_S = 0.05
 _CONNECT_S = 2.0
-_SILENCE_S = 2.0
 _FIRST_DELAY_S = 0.05
-_LONGEST_DELAY_S = 2.0
-
-Argument = str | bytes | int
-OnReply = Callable[[object], None]
-"""Gets the reply, or the exception that stands for it."""
+_LONGEST_DELAY_S = 0.5
+_PROBE_AFTER_S = 0.05
+_PROBE = ("SET", "apigate:probe", 1, "PX", 1000)
+"""A write: one that is out of memory, or became a replica, still answers a PING."""
+_RUN = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,129 +74,23 @@ class Script:
 
     @classmethod
     def read(cls, path: Path) -> "Script":
-        source = path.read_text(encoding="utf-8")
+        return cls.of(path.read_text(encoding="utf-8"))
+
+    @classmethod
+    def of(cls, source: str) -> "Script":
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-@dataclass(slots=True)
-class _Call:
-    on_reply: OnReply | None
-    due: float
-    instead: bytes | None
-    """The command to send when Redis does not know the script (it was restarted, or its scripts were flushed)."""
-
-
-class _Connection(asyncio.Protocol):
-    def __init__(self, loop: asyncio.AbstractEventLoop, deadline_s: float) -> None:
-        self._loop = loop
-        self._deadline_s = deadline_s
-        self._reader = hiredis.Reader()
-        self._line: deque[_Call] = deque()
-        self._outgoing: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._heard_at = loop.time()
-        self.closed: asyncio.Future[None] = loop.create_future()
-
-    @property
-    def is_stalled(self) -> bool:
-        """Whether the oldest call has been without its reply for longer than the deadline."""
-        return bool(self._line) and self._line[0].due <= self._loop.time()
-
-    def call(self, command: bytes, on_reply: OnReply, instead: bytes | None = None) -> None:
-        due = self._loop.time() + self._deadline_s
-        self._line.append(_Call(on_reply, due, instead))
-        if not self._outgoing:
-            self._loop.call_soon(self.flush)
-        self._outgoing.append(command)
-        if self._timer is None:
-            self._timer = self._loop.call_at(due, self._overdue)
-
-    def ask(self, *command: Argument) -> asyncio.Future[object]:
-        future: asyncio.Future[object] = self._loop.create_future()
-        self.call(_packed(*command), lambda reply: _settle(future, reply))
-        return future
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports do not derive from asyncio's classes, so this cannot be checked by isinstance.
-        self._transport = cast(asyncio.Transport, transport)
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
-        self._reader.feed(data)
-        try:
-            while (reply := self._reader.gets()) is not False:
-                self._answer(self._line.popleft(), reply)
-        except (hiredis.ProtocolError, IndexError):
-            self.abort()
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        while self._line:
-            self._fail(self._line.popleft())
-        if not self.closed.done():
-            self.closed.set_result(None)
-
-    def flush(self) -> None:
-        data = b"".join(self._outgoing)
-        self._outgoing.clear()
-        if data and self._transport is not None:
-            self._transport.write(data)
-
-    def _answer(self, call: _Call, reply: object) -> None:
-        if (
-            call.instead is not None
-            and isinstance(reply, hiredis.ReplyError)
-            and str(reply).startswith("NOSCRIPT")
-        ):
-            if call.on_reply is not None:
-                self.call(call.instead, call.on_reply)
-        elif call.on_reply is not None:
-            call.on_reply(reply)
-
-    def _overdue(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        for call in self._line:
-            if call.due > now:
-                self._timer = self._loop.call_at(call.due, self._overdue)
-                break
-            self._fail(call)
-        if self._line and self._timer is None:
-            self._timer = self._loop.call_at(now + self._deadline_s, self._overdue)
-        if self._line and now - max(self._heard_at, self._line[0].due) > _SILENCE_S:
-            self.abort()
-
-    @staticmethod
-    def _fail(call: _Call) -> None:
-        on_reply, call.on_reply = call.on_reply, None
-        if on_reply is not None:
-            on_reply(CountersUnavailable())
-
-
-def _packed(*command: Argument) -> bytes:
-    return hiredis.pack_command(command)  # type: ignore[arg-type,no-any-return]  # its stub knows commands of one word only
-
-
-def _settle(future: asyncio.Future[object], reply: object) -> None:
-    if future.done():
-        return
-    if isinstance(reply, Exception):
-        future.set_exception(reply)
-    else:
-        future.set_result(reply)
+def _server_run(info: object) -> str:
+    """Raises CountersUnavailable for what is no Redis."""
+    found = _RUN.search(info) if isinstance(info, bytes) else None
+    if found is None:
+        raise CountersUnavailable("INFO server does not tell run_id")
+    return found[1].decode()
 
 
 class RedisLink:
-    """Failure policy: without a connection, or while the oldest call is overdue, a call fails at once.
+    """Failure policy: while the circuit is not closed, or the oldest call is overdue, a call fails at once.
 
     `scripts` are loaded with every connection, so that commands are carried out in the order in which they were given: one that
     has to be sent again, because its script is not known, is overtaken by those after it.
@@ -207,13 +100,20 @@ class RedisLink:
         self._address = address
         self._scripts = scripts
         self._deadline_s = deadline_s
-        self._connection: _Connection | None = None
-        self._changed = asyncio.Event()
+        self._connection: RedisConnection | None = None
+        self._up = asyncio.Event()
         self._log = structlog.get_logger("redis")
+        self._next_probe: asyncio.TimerHandle | None = None
+        self.circuit = Circuit()
 
     @property
     def is_up(self) -> bool:
-        return self._connection is not None and not self._connection.is_stalled
+        return self._usable() is not None
+
+    @property
+    def server_run(self) -> str:
+        """Another word after every restart of Redis, the same for all its clients. Empty while there is no connection."""
+        return "" if self._connection is None else self._connection.server_run
 
     def flush(self) -> None:
         """What was said goes out now, and not with whatever else this turn of the loop may say."""
@@ -224,27 +124,27 @@ class RedisLink:
         self, script: Script, keys: Sequence[str], arguments: Sequence[Argument], on_reply: OnReply
     ) -> None:
         """EVALSHA, and EVAL when the script is not known. Raises CountersUnavailable."""
-        connection = self._connection
-        if connection is None or connection.is_stalled:
+        connection = self._usable()
+        if connection is None:
             raise CountersUnavailable
         rest = (len(keys), *keys, *arguments)
         connection.call(
-            _packed("EVALSHA", script.sha, *rest),
+            packed("EVALSHA", script.sha, *rest),
             on_reply,
-            _packed("EVAL", script.source, *rest),
+            packed("EVAL", script.source, *rest),
         )
 
     def ask(self, *command: Argument) -> asyncio.Future[object]:
         """Any other command, off the hot path. Raises CountersUnavailable, hiredis.ReplyError from the future."""
-        connection = self._connection
-        if connection is None or connection.is_stalled:
+        connection = self._usable()
+        if connection is None:
             raise CountersUnavailable
         return connection.ask(*command)
 
     async def until_up(self, timeout_s: float) -> bool:
         try:
             async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
+                await self._up.wait()
         except TimeoutError:
             return False
         return True
@@ -265,20 +165,60 @@ class RedisLink:
                 continue
             delay = _FIRST_DELAY_S
             self._connection = connection
-            self._changed.set()
+            self._tell(CircuitEvent.CONNECTED)
+            self._up.set()
             try:
                 await connection.closed
             finally:
                 self._connection = None
-                self._changed.clear()
+                self._up.clear()
+                self._tell(CircuitEvent.LOST)
                 connection.abort()
 
-    async def _connect(self) -> _Connection:
+    def _usable(self) -> RedisConnection | None:
+        connection = self._connection
+        if connection is None or not self.circuit.is_closed or connection.is_stalled:
+            return None
+        return connection
+
+    def _tell(self, event: CircuitEvent) -> None:
+        before = self.circuit
+        if event is CircuitEvent.ANSWERED and before.is_closed and not before.misses:
+            return
+        self.circuit = before.after(event)
+        if self.circuit.state is before.state:
+            return
+        if self.circuit.is_closed:
+            self._log.info("redis_answers", address=repr(self._address))
+        elif before.is_closed:
+            self._log.warning("redis_given_up", address=repr(self._address))
+        if self.circuit.state is CircuitState.OPEN:
+            self._probe_later()
+
+    def _probe_later(self) -> None:
+        """One timer, however often the circuit opens and closes."""
+        if self._next_probe is not None:
+            self._next_probe.cancel()
+        self._next_probe = asyncio.get_running_loop().call_later(_PROBE_AFTER_S, self._probe)
+
+    def _probe(self) -> None:
+        """Asks when nothing is on its way any more: a connection on which earlier calls wait has answered nothing yet."""
+        connection = self._connection
+        if connection is None or self.circuit.state is not CircuitState.OPEN:
+            return
+        if connection.is_waiting:
+            self._probe_later()
+        else:
+            self._tell(CircuitEvent.PROBED)
+            connection.call(packed(*_PROBE), lambda _reply: None)
+
+    async def _connect(self) -> RedisConnection:
         loop = asyncio.get_running_loop()
         address = self._address
 
-        def protocol() -> _Connection:
-            return _Connection(loop, self._deadline_s)
+        def protocol() -> RedisConnection:
+            # A Redis that is paused takes connections and answers when it goes on: that is waited for, not tried again.
+            return RedisConnection(loop, _CONNECT_S, self._tell)
 
         if address.unix_path is not None:
             _, connection = await loop.create_unix_connection(protocol, address.unix_path)
@@ -292,7 +232,9 @@ class RedisLink:
                 await connection.ask("SELECT", address.database)
             for script in self._scripts:
                 await connection.ask("SCRIPT", "LOAD", script.source)
+            connection.server_run = _server_run(await connection.ask("INFO", "server"))
         except BaseException:
             connection.abort()
             raise
+        connection.begin(self._deadline_s)
         return connection

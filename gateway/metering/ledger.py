@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from pydantic_core import to_json
+
 from gateway.accounts.principal import OrgId, PlanId, UserId
 from gateway.metering.records import Intent, Result, event_of, members_of_event
 from gateway.metering.segments import Position
@@ -15,8 +17,13 @@ from shared.database import Database, Row
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CURSOR = re.compile(r"[0-9a-f-]{36}")
 
+# One statement for a whole group: a statement for each row would hand the interpreter's lock to and fro for each row.
 _RECORD = """
-INSERT INTO usage_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+INSERT INTO usage_events
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15
+FROM json_each(?) WHERE true
+ON CONFLICT (id) DO NOTHING
 """
 _CHECKPOINT = """
 INSERT INTO journal_checkpoints VALUES (?, ?, ?)
@@ -63,7 +70,7 @@ class Ledger:
     ) -> None:
         rows = [(*members_of_event(event_of(intent, result)), intent.period_name) for intent, result in ended]
         async with self._database.transaction() as connection:
-            await connection.executemany(_RECORD, rows)
+            await connection.execute(_RECORD, (to_json(rows).decode(),))
             await connection.execute(_CHECKPOINT, (journal, checkpoint.segment, checkpoint.offset))
 
     async def forget_journal(self, journal: str) -> None:

@@ -112,7 +112,8 @@ def decode_frames(content: bytes) -> Iterator[tuple[Record, int]]:
         length, checksum = _HEADER.unpack_from(content, offset)
         start = offset + _HEADER.size
         payload = content[start : start + length]
-        if length > _LONGEST or len(payload) < length or zlib.crc32(payload) != checksum:
+        # A file system may leave zeros where a record was to be; they have the checksum of nothing.
+        if not 0 < length <= _LONGEST or len(payload) < length or zlib.crc32(payload) != checksum:
             raise Torn
         kind, *members = from_json(payload)
         offset = start + length

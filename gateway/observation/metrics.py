@@ -13,6 +13,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from gateway.counters.circuit import CircuitState
 from gateway.observation.latency import BOUNDS_MS
 from gateway.observation.process_state import ProcessState
 
@@ -80,6 +81,15 @@ def _standing(total: ProcessState, gauges: Gauges) -> Iterator[Metric]:
     yield CounterMetricFamily("apigate_relay_replacements", "Relay processes that died.", gauges.replaced)
     yield GaugeMetricFamily(
         "apigate_counters_up", "Whether quota and rate can be checked.", total.counters != "unavailable"
+    )
+    circuits = GaugeMetricFamily(
+        "apigate_counters_circuits", "Processes whose circuit to Redis is in this state.", labels=("state",)
+    )
+    for state in CircuitState:
+        circuits.add_metric((state.value,), total.circuits.get(state.value, 0))
+    yield circuits
+    yield CounterMetricFamily(
+        "apigate_counters_circuit_openings", "Times that Redis was given up.", total.circuit_openings
     )
     yield GaugeMetricFamily(
         "apigate_counters_unsettled", "Settlements that wait for the counters.", total.unsettled

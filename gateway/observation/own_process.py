@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.counters.port import Counters
-from gateway.counters.settlements import Settlements
+from gateway.counters.opening import Counting
 from gateway.metering.journal import Journal
 from gateway.observation.process_state import ProcessState
 from gateway.observation.traffic import Traffic
@@ -28,13 +27,13 @@ class OwnProcess:
     traffic: Traffic
     relay: RelayState | None
     upstreams: Callable[[], Mapping[str, Upstream]]
-    counters: Counters
-    settlements: Settlements
+    counting: Counting
     journal: Journal
 
     def state(self) -> ProcessState:
         relay = self.relay
         latency = self.traffic.latency
+        redis = self.counting.redis
         return ProcessState(
             in_flight=relay.in_flight() if relay else 0,
             connections=relay.connections() if relay else 0,
@@ -42,8 +41,10 @@ class OwnProcess:
             refusals=dict(self.traffic.refusals),
             latency={lane: list(found.counts) for lane, found in latency.items()},
             latency_sum_ms={lane: found.sum_ms for lane, found in latency.items()},
-            counters=self.counters.state.value,
-            unsettled=self.settlements.pending,
+            counters=self.counting.counters.state.value,
+            circuits={redis.link.circuit.state.value: 1} if redis else {},
+            circuit_openings=redis.link.circuit.openings if redis else 0,
+            unsettled=self.counting.settlements.pending,
             journal_writable=self.journal.is_writable,
             pools=(
                 {name: relay.upstream(upstream.spec) for name, upstream in self.upstreams().items()}

@@ -11,7 +11,7 @@ Pool = Mapping[str, object]
 class ProcessState:
     """`requests`: by route, then by `2xx`. `latency`: by lane, counts by the bounds of `latency.BOUNDS_MS`. `pools`: by upstream.
 
-    `counters` is empty for a process that is gone.
+    `counters` is empty for a process that is gone. `circuits`: how many processes have theirs in which state.
     """
 
     in_flight: int = 0
@@ -21,6 +21,8 @@ class ProcessState:
     latency: Mapping[str, Sequence[int]] = field(default_factory=dict)
     latency_sum_ms: Mapping[str, float] = field(default_factory=dict)
     counters: str = ""
+    circuits: Mapping[str, int] = field(default_factory=dict)
+    circuit_openings: int = 0
     unsettled: int = 0
     journal_writable: bool = True
     pools: Mapping[str, Pool] = field(default_factory=dict)
@@ -32,6 +34,7 @@ class ProcessState:
             refusals=self.refusals,
             latency=self.latency,
             latency_sum_ms=self.latency_sum_ms,
+            circuit_openings=self.circuit_openings,
         )
 
 
@@ -45,6 +48,8 @@ def added(states: Iterable[ProcessState]) -> ProcessState:
         latency=_added_histograms(state.latency for state in known),
         latency_sum_ms=_added_sums(state.latency_sum_ms for state in known),
         counters=_worst_counters(state.counters for state in known),
+        circuits=_added_counts(state.circuits for state in known),
+        circuit_openings=sum(state.circuit_openings for state in known),
         unsettled=sum(state.unsettled for state in known),
         journal_writable=all(state.journal_writable for state in known),
         pools=_added_by_upstream(state.pools for state in known),

@@ -96,7 +96,12 @@ class GatewayReport:
             "upstreams": {
                 name: self._upstream(upstream, total) for name, upstream in self.upstreams().items()
             },
-            "counters": {"state": total.counters, "unsettled": total.unsettled},
+            "counters": {
+                "state": total.counters,
+                "unsettled": total.unsettled,
+                "circuits": total.circuits,
+                "circuit_openings": total.circuit_openings,
+            },
             "journal": self.journal.numbers(writable=total.journal_writable),
             "processes": {
                 "replaced": self.processes.replaced,

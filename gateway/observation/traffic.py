@@ -9,6 +9,8 @@ from shared.relay.director import Outcome
 CONTROL = "control"
 """The gateway's own paths, as a route name."""
 
+_STATUS_CLASSES = tuple(f"{hundreds}xx" for hundreds in range(10))
+
 
 class Traffic:
     def __init__(self) -> None:
@@ -23,7 +25,7 @@ class Traffic:
     def ended(self, route: str, lane: Lane | None, outcome: Outcome) -> None:
         """`lane` is None for the gateway's own paths, whose latency is not that of a lane."""
         self.in_flight -= 1
-        self.by_route[route, _status_class(outcome.status)] += 1
+        self.by_route[route, _STATUS_CLASSES[outcome.status // 100]] += 1
         if lane is not None:
             self.latency[lane.value].add(outcome.latency_ms)
 
@@ -36,7 +38,3 @@ class Traffic:
         for (route, status_class), count in sorted(self.by_route.items()):
             shown.setdefault(route, {})[status_class] = count
         return shown
-
-
-def _status_class(status: int) -> str:
-    return f"{status // 100}xx"

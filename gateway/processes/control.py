@@ -22,7 +22,8 @@ from gateway.observation.process_state import ProcessState
 from gateway.observation.reports import Draining, RelayProcess
 from gateway.observation.traffic import Traffic
 from gateway.processes.link import Answer, Members
-from gateway.processes.relays import Given, RelayProcesses, Requests
+from gateway.processes.relay_end import Given, Requests
+from gateway.processes.relays import RelayProcesses
 from gateway.relay_side import Outside
 from gateway.routes.current import CurrentRoutes
 from gateway.rules.period import Period, period_named
@@ -31,8 +32,8 @@ from shared.supervise import BackgroundJob, forever, supervised
 DRAIN_S = 32.0
 """A little longer than a relay process takes at most."""
 
-_LAST_ANSWERS_S = 0.06
-"""A little longer than any process waits for an answer of Redis."""
+_LAST_ANSWERS_S = 1.0
+"""Longer than any process, however busy, takes an answer of Redis for one and acts on it."""
 
 
 class Desk:
@@ -124,6 +125,7 @@ async def open_controlled_gateway(
         desk = Desk(side.accounting.books, side.accounts)
         relays = _relay_processes(side, desk, listener, outside)
         side.accounts.changes.publish = relays.tell_changed
+        side.accounts.tokens.publish = relays.tell_keys
         routes.pass_on = relays.give_routes
         side.upstream_health.tell(relays.set_healthy)
         draining = Draining()
@@ -146,7 +148,7 @@ def _relay_processes(
     return RelayProcesses(
         side.config.workers,
         accounting.next_relay,
-        Given(listener, str(side.control_socket), lambda: routes.text),
+        Given(listener, str(side.control_socket), lambda: routes.text, side.accounts.tokens.published),
         Requests(desk.seed, desk.keys_used),
         accounting.tails,
         outside.clock,
@@ -159,7 +161,6 @@ def _own(side: ControlSide) -> OwnProcess:
         traffic=Traffic(),
         relay=None,
         upstreams=side.routes.upstreams,
-        counters=side.counting.counters,
-        settlements=side.counting.settlements,
+        counting=side.counting,
         journal=side.accounting.journal,
     )

@@ -34,7 +34,8 @@ from gateway.relay_side import Outside
 from gateway.routes.compiling import load_table
 from gateway.routes.file import RouteFileInvalid
 from gateway.routes.table import RouteTable
-from gateway.tokens.key_files import KeyFileInvalid
+from gateway.tokens.published_keys import PublishedKeys
+from gateway.tokens.verification import TokenVerifier
 from shared.clock import SystemClock
 from shared.config import ConfigInvalid
 from shared.ids import request_ids
@@ -61,6 +62,7 @@ class ControlEnd(LinkUser):
         self.stop = asyncio.Event()
         self.is_alone = False
         self.new_routes: asyncio.Queue[tuple[str, Answer]] = asyncio.Queue()
+        self.verifier = TokenVerifier(PublishedKeys({}))
         self.directory: Directory | None = None
         self.own: OwnProcess | None = None
         self.relay: Relay | None = None
@@ -68,6 +70,8 @@ class ControlEnd(LinkUser):
     @override
     def told(self, kind: str, members: Members) -> None:
         match kind:
+            case "keys":
+                self.verifier.use(PublishedKeys.read(members["keys"]))
             case "begin":
                 self.begun.set_result(members)
             case "serve":
@@ -148,7 +152,7 @@ def main() -> int:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             return runner.run(_run(config, environment, name, public, socket.socket(fileno=link)))
-    except (JournalLocked, OSError, sqlite3.Error, KeyFileInvalid) as error:
+    except (JournalLocked, OSError, sqlite3.Error) as error:
         sys.stderr.write(f"{name} cannot start: {error}\n")
         return _FAILED
 
@@ -172,7 +176,7 @@ async def _run(
     table = await asyncio.to_thread(load_table, str(begin["text"]), environment)
     routes = GivenRoutes(table, environment, control)
     clock = SystemClock()
-    place = Place(name, str(begin["control_socket"]), routes.table)
+    place = Place(name, control.verifier, str(begin["control_socket"]), routes.table)
     outside = Outside(clock, request_ids(clock), die)
     async with open_relay_parts(config, place, link, outside) as parts:
         control.directory, control.own, control.relay = parts.directory, parts.own, parts.relay

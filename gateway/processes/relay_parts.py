@@ -22,9 +22,10 @@ from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.traffic import Traffic
 from gateway.pipeline import Billing
 from gateway.processes.link import Link, LinkEnded
-from gateway.relay_side import Outside, RelayNeeds, make_relay
+from gateway.relay_side import Outside, RelayNeeds, access_log, make_relay
 from gateway.routes.table import RouteTable
 from gateway.rules.period import Period
+from gateway.tokens.verification import TokenVerifier
 from shared.relay.server import Relay
 from shared.supervise import BackgroundJob, supervised
 
@@ -41,9 +42,10 @@ class RelayParts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`name` is that of the journal, and of the process in its reservations."""
+    """`name` is that of the journal, and of the process in its reservations. `verifier` has the keys that the control process publishes."""
 
     name: str
+    verifier: TokenVerifier
     control_socket: str
     table: Callable[[], RouteTable]
 
@@ -52,35 +54,38 @@ class Place:
 async def open_relay_parts(
     config: Config, place: Place, link: Link, outside: Outside
 ) -> AsyncIterator[RelayParts]:
-    """Raises JournalLocked, OSError, sqlite3.Error, KeyFileInvalid."""
+    """Raises JournalLocked, OSError, sqlite3.Error."""
     data_dir, clock, on_death = config.paths.data_dir, outside.clock, outside.on_death
     journal = await asyncio.to_thread(Journal.begin_folder, data_dir / "journal" / place.name)
     try:
         async with (
             open_counting(config.redis, data_dir, clock, on_death, place.name) as counting,
-            open_relay_accounts(data_dir, config.token_ttl, clock, on_death) as accounts,
+            open_relay_accounts(data_dir, place.verifier, config.token_ttl, clock, on_death) as accounts,
         ):
             seeding = Seeding(counting.counters, _ControlSeeds(link))
             meter = Meter(journal, counting.counters, counting.settlements)
             admission = Admission(counting.counters, counting.refusals, seeding, counting.settlements)
             traffic = Traffic()
+            log = access_log(config, clock)
             needs = RelayNeeds(
                 authenticator=accounts.authenticator,
                 billing=Billing(admission, meter, _doubting(journal)),
                 table=place.table,
                 traffic=traffic,
                 control_socket=place.control_socket,
+                access_log=log,
             )
             relay = make_relay(config, needs, outside)
             own = OwnProcess(
                 traffic=traffic,
                 relay=RelayState(lambda: relay.in_flight, lambda: relay.connections, relay.upstream_state),
                 upstreams=lambda: place.table().upstreams,
-                counters=counting.counters,
-                settlements=counting.settlements,
+                counting=counting,
                 journal=journal,
             )
             jobs: dict[str, BackgroundJob] = {"journal": journal.keep, "seeding": seeding.run}
+            if log is not None:
+                jobs["access_log"] = log.run
             async with supervised(jobs, on_death):
                 try:
                     yield RelayParts(relay, own, accounts.authenticator, accounts.directory)

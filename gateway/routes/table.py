@@ -1,7 +1,7 @@
 """The routes in force: immutable, replaced whole, found by literal prefix so that a thousand cost what three do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.errors import RouteNotFound
 from gateway.routes.route import Route, Upstream
@@ -10,8 +10,7 @@ from gateway.rules.entitlements import Plans
 from shared.relay.director import RequestHead
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A request, the form of its target that counts, and the route that it takes."""
 
     head: RequestHead
@@ -27,8 +26,9 @@ _Ranked = tuple[int, Route]
 class RouteTable:
     """Highest priority first, equal priorities in file order.
 
-    Every pattern begins with some literal text. Candidates are found by looking up the path's own beginnings, one for each
-    length of literal text that occurs, so the number of routes does not matter, only how many lengths they have.
+    Every pattern begins with some literal text. Candidates are found by looking up the path's own beginnings, longest first, one
+    for each length of literal text that occurs; with the first that is found come those of its own beginnings. So the number of routes
+    does not matter, only how many lengths they have.
     """
 
     def __init__(
@@ -42,36 +42,49 @@ class RouteTable:
         self.plans = plans
         self.upstreams = upstreams
         self.warnings = tuple(warnings)
-        self._exact: dict[str, list[_Ranked]] = {}
-        self._by_prefix: dict[str, list[_Ranked]] = {}
-        for rank, route in enumerate(self.routes):
-            index = self._exact if route.pattern.is_exact else self._by_prefix
-            index.setdefault(route.pattern.prefix, []).append((rank, route))
-        self._lengths = tuple(sorted({len(prefix) for prefix in self._by_prefix}))
+        exact: dict[str, list[_Ranked]] = {}
+        by_prefix: dict[str, list[_Ranked]] = {}
+        for ranked in enumerate(self.routes):
+            pattern = ranked[1].pattern
+            index = exact if pattern.is_exact else by_prefix
+            index.setdefault(pattern.prefix, []).append(ranked)
+        self._lengths = tuple(sorted({len(prefix) for prefix in by_prefix}, reverse=True))
+        self._beginning = {
+            prefix: _in_order(_ranked_for(by_prefix, prefix, self._lengths)) for prefix in by_prefix
+        }
+        self._exact = {
+            path: _in_order(routes + _ranked_for(by_prefix, path, self._lengths))
+            for path, routes in exact.items()
+        }
 
     def match(self, head: RequestHead, target: CanonicalTarget) -> Match:
         """Raises RouteNotFound."""
         path = target.path
-        for _, route in self._candidates(path):
+        for route in self._candidates(path):
             params = route.pattern.match(path)
             if params is not None and route.accepts(head):
                 return Match(head, target, route, params, self.plans)
         raise RouteNotFound
 
-    def _candidates(self, path: str) -> list[_Ranked]:
-        lists = []
+    def _candidates(self, path: str) -> Sequence[Route]:
         exact = self._exact.get(path)
         if exact is not None:
-            lists.append(exact)
+            return exact
         for length in self._lengths:
-            if length > len(path):
-                break
-            found = self._by_prefix.get(path[:length])
+            found = self._beginning.get(path[:length])
             if found is not None:
-                lists.append(found)
-        if len(lists) == 1:
-            return lists[0]
-        return sorted((entry for found in lists for entry in found), key=_rank)
+                return found
+        return ()
+
+
+def _in_order(ranked: list[_Ranked]) -> tuple[Route, ...]:
+    return tuple(route for _, route in sorted(ranked, key=_rank))
+
+
+def _ranked_for(by_prefix: Mapping[str, list[_Ranked]], path: str, lengths: Sequence[int]) -> list[_Ranked]:
+    """The routes whose literal text `path` begins with."""
+    beginnings = (path[:length] for length in lengths if length <= len(path))
+    return [ranked for beginning in beginnings for ranked in by_prefix.get(beginning, ())]
 
 
 def _rank(entry: _Ranked) -> int:

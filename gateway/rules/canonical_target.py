@@ -7,7 +7,7 @@ Facts (RFC 3986 sections 2.3, 5.2.4, 6.2.2; contract "Canonical path"):
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from gateway.errors import BadPath
@@ -21,8 +21,7 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 _REFUSED_ENCODED = frozenset(b"/\\\x7f") | frozenset(range(0x20))
 
 
-@dataclass(frozen=True, slots=True)
-class CanonicalTarget:
+class CanonicalTarget(NamedTuple):
     """`query` is None when the target has no question mark."""
 
     path: str

@@ -33,16 +33,17 @@ class Fate(Enum):
     """About the way here: believed from a trusted proxy only."""
 
 
-_seen: dict[bytes, Fate] = {}
+class Fates(dict[bytes, Fate]):
+    """By field name, in any spelling. A look-up never fails."""
 
-
-def fate_of(name: bytes) -> Fate:
-    fate = _seen.get(name)
-    if fate is None:
+    def __missing__(self, name: bytes) -> Fate:
         fate = _fate(name.lower())
-        if len(_seen) < _MOST:
-            _seen[name] = fate
-    return fate
+        if len(self) < _MOST:
+            self[name] = fate
+        return fate
+
+
+FATES = Fates()
 
 
 def _fate(lowered: bytes) -> Fate:

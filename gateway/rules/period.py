@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ def period_at(unix: float) -> Period:
     return Period(f"{moment.year:04d}-{moment.month:02d}", int(start.timestamp()), int(following.timestamp()))
 
 
+@lru_cache(maxsize=64)
 def period_named(name: str) -> Period:
     """The period of `2026-11`; raises ValueError."""
     return period_at(datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC).timestamp())

@@ -1,14 +1,13 @@
 """Step 1: find the one credential of the request."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.errors import ConflictingCredentials, MissingCredentials
 from gateway.routes.table import Match
 from gateway.rules.canonical_target import api_keys_in
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """What the client presented. Only `Authorization` may carry either kind; the other places are for API keys."""
 
     text: str
@@ -26,7 +25,10 @@ def extract_credential(match: Match) -> Presented:
                 found.append(Presented(text.strip().decode("latin-1"), must_be_key=False))
         elif lowered == b"x-api-key" and value:
             found.append(Presented(value.decode("latin-1"), must_be_key=True))
-    found.extend(Presented(text, must_be_key=True) for text in api_keys_in(match.target.query) if text)
+    if match.target.query is not None:
+        found += [Presented(text, must_be_key=True) for text in api_keys_in(match.target.query) if text]
+    if len(found) == 1:
+        return found[0]
     if not found:
         raise MissingCredentials
     if any(other.text != found[0].text for other in found):

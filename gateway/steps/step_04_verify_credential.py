@@ -4,13 +4,12 @@ The authenticator verifies as it looks up, by hash or by signature, and returns 
 here is that a pending look-up is not mistaken for a verified one: only an answered one makes a `Verified`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.accounts.principal import Principal
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     principal: Principal
 
 

@@ -1,14 +1,13 @@
 """Step 5: the user is active."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.accounts.principal import Principal, UserStatus
 from gateway.errors import UserSuspended
 from gateway.steps.step_04_verify_credential import Verified
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveUser:
+class ActiveUser(NamedTuple):
     principal: Principal
 
 

@@ -4,7 +4,7 @@ The counters judge quota and rate together (step 7), in one round trip. Here the
 refusal is known that still holds.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.counters.admission import Admission
 from gateway.counters.port import Claim, QuotaRefused, RateRefused, Refused
@@ -15,8 +15,7 @@ from gateway.rules.period import Period
 from gateway.steps.step_05_check_user_status import ActiveUser
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaClaim:
+class QuotaClaim(NamedTuple):
     user: ActiveUser
     plan: Plan
     claim: Claim

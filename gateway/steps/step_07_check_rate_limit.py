@@ -1,6 +1,6 @@
 """Step 7: let the counters judge quota and rate, in one step that takes both or nothing."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.counters.admission import Admission, Answer, Then, Unreachable
 from gateway.counters.port import Admitted, Claim, QuotaRefused, RateRefused
@@ -11,8 +11,7 @@ from gateway.steps.step_05_check_user_status import ActiveUser
 from gateway.steps.step_06_check_quota import QuotaClaim, refusal
 
 
-@dataclass(frozen=True, slots=True)
-class AdmittedUser:
+class AdmittedUser(NamedTuple):
     """`standing` is None when the route admits without its counters and they were out of reach."""
 
     user: ActiveUser

@@ -1,6 +1,6 @@
 """Step 8: what the user's plan entitles to, as the identity that goes upstream."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.routes.table import Match
 from gateway.steps.step_05_check_user_status import ActiveUser
@@ -8,8 +8,7 @@ from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from shared.identity import Identity
 
 
-@dataclass(frozen=True, slots=True)
-class Entitled:
+class Entitled(NamedTuple):
     """`admitted` is None on a route that is not billed."""
 
     identity: Identity

@@ -1,14 +1,13 @@
 """Step 9: bind the matched route to its upstream, with the identity that the route asks for."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.routes.route import Upstream
 from gateway.routes.table import Match
 from gateway.steps.step_08_resolve_entitlements import Entitled
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """`entitled` is None on a public route."""
 
     match: Match

@@ -4,10 +4,10 @@ Facts: removal comes first and the gateway's own names are added last, so that n
 naming it in `Connection`, can take one away or stand in for it (CVE-2026-29054, CVE-2026-88011).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.rules.client_address import TrustedProxies
-from gateway.rules.field_fates import Fate, fate_of
+from gateway.rules.field_fates import FATES, Fate
 from gateway.steps.field_edits import edited
 from gateway.steps.step_09_match_route import Bound
 from gateway.steps.variables import Variables
@@ -16,12 +16,12 @@ from shared.relay.director import Field, RequestHead
 
 _CLIENT_REQUEST_ID = b"X-Client-Request-ID"
 _REQUEST_ID = identity.REQUEST_ID.encode()
+_OVER_HTTP = (b"X-Forwarded-Proto", b"http")
 _VIA = (b"Via", b"1.1 apigate")
 _VIA_HTTP10 = (b"Via", b"1.0 apigate")
 
 
-@dataclass(frozen=True, slots=True)
-class Transformed:
+class Transformed(NamedTuple):
     bound: Bound
     fields: list[Field]
 
@@ -46,11 +46,16 @@ def transform_request(bound: Bound, proxies: TrustedProxies) -> Transformed:
 def forwarded_fields(head: RequestHead, given: list[Field], proxies: TrustedProxies) -> list[Field]:
     """`X-Forwarded-*`: continued from a trusted proxy, begun anew from anyone else."""
     peer = head.peer.host
+    if not proxies.believes(peer):
+        return [
+            (b"X-Forwarded-For", peer.encode()),
+            _OVER_HTTP,
+            (b"X-Forwarded-Host", head.host.encode("latin-1")),
+        ]
     claimed: dict[bytes, bytes] = {}
-    if proxies.believes(peer):
-        for name, value in given:
-            lowered = name.lower()
-            claimed[lowered] = claimed[lowered] + b", " + value if lowered in claimed else value
+    for name, value in given:
+        lowered = name.lower()
+        claimed[lowered] = claimed[lowered] + b", " + value if lowered in claimed else value
     hops = claimed.get(b"x-forwarded-for")
     scheme = claimed.get(b"x-forwarded-proto", b"").lower()
     fields = [
@@ -69,7 +74,7 @@ def _sorted_out(head: RequestHead) -> tuple[list[Field], list[Field], bytes | No
     about_the_way: list[Field] = []
     client_id: bytes | None = None
     for field in head.fields:
-        fate = fate_of(field[0])
+        fate = FATES[field[0]]
         if fate is Fate.ONWARD:
             passing.append(field)
         elif fate is Fate.PROXY:

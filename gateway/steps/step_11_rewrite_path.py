@@ -1,6 +1,6 @@
 """Step 11: the target that is sent: the canonical path, or what the route's `path_rewrite` makes of it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -13,8 +13,7 @@ from gateway.steps.variables import Variables
 from shared.relay.director import Field
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(NamedTuple):
     bound: Bound
     fields: list[Field]
     target: str
@@ -26,6 +25,8 @@ def rewrite_path(transformed: Transformed) -> Rewritten:
     target = bound.match.target
     rewrite = bound.match.route.rewrite
     path = target.path if rewrite is None else _rewritten(bound, rewrite)
+    if target.query is None:
+        return Rewritten(bound, transformed.fields, path)
     return Rewritten(bound, transformed.fields, CanonicalTarget(path, without_api_key(target.query)).text())
 
 

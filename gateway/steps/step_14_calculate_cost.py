@@ -1,6 +1,6 @@
 """Step 14: what the request costs, from the route's metering expression."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
@@ -14,8 +14,7 @@ _EVENT_TYPE = EVENT_TYPE.lower().encode()
 _LONGEST_EVENT_TYPE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(NamedTuple):
     cost: float
     event_type: str | None
 

@@ -7,7 +7,7 @@
 | sent, and no response head     | what the upstream says it did, where it can be asked; else as above |
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.metering.meter import Inquire, Meter
 from gateway.metering.records import Intent, Result, Void
@@ -16,8 +16,7 @@ from gateway.steps.step_14_calculate_cost import Priced
 from shared.relay.director import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """`answered` tells whether the upstream gave a response head."""
 
     outcome: Outcome

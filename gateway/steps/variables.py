@@ -8,7 +8,7 @@ from shared.identity import ANONYMOUS, Identity
 from shared.relay.director import Field, Outcome, ResponseHead
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Variables:
     """A `gateway.rules.expressions.Source`. `response` and `outcome` are None as long as there is none."""
 

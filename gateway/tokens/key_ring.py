@@ -48,12 +48,17 @@ class KeyRing:
     def past(self, now: float) -> Sequence[SigningKey]:
         return [key for key in self._keys if self._is_past(key, now)]
 
-    def _is_past(self, key: SigningKey, now: float) -> bool:
+    def verifies_until(self, key: SigningKey) -> float | None:
+        """Unix seconds; None for the newest, which has no end yet."""
         successor = self._successor(key)
         if successor is None:
-            return False
+            return None
         last_signature = successor.created_at + PUBLISHED_BEFORE_USE_S
-        return now > last_signature + self._token_life_s + LEEWAY_S
+        return last_signature + self._token_life_s + LEEWAY_S
+
+    def _is_past(self, key: SigningKey, now: float) -> bool:
+        until = self.verifies_until(key)
+        return until is not None and now > until
 
     def _successor(self, key: SigningKey) -> SigningKey | None:
         position = self._keys.index(key)

@@ -1,7 +1,7 @@
 """The signing keys of a running gateway: kept in step with the folder, used to issue, to verify and to publish."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -13,8 +13,11 @@ from gateway.tokens.claims import Claims, sign
 from gateway.tokens.jwks import jwks
 from gateway.tokens.key_files import create_key, file_names, key_folder, read_keys
 from gateway.tokens.key_ring import KeyRing
+from gateway.tokens.published_keys import published
 from gateway.tokens.verification import TokenVerifier
 from shared.clock import Clock
+
+Published = Sequence[Mapping[str, object]]
 
 
 class Tokens:
@@ -28,6 +31,8 @@ class Tokens:
         self._clock = clock
         self._log = structlog.get_logger("tokens")
         self.verifier = TokenVerifier(ring)
+        self.publish: Callable[[Published], None] = _to_nobody
+        """Called with the public halves whenever the keys have changed."""
 
     @classmethod
     async def open(cls, data_dir: Path, life_s: float, clock: Clock) -> Self:
@@ -50,6 +55,9 @@ class Tokens:
     def jwks(self) -> Mapping[str, object]:
         return jwks(self._ring.verifying(self._clock.now()))
 
+    def published(self) -> Published:
+        return published(self._ring, self._clock.now())
+
     async def follow(self) -> None:
         """Takes up keys that were added or removed. Failure policy: the keys in use stay; KeyFileInvalid or OSError to the caller."""
         if await asyncio.to_thread(file_names, self._folder) == self._names:
@@ -58,7 +66,12 @@ class Tokens:
         self._names = names
         self._ring = ring
         self.verifier.use(ring)
+        self.publish(self.published())
         self._log.info("signing_keys_changed", keys=len(names))
+
+
+def _to_nobody(_keys: Published) -> None:
+    """There is one process."""
 
 
 def _open_ring(folder: Path, life_s: float, now: float) -> tuple[frozenset[str], KeyRing]:

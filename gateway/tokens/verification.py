@@ -1,23 +1,29 @@
 """From the text of a token to its claims: once by signature, then from memory.
 
 Rules:
+- A text that could be read in two ways is refused (see `compact_form`).
 - The header decides nothing: it must be exactly `alg: EdDSA`, a `kid` of ours and perhaps `typ`. That shuts out `none`, every HMAC,
   `jku`, `jwk`, `x5u`, `crit` and whatever else would let a token choose its own key (RFC 8725 sections 3.1, 3.2, 3.10).
 - Only texts whose signature was verified are remembered, so that strangers cannot fill the memory. Expiry is checked on each call.
 """
 
+from typing import Protocol, TypeGuard
+
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.exceptions import InvalidTokenError
 from jwt.types import Options
 
 from gateway.accounts.principal import OrgId, PlanId, UserId
 from gateway.errors import InvalidToken, TokenExpired
 from gateway.tokens.claims import ALGORITHM, AUDIENCE, ISSUER, Claims
-from gateway.tokens.key_ring import LEEWAY_S, KeyRing
+from gateway.tokens.compact_form import NotCompact, header_and_payload
+from gateway.tokens.key_ring import LEEWAY_S
 
 MAX_BYTES = 8192
 
 _CAPACITY = 10_000
+_LAST_MOMENT = 2**53
 _REMEMBERED_S = 60.0
 _HEADER_MEMBERS = {"alg", "kid", "typ"}
 # Time is checked here, against the clock that is passed in.
@@ -30,15 +36,20 @@ _OPTIONS: Options = {
 }
 
 
+class VerifyingKeys(Protocol):
+    def verifier(self, kid: str, now: float) -> Ed25519PublicKey | None:
+        """None for a key that is not ours, or not any more."""
+
+
 class TokenVerifier:
-    def __init__(self, ring: KeyRing, capacity: int = _CAPACITY) -> None:
-        self._ring = ring
+    def __init__(self, keys: VerifyingKeys, capacity: int = _CAPACITY) -> None:
+        self._keys = keys
         self._capacity = capacity
         self._verified: dict[str, tuple[Claims, float]] = {}
 
-    def use(self, ring: KeyRing) -> None:
+    def use(self, keys: VerifyingKeys) -> None:
         """What was verified with a key that is gone is verified again."""
-        self._ring = ring
+        self._keys = keys
         self._verified.clear()
 
     def verify(self, text: str, now: float) -> Claims:
@@ -61,10 +72,10 @@ class TokenVerifier:
         self._verified[text] = (claims, now + _REMEMBERED_S)
 
     def _check_signature(self, text: str, now: float) -> Claims:
-        if len(text) > MAX_BYTES or not text.isascii():
+        if len(text) > MAX_BYTES:
             raise InvalidToken
         try:
-            header = jwt.get_unverified_header(text)
+            header, _ = header_and_payload(text)
             kid = header.get("kid")
             if (
                 header.get("alg") != ALGORITHM
@@ -72,13 +83,13 @@ class TokenVerifier:
                 or not isinstance(kid, str)
             ):
                 raise InvalidToken
-            key = self._ring.verifier(kid, now)
+            key = self._keys.verifier(kid, now)
             if key is None:
                 raise InvalidToken
             payload = jwt.decode(
                 text, key, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=_OPTIONS
             )
-        except (InvalidTokenError, RecursionError):  # a header nested a thousand deep breaks the JSON parser
+        except (InvalidTokenError, NotCompact):
             raise InvalidToken from None
         return _claims(payload, now)
 
@@ -93,9 +104,9 @@ def _claims(payload: dict[str, object], now: float) -> Claims:
             "sid": str(session_id),
             "iat": int(issued_at),
             "exp": int(expires_at),
-        } if not isinstance(issued_at, bool) and not isinstance(expires_at, bool):
+        } if _is_moment(issued_at) and _is_moment(expires_at):
             not_before = payload.get("nbf", issued_at)
-            if not isinstance(not_before, int) or max(not_before, issued_at) > now + LEEWAY_S:
+            if not _is_moment(not_before) or max(not_before, issued_at) > now + LEEWAY_S:
                 raise InvalidToken
             return Claims(
                 user_id=UserId(user_id),
@@ -106,3 +117,8 @@ def _claims(payload: dict[str, object], now: float) -> Claims:
                 expires_at=expires_at,
             )
     raise InvalidToken
+
+
+def _is_moment(value: object) -> TypeGuard[int]:
+    """Whole Unix seconds that a clock can show; `true` is an int in Python, and no moment."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_MOMENT

@@ -60,7 +60,7 @@ class ClientConnection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         engine = self._engine
-        self.socket = ClientSocket(cast(asyncio.Transport, transport), engine.limits)
+        self.socket = ClientSocket(cast(asyncio.Transport, transport), engine.limits, engine.outbox)
         self._conversation = Conversation(self, engine)
         self.read_deadline = engine.ticker.after(engine.limits.head_timeout)
         engine.clients.add(self)

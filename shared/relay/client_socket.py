@@ -4,17 +4,19 @@ import asyncio
 
 from shared.relay.director import Peer
 from shared.relay.limits import Limits
+from shared.relay.outbox import Outbox, SocketWriter
 
 
 class ClientSocket:
-    __slots__ = ("_reading_held", "_transport", "_unsent", "peer", "send", "writable")
+    __slots__ = ("_reading_held", "_transport", "_unsent", "_writer", "peer", "send", "writable")
 
-    def __init__(self, transport: asyncio.Transport, limits: Limits) -> None:
+    def __init__(self, transport: asyncio.Transport, limits: Limits, outbox: Outbox) -> None:
         self._transport = transport
+        self._writer = SocketWriter(transport, outbox)
         self._reading_held = False
         self._unsent = 0
         self.peer = _peer(transport.get_extra_info("peername"))
-        self.send = transport.write
+        self.send = self._writer.write
         self.writable = True
         transport.set_write_buffer_limits(high=limits.write_high_water)
 
@@ -29,22 +31,24 @@ class ClientSocket:
             self._transport.resume_reading()
 
     def note_unsent(self) -> None:
-        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent = self._writer.unsent
 
     def has_stalled(self) -> bool:
         """Whether not one byte was taken since `note_unsent`."""
-        return self._transport.get_write_buffer_size() >= self._unsent
+        return self._writer.unsent >= self._unsent
 
     def has_unsent(self) -> bool:
-        return self._transport.get_write_buffer_size() > 0
+        return self._writer.unsent > 0
 
     def end_writing(self) -> None:
         """After what has been written is sent."""
         if not self._transport.is_closing():
+            self._writer.flush()
             self._transport.write_eof()
 
     def close(self) -> None:
         """After what has been written is sent."""
+        self._writer.flush()
         self._transport.close()
 
     def abort(self) -> None:

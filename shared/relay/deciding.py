@@ -1,7 +1,7 @@
 """Asking the director about a request, now or later."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -22,8 +22,13 @@ def decide(engine: Engine, head: RequestHead, then: Callable[[Decision], None]) 
         decision = _failed(engine, head)
     if isinstance(decision, Forward) or isinstance(decision, Respond):  # noqa: SIM101 - twice as fast, for every request
         then(decision)
-        return
+    else:
+        _decide_later(engine, head, decision, then)
 
+
+def _decide_later(
+    engine: Engine, head: RequestHead, decision: Awaitable[Decision], then: Callable[[Decision], None]
+) -> None:
     def settle(settled: asyncio.Future[Decision]) -> None:
         try:
             late = settled.result()

@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.clock import Clock
 from shared.relay.director import Decision, Director, Target, UpstreamSpec
 from shared.relay.limits import Limits
+from shared.relay.outbox import Outbox
 from shared.relay.own_answers import OwnAnswers
 from shared.relay.pool import Pool
 from shared.relay.ticker import NEVER, Ticker
@@ -42,6 +43,7 @@ class Engine:
         self.monotonic = clock.monotonic
         self.ticker = Ticker(clock, self._tick)
         self.own_answers = OwnAnswers(director, self.ticker)
+        self.outbox = Outbox()
         self.clients: set[OpenClient] = set()
         self.in_flight = 0
         self.draining = False
@@ -55,7 +57,7 @@ class Engine:
         pool = self._pools.get(spec)
         if pool is None:
             unwell = self._unwell.setdefault(spec.name, set())
-            pool = self._pools[spec] = Pool(spec, self.limits, self.ticker, unwell)
+            pool = self._pools[spec] = Pool(spec, self.limits, self.ticker, self.outbox, unwell)
             self._forget_pools_at = min(self._forget_pools_at, self.ticker.after(FORGET_POOL_AFTER))
         return pool
 

@@ -1,9 +1,16 @@
-"""Which fields end here: hop-by-hop and framing fields, in both directions (RFC 9110 section 7.6.1).
+"""Field lines, and which of them end here: hop-by-hop and framing fields, in both directions (RFC 9110 section 7.6.1).
 
 A field that `Connection` names is removed like a hop-by-hop field, whatever its case. What the relay and its director add
 comes after that, so a client cannot name it away.
+
+Facts:
+- RFC 9112 section 5.1: no white space between field name and colon. Section 5.2: line folding is obsolete, and is refused.
+- RFC 9110 section 5.5: control characters in a value are dangerous and must be refused or replaced.
+- The same lines come again and again (`Host`, `Accept`, `Server`, `Date` within a second), so what a line means is remembered
+  by its bytes, up to a bound. Lines with credentials in them are not.
 """
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -25,52 +32,52 @@ _HOP_BY_HOP = frozenset(
 _LOOK_ALIKES = frozenset({b"content_length", b"transfer_encoding"})
 """Servers that turn `-` into `_` (CGI, WSGI) cannot tell these from framing fields."""
 
-_ENDS_HERE = _FRAMING | _HOP_BY_HOP | _LOOK_ALIKES
+_ENDS_HERE = _FRAMING | _HOP_BY_HOP
 _REQUEST_ENDS_HERE = _ENDS_HERE | {b"host", b"expect"}
 _RESPONSE_ENDS_HERE = _ENDS_HERE | {b"x-request-id"}
 _OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ACCEPTABLE = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_PRIVATE = frozenset({b"authorization", b"x-api-key", b"cookie", b"set-cookie"})
+_CONNECTION = b"connection"
+_DATE = b"date"
+_MOST_REMEMBERED = 2048
+_LONGEST_REMEMBERED = 256
+
+ReadLine = tuple[Field, bytes]
+"""A field, and what the relay does with it: nothing (empty), or its lower-case name when it ends here or is `Date`."""
+
 
 class SortedFields:
     """`kept` goes on, in order. `ended` has the values of what ends here, by lower-case name.
 
-    `connection` are the options of the `Connection` field, lower-case. Filled by the parser, through `on_header`.
+    `connection` are the options of the `Connection` field, lower-case.
     """
 
-    __slots__ = ("_ends_here", "connection", "ended", "has_date", "kept")
+    __slots__ = ("connection", "ended", "has_date", "kept")
 
-    def __init__(self, ends_here: frozenset[bytes]) -> None:
-        self._ends_here = ends_here
+    def __init__(self) -> None:
         self.kept: list[Field] = []
         self.ended: dict[bytes, list[bytes]] = {}
         self.connection = _NO_OPTIONS
         self.has_date = False
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        value = value.rstrip(b" \t")
-        lowered = name.lower()
-        if lowered not in self._ends_here:
-            self.kept.append((name, value))
-            if lowered == b"date":
-                self.has_date = True
-        elif lowered in self.ended:
+    def end(self, lowered: bytes, value: bytes) -> None:
+        if lowered in self.ended:
             self.ended[lowered].append(value)
         else:
             self.ended[lowered] = [value]
 
-    def settle(self) -> None:
-        """Once all fields are in: drops what `Connection` names. Raises `MessageRefused`."""
-        if not _LOOK_ALIKES.isdisjoint(self.ended):
-            raise MessageRefused("A field looks like a framing field.")
-        values = self.ended.get(b"connection")
-        if values is None:
-            return
-        self.connection = frozenset().union(*map(_options, values))
+    def drop_nominated(self) -> None:
+        """Once all fields are in: what `Connection` names is not kept."""
+        values = self.ended[_CONNECTION]
+        self.connection = _options(values[0]) if len(values) == 1 else _options(b",".join(values))
         nominated = self.connection - _OPTIONS
         if nominated:
             self.kept = [pair for pair in self.kept if pair[0].lower() not in nominated]
-            self.has_date = self.has_date and b"date" not in nominated
+            self.has_date = self.has_date and _DATE not in nominated
 
 
 @lru_cache(maxsize=256)
@@ -78,13 +85,64 @@ def _options(value: bytes) -> frozenset[bytes]:
     return frozenset(option.strip(b" \t").lower() for option in value.split(b","))
 
 
-def of_request() -> SortedFields:
-    return SortedFields(_REQUEST_ENDS_HERE)
+class FieldReader:
+    """Reads the field lines of one direction."""
+
+    __slots__ = ("_ends_here", "_names", "_read_before")
+
+    def __init__(self, ends_here: frozenset[bytes]) -> None:
+        self._ends_here = ends_here
+        self._names: dict[bytes, bytes] = {}
+        self._read_before: dict[bytes, ReadLine] = {}
+
+    def read(self, lines: Sequence[bytes]) -> SortedFields:
+        """Raises `MessageRefused`."""
+        fields = SortedFields()
+        kept = fields.kept
+        read_before = self._read_before
+        for line in lines:
+            field, special = read_before.get(line) or self._read(line)
+            if not special:
+                kept.append(field)
+            elif special == _DATE:
+                kept.append(field)
+                fields.has_date = True
+            else:
+                fields.end(special, field[1])
+        if _CONNECTION in fields.ended:
+            fields.drop_nominated()
+        return fields
+
+    def _read(self, line: bytes) -> ReadLine:
+        name, colon, value = line.partition(b":")
+        if not colon or value.translate(None, _ACCEPTABLE):
+            raise MessageRefused("A field line is malformed.")
+        special = self._names.get(name)
+        if special is None:
+            special = self._learn_name(name)
+        read = ((name, value.strip(b" \t")), special)
+        if len(line) <= _LONGEST_REMEMBERED and name.lower() not in _PRIVATE:
+            if len(self._read_before) >= _MOST_REMEMBERED:
+                self._read_before.clear()
+            self._read_before[line] = read
+        return read
+
+    def _learn_name(self, name: bytes) -> bytes:
+        if _NAME.fullmatch(name) is None:
+            raise MessageRefused("A field name is malformed.")
+        lowered = name.lower()
+        if lowered in _LOOK_ALIKES:
+            raise MessageRefused("A field looks like a framing field.")
+        special = lowered if lowered in self._ends_here or lowered == _DATE else b""
+        if len(self._names) >= _MOST_REMEMBERED:
+            self._names.clear()
+        self._names[name] = special
+        return special
 
 
-def of_response() -> SortedFields:
-    """Without `X-Request-ID`: the relay puts its own."""
-    return SortedFields(_RESPONSE_ENDS_HERE)
+OF_REQUESTS = FieldReader(_REQUEST_ENDS_HERE)
+OF_RESPONSES = FieldReader(_RESPONSE_ENDS_HERE)
+"""Without `X-Request-ID`: the relay puts its own."""
 
 
 def announces_events(fields: Sequence[Field], wanted: bytes) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol
 from shared.relay.director import Target, UpstreamSpec
 from shared.relay.limits import Limits
 from shared.relay.loss import LossReason
+from shared.relay.outbox import Outbox
 from shared.relay.ticker import Ticker
 from shared.relay.upstream_connection import UpstreamConnection
 
@@ -72,11 +73,17 @@ class Pool:
     """`unwell`: the targets that a health check has found so; it changes under the pool."""
 
     def __init__(
-        self, spec: UpstreamSpec, limits: Limits, ticker: Ticker, unwell: AbstractSet[Target] = frozenset()
+        self,
+        spec: UpstreamSpec,
+        limits: Limits,
+        ticker: Ticker,
+        outbox: Outbox,
+        unwell: AbstractSet[Target] = frozenset(),
     ) -> None:
         self._spec = spec
         self._limits = limits
         self._ticker = ticker
+        self._outbox = outbox
         self._unwell = unwell
         self._places = [TargetConnections(target, limits, ticker) for target in spec.targets]
         self._opening: set[asyncio.Task[None]] = set()
@@ -147,7 +154,9 @@ class Pool:
 
     async def _open_connection(self, place: TargetConnections) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
-        factory = partial(UpstreamConnection, place, self._limits, self._ticker, self._spec.idle_timeout)
+        factory = partial(
+            UpstreamConnection, place, self._limits, self._ticker, self._outbox, self._spec.idle_timeout
+        )
         target = place.target
         if target.unix_path is not None:
             _, connection = await loop.create_unix_connection(factory, target.unix_path)

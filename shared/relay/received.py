@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import SortedFields
+from shared.relay.fields import OF_REQUESTS, OF_RESPONSES, SortedFields
 from shared.relay.framing import NO_BODY, BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
-from shared.relay.syntax import request_fields, request_line, response_fields, status_line
+from shared.relay.syntax import check_size, lines_of, request_line, status_line
 from shared.relay.target import check_method, resolve_target
 
 
@@ -42,39 +42,43 @@ class ReceivedResponse:
 
 def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
     """Raises `MessageRefused`."""
-    method, raw_target, http11 = request_line(head, limits)
+    start, lines = lines_of(head)
+    method, raw_target, http11 = request_line(start, limits)
     check_method(method)
-    fields = request_fields(head, limits)
+    check_size(head, lines, limits)
+    fields = OF_REQUESTS.read(lines)
     target, host = resolve_target(method, raw_target, fields.ended.get(b"host"), http11=http11)
     framing = request_framing(fields, http11=http11)
     return ReceivedRequest(
-        method=method.decode("ascii"),
-        target=target,
-        host=host,
-        http11=http11,
-        fields=fields.kept,
-        framing=framing,
-        keep_alive=_keep_alive(fields, http11=http11),
-        websocket=http11 and method == b"GET" and framing is NO_BODY and _upgrades_to_websocket(fields),
-        expects_continue=_expects_continue(fields, framing, http11=http11),
+        method.decode("ascii"),
+        target,
+        host,
+        http11,
+        fields.kept,
+        framing,
+        _keep_alive(fields, http11=http11),
+        http11 and method == b"GET" and framing is NO_BODY and _upgrades_to_websocket(fields),
+        _expects_continue(fields, framing, http11=http11),
     )
 
 
 def read_response(head: bytes, limits: Limits, *, to_head: bool) -> ReceivedResponse:
     """Raises `MessageRefused`."""
-    status, http11 = status_line(head)
-    fields = response_fields(head, limits)
+    start, lines = lines_of(head)
+    status, http11 = status_line(start)
+    check_size(head, lines, limits)
+    fields = OF_RESPONSES.read(lines)
     framing = response_framing(fields, status=status, to_head=to_head, http11=http11)
     lengths = fields.ended.get(b"content-length")
     return ReceivedResponse(
-        status=status,
-        fields=fields.kept,
-        framing=framing,
-        keep_alive=_keep_alive(fields, http11=http11),
-        websocket=_upgrades_to_websocket(fields),
-        bodiless=to_head or status < 200 or status in {204, 304},
-        declared_length=lengths[0] if lengths else None,
-        has_date=fields.has_date,
+        status,
+        fields.kept,
+        framing,
+        _keep_alive(fields, http11=http11),
+        _upgrades_to_websocket(fields),
+        to_head or status < 200 or status in {204, 304},
+        lengths[0] if lengths else None,
+        fields.has_date,
     )
 
 

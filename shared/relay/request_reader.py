@@ -49,7 +49,8 @@ class RequestReader:
 
     def body(self, data: bytes = b"") -> bytes:
         """The content in what is kept and `data`; what follows the body is kept. Raises `MessageRefused`."""
-        self.keep(data)
+        if data:
+            self.keep(data)
         if self._decoder.done or not self.kept:
             return b""
         self._untouched = False

@@ -7,13 +7,18 @@ from shared.relay.director import FaultKind
 from shared.relay.faults import MessageRefused
 
 ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
+# Those of the IANA registry that a reverse proxy can carry: not CONNECT, TRACE and PRI.
+_METHODS = frozenset(
+    b"GET HEAD POST PUT PATCH DELETE OPTIONS QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL LINK LOCK MERGE MKACTIVITY"
+    b" MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE M-SEARCH NOTIFY ORDERPATCH PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH"
+    b" SUBSCRIBE UNBIND UNCHECKOUT UNLINK UNLOCK UNSUBSCRIBE UPDATE UPDATEREDIRECTREF VERSION-CONTROL".split()
+)
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE)
 _HOST = re.compile(rb"(?:[0-9A-Za-z._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{0,5}))?")
 
 
 def check_method(method: bytes) -> None:
-    if method in _REFUSED_METHODS:
+    if method not in _METHODS:
         raise MessageRefused("This method is not allowed.", FaultKind.METHOD_NOT_ALLOWED)
 
 

@@ -111,10 +111,11 @@ class Tunnel:
         self._say_goodbye()
 
     def _say_goodbye(self) -> None:
-        if not self._deaf_to_upstream and self._from_upstream.between_frames:
+        # A side that has ended was passed on as the end of what the other side gets: nothing can follow.
+        if not (self._upstream_ended or self._deaf_to_upstream) and self._from_upstream.between_frames:
             self._deaf_to_upstream = True
             self._client.socket.send(close_to_client())
-        if not self._deaf_to_client and self._from_client.between_frames:
+        if not (self._client_ended or self._deaf_to_client) and self._from_client.between_frames:
             self._deaf_to_client = True
             self._upstream.write(close_to_server())
 

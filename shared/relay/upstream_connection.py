@@ -27,6 +27,7 @@ from shared.relay.framing import Delimiter
 from shared.relay.lender import Lender
 from shared.relay.limits import Limits
 from shared.relay.loss import LossReason
+from shared.relay.outbox import Outbox, SocketWriter
 from shared.relay.received import ReceivedResponse, read_response
 from shared.relay.syntax import HEAD_END, check_unfinished_head
 from shared.relay.ticker import NEVER, Ticker
@@ -46,12 +47,14 @@ IDLE, HEAD, BODY, TUNNEL, CLOSED = Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.TUN
 
 class UpstreamConnection(asyncio.Protocol):
     _transport: asyncio.Transport
+    _writer: SocketWriter
 
     __slots__ = (
         "_decoder",
         "_held",
         "_idle_timeout",
         "_limits",
+        "_outbox",
         "_persistent",
         "_poll",
         "_sink",
@@ -60,19 +63,23 @@ class UpstreamConnection(asyncio.Protocol):
         "_transport",
         "_tunnel",
         "_until_close",
+        "_writer",
         "deadline",
         "lender",
         "phase",
         "response_begun",
     )
 
-    def __init__(self, lender: Lender, limits: Limits, ticker: Ticker, idle_timeout: float) -> None:
+    def __init__(
+        self, lender: Lender, limits: Limits, ticker: Ticker, outbox: Outbox, idle_timeout: float
+    ) -> None:
         self.lender = lender
         self.phase = IDLE
         self.deadline = NEVER
         self.response_begun = False
         self._limits = limits
         self._ticker = ticker
+        self._outbox = outbox
         self._idle_timeout = idle_timeout
         self._sink: ResponseSink | None = None
         self._tunnel: TunnelSink | None = None
@@ -96,7 +103,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._to_head = to_head
 
     def write(self, data: bytes) -> None:
-        self._transport.write(data)
+        self._writer.write(data)
 
     def expect_within(self, seconds: float) -> None:
         """The next sign of life is due then; what is missed is a TIMEOUT."""
@@ -119,6 +126,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def end_writing(self) -> None:
         if not self._transport.is_closing():
+            self._writer.flush()
             self._transport.write_eof()
 
     def is_quiet(self) -> bool:
@@ -155,6 +163,7 @@ class UpstreamConnection(asyncio.Protocol):
         if abort:
             self._transport.abort()
         else:
+            self._writer.flush()
             self._transport.close()
 
     def expired(self) -> None:
@@ -174,6 +183,7 @@ class UpstreamConnection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._writer = SocketWriter(self._transport, self._outbox)
         self._transport.set_write_buffer_limits(high=self._limits.write_high_water)
 
     @override

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,12 +10,13 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
+from redis import Redis
 
 REPOSITORY = Path(__file__).parents[2]
 _START_WITHIN_S = 20.0
@@ -23,20 +25,72 @@ ROUTES = """
 version: 1
 default_plan: free
 plans:
-  free: {{requests_per_month: -1, rate_per_minute: 600000, burst: 5000,
+  free: {{requests_per_month: {quota}, rate_per_minute: {rate}, burst: {burst},
           limits: {{max_deployments: 1, max_cpu_cores: 1, max_memory_mb: 1024, max_disk_mb: 5120, allowed_capabilities: []}}}}
 upstreams:
   app: {{targets: ["{upstream}"]}}
 routes:
+  - {{name: billing, path: "/bill*", priority: 60, auth_required: true, billing: true, upstream: app}}
   - {{name: api, path: "/api/*", priority: 50, auth_required: true, upstream: app}}
 """
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Of the one plan there is. The rate is a minute's."""
+
+    quota: int = -1
+    rate: int = 600_000
+    burst: int = 5_000
+
+
+class RunningRedis:
+    """May be paused, killed and started again; it keeps nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self.start()
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.DEVNULL)
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+        self._process.kill()
+        self._process.wait()
+
+    def scripts_run(self) -> int:
+        """How often a script was run, by `INFO commandstats`."""
+        with Redis(port=self.port) as client:
+            stats = client.info("commandstats")
+        return sum(int(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"]) for name in ("evalsha", "eval"))
+
+    def quota_used(self) -> int:
+        """Of the only user there is."""
+        with Redis(port=self.port) as client:
+            (name,) = client.keys("apigate:*:quota:*")
+            return int(client.get(name))
+
+    def empty(self) -> None:
+        with Redis(port=self.port) as client:
+            client.flushall()
+
+
+@dataclass(frozen=True, slots=True)
 class RunningGateway:
-    url: str
+    port: int
     process: subprocess.Popen[bytes]
     routes: Path
+    redis: RunningRedis
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     async def sign_up(self, client: aiohttp.ClientSession, email: str) -> dict[str, str]:
         """The headers of somebody who is signed in."""
@@ -58,25 +112,15 @@ class RunningGateway:
 
 
 @asynccontextmanager
-async def running_gateway(workers: int) -> AsyncIterator[RunningGateway]:
+async def running_gateway(workers: int, limits: Limits | None = None) -> AsyncIterator[RunningGateway]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apigate-bench-")))
         upstream = await stack.enter_async_context(_upstream())
-        redis_port, port = _free_port(), _free_port()
-        redis = [
-            "redis-server",
-            "--port",
-            str(redis_port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            str(folder),
-        ]
-        stack.callback(_end, await asyncio.to_thread(subprocess.Popen, redis, stdout=subprocess.DEVNULL))
+        redis = await asyncio.to_thread(RunningRedis, folder)
+        stack.callback(redis.end)
+        port = free_port()
         routes = folder / "routes.yaml"
-        routes.write_text(ROUTES.format(upstream=upstream))
+        routes.write_text(ROUTES.format(upstream=upstream, **asdict(limits or Limits())))
         environment = {
             "PATH": os.environ["PATH"],
             "GATEWAY_HOST": "127.0.0.1",
@@ -84,7 +128,7 @@ async def running_gateway(workers: int) -> AsyncIterator[RunningGateway]:
             "GATEWAY_ROUTES": str(routes),
             "GATEWAY_DATA_DIR": str(folder / "data"),
             "GATEWAY_WORKERS": str(workers),
-            "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
             "IDENTITY_SECRET": "a-secret-for-measurements-of-32-bytes",
             "LOG_LEVEL": "error",
         }
@@ -92,7 +136,7 @@ async def running_gateway(workers: int) -> AsyncIterator[RunningGateway]:
             subprocess.Popen, [sys.executable, "-m", "gateway"], cwd=REPOSITORY, env=environment
         )
         stack.callback(_end, process)
-        gateway = RunningGateway(f"http://127.0.0.1:{port}", process, routes)
+        gateway = RunningGateway(port, process, routes, redis)
         await _until_all_serve(gateway, workers)
         yield gateway
 
@@ -130,7 +174,7 @@ async def _upstream() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

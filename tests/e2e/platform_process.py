@@ -58,6 +58,8 @@ def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
     environment = {
         **os.environ,
         "PLATFORM_DATA_DIR": str(data),
+        # The ruleset of the machine that runs the tests is its own; `tests.bench.worker_crashes` has this on.
+        "WORKER_ISOLATE_HOST": "0",
         **{name: str(port) for name, port in ports.items()},
         **settings,
     }

@@ -2,7 +2,7 @@
 
 Rules:
 - `X-Mesh-Token` wins over `Authorization`, so that an app behind the mesh may use Bearer tokens of its own.
-- Only the field that carried the consumed token is removed; `X-Mesh-Token` is removed always, in any spelling.
+- Only the field that carried the consumed token is removed; `X-Mesh-Token` and every other `X-Mesh-` field always, in any spelling.
 - Managed and `X-Forwarded-*` names are ours alone. A name counts as ours once `.` and `_` are read as `-`, because
   application servers fold them into one variable (CVE-2026-88011).
 """
@@ -51,8 +51,17 @@ def without_ours(fields: Sequence[Field], consumed: MeshCredential | None) -> li
     ]
 
 
+def for_peer(fields: Sequence[Field]) -> list[Field]:
+    """The client's fields that another node needs, in order: the credential is checked and consumed there."""
+    return [
+        (name, value)
+        for name, value in fields
+        if (lowered := name.lower()) == _MESH_TOKEN or not _is_ours(lowered)
+    ]
+
+
 def _is_ours(lowered_name: bytes) -> bool:
     if not lowered_name.startswith(b"x"):
         return lowered_name == b"forwarded"
     folded = lowered_name.translate(_FOLD)
-    return folded.startswith(b"x-forwarded-") or folded == _MESH_TOKEN or is_managed(lowered_name)
+    return folded.startswith((b"x-forwarded-", b"x-mesh-")) or is_managed(lowered_name)

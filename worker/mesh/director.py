@@ -23,7 +23,9 @@ from shared.relay.director import (
 from worker.mesh.admission import check_organisation, needs_token
 from worker.mesh.claims import Claims
 from worker.mesh.credential import MeshCredential, find_credential, without_ours
+from worker.mesh.elsewhere import Elsewhere
 from worker.mesh.errors import MeshRefusal, ProjectUnavailable, UnknownHost
+from worker.mesh.hop import Hop
 from worker.mesh.host import host_name
 from worker.mesh.problems import TABLE, respond
 from worker.mesh.table import Backend, Found, MeshTable
@@ -34,7 +36,10 @@ RESPONSE_TIMEOUT_S = 300.0
 
 
 class MeshDirector:
-    """A `shared.relay.director.Director`. `response_timeout_s` is how long an app may think before its response head."""
+    """A `shared.relay.director.Director`. `response_timeout_s` is how long an app may think before its response head.
+
+    `elsewhere` knows the hosts of other nodes; None when there are none.
+    """
 
     def __init__(
         self,
@@ -42,17 +47,22 @@ class MeshDirector:
         tokens: MeshTokens,
         traffic: Traffic,
         response_timeout_s: float = RESPONSE_TIMEOUT_S,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._table = table
         self._tokens = tokens
         self._traffic = traffic
         self._response_timeout_s = response_timeout_s
+        self._elsewhere = elsewhere
         # A backend that goes takes its spec along, so a later one at the same address never meets an old connection.
         self._upstreams: WeakKeyDictionary[Backend, UpstreamSpec] = WeakKeyDictionary()
 
     def direct(self, head: RequestHead) -> Decision | Awaitable[Decision]:
         try:
-            found = self._find(head)
+            host = host_name(head.host)
+            found = self._table.find(host)
+            if found is None:
+                return self._direct_elsewhere(head, host)
             if not needs_token(found):
                 return self._forward(head, found, None, None)
             credential = find_credential(head.fields)
@@ -76,6 +86,18 @@ class MeshDirector:
         except MeshRefusal as refusal:
             return self._refuse(head, refusal)
 
+    def _direct_elsewhere(self, head: RequestHead, host: str) -> Decision | Awaitable[Decision]:
+        if self._elsewhere is None:
+            raise UnknownHost
+        decision = self._elsewhere.direct(head, host)
+        return self._guarded(head, decision) if isinstance(decision, Awaitable) else decision
+
+    async def _guarded(self, head: RequestHead, pending: Awaitable[Decision]) -> Decision:
+        try:
+            return await pending
+        except MeshRefusal as refusal:
+            return self._refuse(head, refusal)
+
     def _find(self, head: RequestHead) -> Found:
         found = self._table.find(host_name(head.host))
         if found is None:
@@ -92,7 +114,8 @@ class MeshDirector:
         if found.backend is None:
             raise ProjectUnavailable
         fields = without_ours(head.fields, credential)
-        fields += _our_fields(head, claims)
+        hop = None if self._elsewhere is None else self._elsewhere.hop_of(head)
+        fields += _our_fields(head, claims, hop)
         # From choosing the backend (`_find`) to counting the request in there is no await: the drain that follows a switch
         # therefore waits for every request that chose the old backend.
         found.backend.enter()
@@ -151,13 +174,14 @@ class MeshExchange:
         )
 
 
-def _our_fields(head: RequestHead, claims: Claims | None) -> list[Field]:
+def _our_fields(head: RequestHead, claims: Claims | None, hop: Hop | None) -> list[Field]:
+    """`hop` is what the node that passed the request on says of the visitor."""
     fields = [
-        (b"X-Forwarded-For", head.peer.host.encode()),
+        (b"X-Forwarded-For", (head.peer.host if hop is None else hop.client).encode()),
         # The mesh listens in clear; TLS ends in front of it, and what that proxy says of itself is not believed here.
         (b"X-Forwarded-Proto", b"http"),
         (b"X-Forwarded-Host", head.host.encode()),
-        (REQUEST_ID.encode(), head.request_id.encode()),
+        (REQUEST_ID.encode(), (head.request_id if hop is None else hop.request_id).encode()),
     ]
     if claims is not None:
         fields.append((ORG_ID.encode(), claims.org_id.encode()))

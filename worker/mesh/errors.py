@@ -1,6 +1,7 @@
 """Why the mesh does not let a request through, one class for each answer.
 
-MeshRefusal: UnknownHost, MissingToken, TokenInvalid, TokenOutOfDate, KeysUnavailable, WrongOrganisation, ProjectUnavailable
+MeshRefusal: UnknownHost, MissingToken, TokenInvalid, TokenOutOfDate, KeysUnavailable, WrongOrganisation, ProjectUnavailable,
+PeersUnknown
 """
 
 
@@ -34,3 +35,7 @@ class WrongOrganisation(MeshRefusal):
 
 class ProjectUnavailable(MeshRefusal):
     """The project is not running, or not healthy yet."""
+
+
+class PeersUnknown(MeshRefusal):
+    """The registry of the nodes does not answer, and where this host is served was not known before."""

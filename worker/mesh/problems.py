@@ -32,6 +32,7 @@ TABLE: Mapping[type[errors.MeshRefusal], Problem] = {
     errors.ProjectUnavailable: _problem(
         errors.ProjectUnavailable, 503, "project_unavailable", Retry_After="2"
     ),
+    errors.PeersUnknown: _problem(errors.PeersUnknown, 503, "registry_unavailable", Retry_After="2"),
 }
 
 

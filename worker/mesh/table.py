@@ -1,8 +1,8 @@
 """Which backend a host name has right now. The seam between deploying (which writes it) and the mesh (which reads it)."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -39,7 +39,8 @@ class Backend:
 class ProjectRoute:
     """How one project is reached. `backends` is empty while it is stopped or not yet healthy (503).
 
-    `public_hosts` are the names below the public suffix and the project's own domains, lower-case, without port.
+    `public_hosts` are the names below the public suffix and the project's own domains, lower-case, without port. `allowed_orgs`
+    is what `MeshTable.allow` says.
     """
 
     project_id: str
@@ -49,6 +50,10 @@ class ProjectRoute:
     web_service: str
     backends: dict[str, Backend]
     allowed_orgs: frozenset[str] = frozenset()
+
+
+Grant = tuple[str, frozenset[str]]
+"""The organisation that owned the project when it was granted, and those that may use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +73,29 @@ class MeshTable:
         self._public_suffix = "." + public_suffix.lower().strip(".")
         self._projects: dict[str, ProjectRoute] = {}
         self._owners: dict[str, str] = {}
+        self._grants: Mapping[str, Grant] = {}
+        self.changed = asyncio.Event()
+        """Set by every change; whoever follows the table clears it. For one follower."""
 
     def put(self, route: ProjectRoute) -> None:
         self._forget_hosts(route.project_id)
-        self._projects[route.project_id] = route
+        self._projects[route.project_id] = self._granted(route)
+        self.changed.set()
         for host in route.public_hosts:
             self._owners[host] = route.project_id
 
     def drop(self, project_id: str) -> None:
         self._forget_hosts(project_id)
         self._projects.pop(project_id, None)
+        self.changed.set()
+
+    def allow(self, grants: Mapping[str, Grant]) -> None:
+        """From now on these, and only these, organisations may use another's project; by project id."""
+        if grants != self._grants:
+            self._grants = dict(grants)
+            self.changed.set()
+            for project_id, route in self._projects.items():
+                self._projects[project_id] = self._granted(route)
 
     def get(self, project_id: str) -> ProjectRoute | None:
         return self._projects.get(project_id)
@@ -103,6 +121,11 @@ class MeshTable:
         own_name = host.removesuffix(self._public_suffix) if host.endswith(self._public_suffix) else ""
         route = self._projects.get(own_name) or self._projects.get(self._owners.get(host, ""))
         return None if route is None else Found(route, route.backends.get(route.web_service), internal=False)
+
+    def _granted(self, route: ProjectRoute) -> ProjectRoute:
+        owner, orgs = self._grants.get(route.project_id, ("", frozenset()))
+        allowed = orgs if owner == route.org_id else frozenset()
+        return route if route.allowed_orgs == allowed else replace(route, allowed_orgs=allowed)
 
     def _forget_hosts(self, project_id: str) -> None:
         known = self._projects.get(project_id)

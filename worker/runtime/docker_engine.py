@@ -127,12 +127,15 @@ class DockerEngine:
             found = await self._docker.networks.list()
         return [_network_seen(network) for network in found]
 
-    async def create_network(self, name: str, subnet: IPv4Network, labels: Mapping[str, str]) -> str:
+    async def create_network(
+        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, bridge: str
+    ) -> str:
         config = {
             "Name": name,
             "Driver": "bridge",
             "CheckDuplicate": True,
             "Labels": dict(labels),
+            "Options": {"com.docker.network.bridge.name": bridge},
             "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
         }
         async with _deadline(CREATE_DEADLINE_S):

@@ -136,7 +136,10 @@ class Engine(Protocol):
 
     async def networks(self) -> list[NetworkSeen]: ...
 
-    async def create_network(self, name: str, subnet: IPv4Network, labels: Mapping[str, str]) -> str: ...
+    async def create_network(
+        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, bridge: str
+    ) -> str:
+        """The id of a new network, whose bridge is an interface of this machine called `bridge` (at most 15 characters)."""
 
     async def connect(self, network_id: str, container_id: str) -> None:
         """A container that is connected already is no error."""

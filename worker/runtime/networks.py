@@ -1,6 +1,7 @@
 """One bridge network for each organisation: its containers reach each other, and nobody else's."""
 
 import asyncio
+import base64
 import hashlib
 import re
 from collections.abc import Callable
@@ -89,6 +90,15 @@ class OrgNetworks:
             if network.labels.get(labels.INSTANCE) == self._instance
         }
 
+    async def bridges(self) -> set[str]:
+        """The interfaces of our networks under the names that the engine gives of itself (older networks have them)."""
+        seen = await self._engine.networks()
+        return {f"br-{n.network_id[:12]}" for n in seen if n.labels.get(labels.INSTANCE) == self._instance}
+
+    def bridge_name(self, org_id: str) -> str:
+        """The interface of this machine that leads to the organisation's network."""
+        return self._bridge(self.name(org_id))
+
     def name(self, org_id: str) -> str:
         """Fixed length, whatever the organisation is called; unique to this worker and organisation."""
         return f"plane-{self._instance[2:10]}-{hashlib.sha256(org_id.encode()).hexdigest()[:12]}"
@@ -97,14 +107,21 @@ class OrgNetworks:
         routes = await asyncio.to_thread(self._routes)
         taken = [subnet for network in seen for subnet in network.subnets] + routes
         marks = {labels.INSTANCE: self._instance, labels.ORG: org_id}
+        name = self.name(org_id)
         for subnet in free_subnets(self._pool, taken):
             try:
-                return await self._engine.create_network(self.name(org_id), subnet, marks)
+                bridge = self._bridge(name)
+                return await self._engine.create_network(name, subnet, marks, bridge=bridge)
             except EngineRefused as refusal:
                 # Taken by something that we cannot see from here (a route of the host while we run in a container).
                 if _OVERLAPS not in str(refusal):
                     raise
         raise NetworkPoolExhausted(f"no free range is left in {self._pool}")
+
+    def _bridge(self, network_name: str) -> str:
+        """At most 15 characters (IFNAMSIZ); the firewall knows all of them by `bridges_pattern`."""
+        digest = hashlib.sha256(network_name.encode()).digest()
+        return _bridge_prefix(self._instance) + base64.b32encode(digest).decode().lower()[:7]
 
     def _of(self, org_id: str, seen: list[NetworkSeen]) -> NetworkSeen | None:
         marks = (self._instance, org_id)
@@ -116,6 +133,15 @@ class OrgNetworks:
         if not self._own_container:
             return None
         return await self._engine.id_starting_with(self._own_container)
+
+
+def bridges_pattern(instance: str) -> str:
+    """Every bridge that this worker makes has a name that matches, `*` standing for the rest."""
+    return f"{_bridge_prefix(instance)}*"
+
+
+def _bridge_prefix(instance: str) -> str:
+    return f"pl{instance[2:8]}"
 
 
 def own_container(configured: str | None, hostname: str) -> str:

@@ -27,7 +27,7 @@ def not_expected() -> None:
 async def _register(data_dir: Path, emails: Sequence[str]) -> None:
     async with open_accounts(data_dir, 3600.0, SystemClock(), not_expected) as accounts:
         for email in emails:
-            await accounts.sign_in.register(Email(email), "", "long password", PlanId("free"))
+            await accounts.sign_in.register(Email(email), "", "long password", PlanId("free"), "192.0.2.1")
 
 
 @pytest.fixture

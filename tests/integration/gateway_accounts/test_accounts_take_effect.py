@@ -210,7 +210,7 @@ async def test_sessions_and_keys_survive_a_restart(tmp_path: Path) -> None:
 
     async def sign_up(accounts: Accounts) -> tuple[BearerToken, ApiKey]:
         plan = PlanId("free")
-        signed_in = await accounts.sign_in.register("ann@example.com", "", "long password", plan)  # type: ignore[arg-type]  # normalised already
+        signed_in = await accounts.sign_in.register("ann@example.com", "", "long password", plan, "192.0.2.1")  # type: ignore[arg-type]  # normalised already
         user = signed_in.user
         _, key = await accounts.keys.create(user.id, "ci", None)
         token = accounts.tokens.issue(user.id, user.org_id, user.plan_id, signed_in.session)

@@ -218,7 +218,7 @@ async def test_a_first_request_that_takes_too_long_is_a_conflict_for_the_second_
         return web.Response(text="done")
 
     answers = IdempotencyStore(database, vault, SystemClock(), owner="me")
-    once = idempotency_middleware(answers, BillingStore(database), wait_s=0.2)
+    once = idempotency_middleware(answers, BillingStore(database, SystemClock()), wait_s=0.2)
     app = web.Application(middlewares=[problem_middleware(PROBLEMS, lambda: "r"), introduced, once])
     app.router.add_post("/slow", slow)
     runner = web.AppRunner(app, access_log=None)

@@ -18,7 +18,14 @@ ROOT = Path(__file__).parents[3]
 class Agent:
     """One data folder, started as often as a test likes."""
 
-    def __init__(self, folder: Path, ports: tuple[int, int], session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ports: tuple[int, int],
+        session: aiohttp.ClientSession,
+        *,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.folder = folder
         self.base = f"http://127.0.0.1:{ports[0]}"
         self.mesh = f"http://127.0.0.1:{ports[1]}"
@@ -27,10 +34,11 @@ class Agent:
         self.session = session
         self._variables = {
             "WORKER_DATA_DIR": str(folder / "data"),
-            "WORKER_HOST": "127.0.0.1",
+            "WORKER_HOST": host,
             "WORKER_PORT": str(ports[0]),
-            "MESH_HOST": "127.0.0.1",
+            "MESH_HOST": host,
             "MESH_PORT": str(ports[1]),
+            "WORKER_ISOLATE_HOST": "0",
             "JWKS_URL": "http://127.0.0.1:1/none",
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -78,6 +78,7 @@ def worker_variables(docker_host: str, folder: Path, free_port: Callable[[], int
         "WORKER_PORT": str(free_port()),
         "MESH_HOST": "127.0.0.1",
         "MESH_PORT": str(free_port()),
+        "WORKER_ISOLATE_HOST": "0",
         "JWKS_URL": "http://127.0.0.1:1/none",
     }
 

@@ -152,7 +152,7 @@ async def test_without_the_engine_project_work_says_so_and_the_rest_goes_on(
 
 
 def _files_holding(folder: Path, octets: bytes) -> list[Path]:
-    return [file for file in folder.glob("*") if octets in file.read_bytes()]
+    return [file for file in folder.rglob("*") if file.is_file() and octets in file.read_bytes()]
 
 
 def _mode(file: Path) -> int:

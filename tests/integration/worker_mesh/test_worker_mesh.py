@@ -86,7 +86,8 @@ async def mesh(http: aiohttp.ClientSession) -> AsyncIterator[Mesh]:
     async with issuer.serving() as url, EchoApp().listening() as app, EchoApp().listening() as api:
         keys = MeshKeys(url, http, clock)
         await keys.learn()
-        table.put(route(PRIVATE, {"web": app, "api": api}, allowed_orgs=frozenset({"org_friend"})))
+        table.put(route(PRIVATE, {"web": app, "api": api}))
+        table.allow({PRIVATE: ("org_a", frozenset({"org_friend"}))})
         table.put(route(PUBLIC, {"web": app}, visibility=Visibility.PUBLIC))
         table.put(route(STOPPED, {}, public_hosts=frozenset({f"{STOPPED}.zexio.app", DOMAIN})))
         traffic = Traffic()

@@ -1,3 +1,4 @@
+import json
 import stat
 from pathlib import Path
 
@@ -5,8 +6,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.tokens.jwks import jwks
-from gateway.tokens.key_files import KeyFileInvalid, create_key, key_folder, key_path, read_keys, thumbprint
-from gateway.tokens.key_ring import KeyRing, SigningKey
+from gateway.tokens.key_files import (
+    KeyFileInvalid,
+    create_key,
+    key_folder,
+    key_path,
+    public_bytes,
+    read_keys,
+    thumbprint,
+)
+from gateway.tokens.key_ring import LEEWAY_S, PUBLISHED_BEFORE_USE_S, KeyRing, SigningKey
+from gateway.tokens.published_keys import PublishedKeys, published
 from gateway.tokens.rotation import rotate
 
 LIFE_S = 3600.0
@@ -96,3 +106,20 @@ def test_rotation_keeps_what_still_verifies_and_removes_what_is_past(tmp_path: P
 
     assert (third.still_verifying, third.removed) == ((second.new,), (first.new,))
     assert {key.kid for key in read_keys(key_folder(tmp_path))} == {second.new, third.new}
+
+
+def test_what_is_published_to_relay_processes_verifies_as_long_as_the_ring_and_signs_nothing() -> None:
+    old, new = a_key(NOW), a_key(NOW + 100)
+    ring = KeyRing([old, new], LIFE_S)
+
+    members = json.loads(json.dumps(published(ring, NOW)))
+    keys = PublishedKeys.read(members)
+
+    last_moment = NOW + 100 + PUBLISHED_BEFORE_USE_S + LIFE_S + LEEWAY_S
+    for kid in (old.kid, new.kid):
+        for moment in (NOW, last_moment, last_moment + 1):
+            given, known = keys.verifier(kid, moment), ring.verifier(kid, moment)
+            assert (given is None) == (known is None)
+            assert given is None or known is None or public_bytes(given) == public_bytes(known)
+    assert keys.verifier("another", NOW) is None
+    assert {name for member in members for name in member} == {"kid", "x", "verifies_until"}

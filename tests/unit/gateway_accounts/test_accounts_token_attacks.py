@@ -88,7 +88,41 @@ def header_of(content: bytes) -> str:
     return f"{base64.urlsafe_b64encode(content).rstrip(b'=').decode()}.{payload}.{signature}"
 
 
+def in_our_name(header: str, payload: str) -> str:
+    """Signed with our key, byte for byte as given: what no JSON library would write."""
+    parts = [base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode() for text in (header, payload)]
+    signature = KEY.private_key.sign(".".join(parts).encode())
+    return ".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=").decode()])
+
+
+HEADER_TEXT = json.dumps({"alg": "EdDSA", "kid": KEY.kid})
+PAYLOAD_TEXT = json.dumps(PAYLOAD)
+
+
+def with_exp(exp: str) -> str:
+    return in_our_name(HEADER_TEXT, json.dumps(without("exp"))[:-1] + f', "exp": {exp}}}')
+
+
 ATTACKS = {
+    "a claim twice": in_our_name(HEADER_TEXT, '{"sub": "user_2", ' + PAYLOAD_TEXT[1:]),
+    "a claim twice, the second time escaped": in_our_name(
+        HEADER_TEXT, PAYLOAD_TEXT[:-1] + ', "s\\u0075b": "user_2"}'
+    ),
+    "exp twice": in_our_name(HEADER_TEXT, '{"exp": 1, ' + PAYLOAD_TEXT[1:]),
+    "a claim twice, further in": in_our_name(HEADER_TEXT, PAYLOAD_TEXT[:-1] + ', "more": {"a": 1, "a": 2}}'),
+    "alg twice": in_our_name('{"alg": "none", ' + HEADER_TEXT[1:], PAYLOAD_TEXT),
+    "kid twice": in_our_name('{"kid": "x", ' + HEADER_TEXT[1:], PAYLOAD_TEXT),
+    "exp not a number": with_exp("NaN"),
+    "exp without end": with_exp("Infinity"),
+    "exp a fraction": with_exp(str(NOW + 0.5)),
+    "exp of four hundred digits": with_exp("9" * 400),
+    "exp of five thousand digits": with_exp("9" * 5000),
+    "exp beyond any clock": with_exp("1e400"),
+    "exp null": with_exp("null"),
+    "exp before time began": with_exp("-1"),
+    "a byte order mark": in_our_name(HEADER_TEXT, "\ufeff" + PAYLOAD_TEXT),
+    "four parts": sign(KEY, CLAIMS) + ".x",
+    "padded": sign(KEY, CLAIMS) + "==",
     "empty": "",
     "not a token": "x",
     "three empty parts": "..",

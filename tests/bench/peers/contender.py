@@ -1,0 +1,127 @@
+"""What takes part: a gateway that can do one or more of the lanes."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+_START_WITHIN_S = 20.0
+_END_WITHIN_S = 35.0
+
+
+class Lane(StrEnum):
+    PLAIN = "plain proxy"
+    IDENTITY = "JWT + identity headers"
+    BILLING = "JWT + exact limits + usage event"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every contender is given. `folder` is its own."""
+
+    folder: Path
+    upstream_port: int
+    redis_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """`urls` by lane, without the path of the answer that is asked for; `pid` is the root of its processes."""
+
+    pid: int
+    urls: Mapping[Lane, str]
+    headers: Mapping[Lane, Mapping[str, str]] = field(default_factory=dict)
+
+
+class Contender(Protocol):
+    name: str
+    leaves_out: Mapping[Lane, str]
+    """The lanes it can do, and what of each it does not do."""
+
+    def running(self, site: Site) -> AbstractContextManager[Running]: ...
+
+
+@contextmanager
+def program(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[int]:
+    """A program for the length of a block; its pid."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=cwd)
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            try:
+                process.wait(_END_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_for(port: int, log: Path) -> None:
+    """Raises TimeoutError with what the program said."""
+    deadline = time.monotonic() + _START_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1.0):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def site() -> Iterator[Site]:
+    """The upstream (nginx, one worker, fixed answers of 100 bytes and of 10 KB) and a Redis."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peers-")))
+        folder.chmod(0o755)
+        upstream_port, redis_port = free_port(), free_port()
+        for name, size in (("small", 100), ("large", 10_240)):
+            (folder / name).write_bytes(b"x" * size)
+        (folder / "upstream.conf").write_text(_UPSTREAM.format(folder=folder, port=upstream_port))
+        stack.enter_context(program(["nginx", "-c", str(folder / "upstream.conf")], folder / "upstream.log"))
+        redis = [
+            "redis-server",
+            "--port",
+            str(redis_port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(folder),
+        ]
+        stack.enter_context(program(redis, folder / "redis.log"))
+        wait_for(upstream_port, folder / "upstream.log")
+        wait_for(redis_port, folder / "redis.log")
+        yield Site(folder, upstream_port, redis_port)
+
+
+def own_folder(site: Site, name: str) -> Site:
+    folder = site.folder / name
+    folder.mkdir(exist_ok=True)
+    return Site(folder, site.upstream_port, site.redis_port)
+
+
+_UPSTREAM = """
+worker_processes 1; daemon off; pid {folder}/upstream.pid; error_log {folder}/upstream.err;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; keepalive_requests 100000000; open_file_cache max=16; sendfile on;
+  server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; default_type text/plain; etag off; rewrite ^/(?:.*/)?([^/]+)$ /$1 break; }}
+}}
+"""

@@ -1,0 +1,64 @@
+"""wrk as the client: closed loop, keep-alive, one thread."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.bench.peers.process_cost import cpu_seconds, resident_bytes
+
+CONNECTIONS = 32
+_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+class LoadFailed(Exception):
+    """Not every answer was a good one, so the figures would mean nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`cpu_us` is processor time of the gateway's own processes for each request."""
+
+    requests_per_s: float
+    cpu_us: float
+    p50_ms: float
+    p99_ms: float
+    resident_mb: float
+
+
+def measure(
+    url: str, headers: Mapping[str, str], pid: int, seconds: int, script: str | None = None
+) -> Figures:
+    """Raises LoadFailed."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    if script is not None:
+        command += ["-s", script]
+    before = cpu_seconds(pid)
+    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 30, check=True)
+    used = cpu_seconds(pid) - before
+    said = done.stdout
+    requests = int(_found(r"(\d+) requests in", said))
+    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    if "Socket errors" in said or (wrong is not None and int(wrong[1]) > requests // 200):
+        raise LoadFailed(f"{url}: {said}")
+    return Figures(
+        requests_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
+        cpu_us=used / requests * 1e6,
+        p50_ms=_milliseconds(said, "50%"),
+        p99_ms=_milliseconds(said, "99%"),
+        resident_mb=resident_bytes(pid) / 1e6,
+    )
+
+
+def _milliseconds(said: str, percentile: str) -> float:
+    number, unit = re.search(rf"{re.escape(percentile)}\s+([\d.]+)(us|ms|s)\b", said).groups()  # type: ignore[union-attr]
+    return float(number) * _UNITS_MS[unit]
+
+
+def _found(pattern: str, said: str) -> str:
+    match = re.search(pattern, said)
+    if match is None:
+        raise LoadFailed(said)
+    return match[1]
