@@ -16,13 +16,20 @@ from worker.deploys.candidate import Candidates
 from worker.deploys.commands import DeployCommands
 from worker.deploys.conductor import Conductor
 from worker.deploys.generation import Generations
+from worker.deploys.handover import Handover
 from worker.deploys.health import Probes
+from worker.deploys.images import FetchedImages
 from worker.deploys.interruptions import Interruptions
 from worker.deploys.lanes import Lanes
+from worker.deploys.orphans import Orphans
+from worker.deploys.pruning import Pruning
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.deploys.releases import ReleaseStore
+from worker.deploys.removal import Removal
 from worker.deploys.rollout import Rollout
+from worker.deploys.sealing import RequestCipher
+from worker.deploys.startup import Startup
 from worker.deploys.store import DeployStore
 from worker.deploys.upkeep import Upkeep
 from worker.deploys.watch import Watch
@@ -40,6 +47,8 @@ from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine_state import EngineState
 from worker.runtime.networks import OrgNetworks, bridges_pattern, own_container
 from worker.runtime.subnets import host_routes
+from worker.sources.build import Sources
+from worker.sources.fetch import Fetcher
 
 _ROUTES = Path("/proc/net/route")
 
@@ -74,6 +83,8 @@ class Platform:
     projects: ProjectCommands
     deploys: DeployCommands
     view: ProjectView
+    pruning: Pruning
+    fetcher: Fetcher
     firewall: Firewall
 
 
@@ -87,13 +98,15 @@ def build_platform(
     on_deleted: Callable[[str], None],
 ) -> Platform:
     engine = resources.engine
+    cipher = EnvironmentCipher(installed.environment_key)
+    requests = RequestCipher(cipher)
     records = Records(
         ProjectStore(resources.database),
-        DeployStore(resources.database, clock),
-        ReleaseStore(resources.database),
+        DeployStore(resources.database, requests, clock),
+        ReleaseStore(resources.database, requests),
         EventLog(resources.database, clock),
+        FetchedImages(resources.database),
     )
-    cipher = EnvironmentCipher(installed.environment_key)
     networks = OrgNetworks(
         engine,
         installed.instance,
@@ -105,11 +118,22 @@ def build_platform(
     publication = Publication(table)
     probes = Probes(resources.probing, engine, clock)
     interruptions = Interruptions()
+    pruning = Pruning(engine, installed.instance, records.images)
+    fetcher = Fetcher(config.data_dir / "sources", allow_local=config.allow_local_git)
+    sources = Sources(
+        engine,
+        fetcher,
+        networks,
+        records,
+        installed.instance,
+        clock,
+    )
     conductor = Conductor(
         records,
         Rollout(
-            Candidates(engine, generations, records, probes, clock),
+            Candidates(engine, generations, records, Startup(engine, probes), sources, clock),
             generations,
+            Handover(generations, publication, records),
             publication,
             records,
             interruptions,
@@ -123,18 +147,18 @@ def build_platform(
             interruptions=interruptions,
             clock=clock,
         ),
-        generations,
-        networks,
+        Removal(records, generations, networks, publication, fetcher, pruning, on_deleted),
         publication,
-        on_deleted,
+        pruning,
     )
+    orphans = Orphans(records, generations, networks, pruning)
     lanes = Lanes(conductor.turn)
     engine_state = EngineState()
     return Platform(
         records=records,
         publication=publication,
         lanes=lanes,
-        watch=Watch(engine, installed.instance, records, publication, lanes, conductor, engine_state),
+        watch=Watch(engine, installed.instance, records, publication, lanes, orphans, engine_state),
         engine_state=engine_state,
         projects=ProjectCommands(
             engine=engine,
@@ -147,6 +171,8 @@ def build_platform(
         ),
         deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
         view=ProjectView(records, publication, engine, generations),
+        pruning=pruning,
+        fetcher=fetcher,
         firewall=Firewall(
             FirewallRecords(config.data_dir / "firewall"),
             Nft(),

@@ -6,8 +6,8 @@ from typing import TypeVar
 from shared.problem import FieldFault, Problem
 from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
-from worker.deploys.api import UnsupportedSource
-from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing
+from worker.deploys.compose import ComposeUnsupported
+from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing, ReleaseUnknown
 from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
 from worker.firewall.firewall import NothingToConfirm
 from worker.firewall.nft import FirewallUnavailable, RulesetRefused
@@ -74,7 +74,12 @@ TABLE: ProblemTable = dict(
                 headers={"Retry-After": "10"},
             ),
         ),
-        _says(UnsupportedSource, 422, "unsupported_source"),
+        _shows(
+            ComposeUnsupported,
+            lambda raised: Problem(
+                422, "unsupported_compose", "The compose file cannot be deployed as it is.", raised.faults
+            ),
+        ),
         _says(ProjectIdInvalid, 422, "invalid_project_id"),
         _says(ProjectUnknown, 404, "unknown_project"),
         _says(ProjectExists, 409, "project_exists"),
@@ -83,6 +88,7 @@ TABLE: ProblemTable = dict(
         _says(DeployUnknown, 404, "unknown_deploy"),
         _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
         _says(ReleaseMissing, 409, "no_release"),
+        _says(ReleaseUnknown, 404, "unknown_release"),
         _says(EnvironmentUnreadable, 500, "environment_unreadable"),
         _says(FirewallUnavailable, 503, "firewall_unavailable"),
         _says(RulesetRefused, 422, "ruleset_refused"),

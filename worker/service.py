@@ -75,6 +75,7 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         platform = build_platform(
             config, startup.installation, resources, table, clock, on_deleted=seen.forget
         )
+        await asyncio.to_thread(platform.fetcher.clear)
         await platform.projects.publish_all()
         await platform.firewall.begin()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
@@ -110,6 +111,7 @@ def _platform_jobs(platform: Platform, seen: Observation) -> dict[str, Backgroun
         "lanes": platform.lanes.run,
         "engine events": platform.watch.follow,
         "reconciler": platform.watch.reconcile_forever,
+        "image pruning": platform.pruning.run,
         "firewall": platform.firewall.keep,
         "log changes": seen.logs.run,
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from worker.deploys.images import FetchedImages
 from worker.deploys.releases import ReleaseStore
 from worker.deploys.store import DeployStore
 from worker.events.log import EventLog
@@ -14,3 +15,4 @@ class Records:
     deploys: DeployStore
     releases: ReleaseStore
     events: EventLog
+    images: FetchedImages

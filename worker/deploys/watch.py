@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 import structlog
 
-from worker.deploys.conductor import Conductor
 from worker.deploys.lanes import Lanes
+from worker.deploys.orphans import Orphans
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.errors import EngineUnavailable
@@ -25,6 +25,7 @@ _KINDS: Mapping[str, str] = {
     "restart": "container_restarted",
     "die": "container_died",
     "oom": "container_oom",
+    "destroy": "container_removed",
 }
 
 log = structlog.get_logger("watch")
@@ -40,7 +41,7 @@ class Watch:
         records: Records,
         publication: Publication,
         lanes: Lanes,
-        conductor: Conductor,
+        orphans: Orphans,
         state: EngineState,
     ) -> None:
         self._engine = engine
@@ -48,7 +49,7 @@ class Watch:
         self._records = records
         self._publication = publication
         self._lanes = lanes
-        self._conductor = conductor
+        self._orphans = orphans
         self._state = state
 
     async def follow(self) -> None:
@@ -68,10 +69,10 @@ class Watch:
 
     async def reconcile(self) -> int:
         """Nudges every project and removes orphans; how many orphans there were. Raises EngineUnavailable."""
-        await self._conductor.join_networks()
+        await self._orphans.join_networks()
         for project in await self._records.projects.all():
             self._lanes.nudge(project.project_id)
-        return await self._conductor.remove_orphans()
+        return await self._orphans.remove()
 
     async def reconcile_forever(self) -> None:
         while True:
@@ -105,7 +106,7 @@ class Watch:
     async def _happened(self, event: EngineEvent) -> None:
         project_id = event.labels.get(labels.PROJECT, "")
         if event.action == "die":
-            self._publication.withdraw(project_id, event.container_id)
+            self._publication.see_death(project_id, event.container_id, event.time_ns / 1e9)
         kind = _KINDS.get(event.action)
         if kind is None:
             return

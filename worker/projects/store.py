@@ -112,8 +112,12 @@ class ProjectStore:
         )
 
     async def see(self, project_id: str, state: State, reason: str = "") -> None:
+        """A project that is to be restarted is not running, whatever was seen just before somebody asked for that."""
         await self._write(
-            "UPDATE projects SET state = ?, state_reason = ? WHERE project_id = ?", state, reason, project_id
+            "UPDATE projects SET state = ?1, state_reason = ?2 WHERE project_id = ?3 AND NOT (?1 = 'running' AND restart_wanted)",
+            state,
+            reason,
+            project_id,
         )
 
     async def restarted(self, project_id: str) -> None:
