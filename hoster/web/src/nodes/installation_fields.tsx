@@ -34,56 +34,62 @@ interface InstallationFieldsProps {
   readonly fault: (field: string) => string | undefined;
 }
 
-export function InstallationFields({ installation, onInstallation, fault }: InstallationFieldsProps) {
-  const change = (fields: Partial<Installation>) => onInstallation({ ...installation, ...fields });
+export function InstallationFields(props: InstallationFieldsProps) {
+  const { installation, onInstallation } = props;
   return (
     <>
       <label class="check">
         <input
           type="checkbox"
           checked={installation.wanted}
-          onChange={(event) => change({ wanted: event.currentTarget.checked })}
+          onChange={(event) => onInstallation({ ...installation, wanted: event.currentTarget.checked })}
         />
         Install it for me over SSH
       </label>
-      {installation.wanted && (
-        <>
-          <TextField
-            label="Host"
-            required
-            value={installation.host}
-            onValue={(host) => change({ host })}
-            fault={fault("ssh.host")}
-          />
-          <TextField
-            label="Port"
-            required
-            value={installation.port}
-            onValue={(port) => change({ port })}
-            fault={fault("ssh.port")}
-            input={{ type: "number", min: 1, max: 65535 }}
-          />
-          <TextField
-            label="User"
-            required
-            value={installation.user}
-            onValue={(user) => change({ user })}
-            fault={fault("ssh.user")}
-          />
-          <KeyField
-            installation={installation}
-            onKey={(keyId) => change({ keyId })}
-            fault={fault("ssh.ssh_key_id")}
-          />
-          <TextField
-            label="Host key"
-            value={installation.hostKey}
-            onValue={(hostKey) => change({ hostKey })}
-            fault={fault("ssh.host_key")}
-            hint="Left empty, the key that the machine shows at first is kept, and no other is accepted later."
-          />
-        </>
-      )}
+      {installation.wanted && <MachineFields {...props} />}
+    </>
+  );
+}
+
+/** How to log in to the machine. */
+export function MachineFields({ installation, onInstallation, fault }: InstallationFieldsProps) {
+  const change = (fields: Partial<Installation>) => onInstallation({ ...installation, ...fields });
+  return (
+    <>
+      <TextField
+        label="Host"
+        required
+        value={installation.host}
+        onValue={(host) => change({ host })}
+        fault={fault("ssh.host")}
+      />
+      <TextField
+        label="Port"
+        required
+        value={installation.port}
+        onValue={(port) => change({ port })}
+        fault={fault("ssh.port")}
+        input={{ type: "number", min: 1, max: 65535 }}
+      />
+      <TextField
+        label="User"
+        required
+        value={installation.user}
+        onValue={(user) => change({ user })}
+        fault={fault("ssh.user")}
+      />
+      <KeyField
+        installation={installation}
+        onKey={(keyId) => change({ keyId })}
+        fault={fault("ssh.ssh_key_id")}
+      />
+      <TextField
+        label="Host key"
+        value={installation.hostKey}
+        onValue={(hostKey) => change({ hostKey })}
+        fault={fault("ssh.host_key")}
+        hint="Left empty, the key that the machine shows at first is kept, and no other is accepted later."
+      />
     </>
   );
 }

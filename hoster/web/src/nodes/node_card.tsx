@@ -10,6 +10,7 @@ import { StateBadge } from "@/elements/state_badge";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
 import { BootstrapProgress } from "./bootstrap_progress";
+import { InstallAgainDialog } from "./install_again_dialog";
 import { type Node, nodePath } from "./node";
 
 export function NodeCard({ node }: { readonly node: Node }) {
@@ -69,6 +70,7 @@ export function NodeCard({ node }: { readonly node: Node }) {
 function NodeActions({ node }: { readonly node: Node }) {
   const queries = useQueryClient();
   const [removing, setRemoving] = useState(false);
+  const [installing, setInstalling] = useState(false);
   const reload = () => queries.invalidateQueries({ queryKey: ["nodes"] });
   const inMaintenance = node.status === "maintenance";
   const maintenance = useSubmit(async () => {
@@ -87,11 +89,17 @@ function NodeActions({ node }: { readonly node: Node }) {
             {inMaintenance ? "End maintenance" : "Maintenance"}
           </Button>
         )}
+        {node.bootstrap?.status === "failed" && (
+          <Button small kind="primary" onClick={() => setInstalling(true)}>
+            Install again
+          </Button>
+        )}
         <Button small onClick={() => setRemoving(true)} label={`Remove ${node.name}`}>
           Remove
         </Button>
       </p>
       <ProblemNotice problem={maintenance.problem} />
+      {installing && <InstallAgainDialog node={node} onClose={() => setInstalling(false)} />}
       {removing && (
         <Confirmation
           title={`Remove ${node.name}?`}
