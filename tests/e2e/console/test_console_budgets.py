@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from deploy.console import WEB
+from deploy.console import WEB, make
 from tests.e2e.console.operator_commands import Operator
 from tests.e2e.console.person import Person
 
@@ -41,6 +41,7 @@ DIALOGS = (
 
 
 def test_what_is_loaded_at_first_stays_small() -> None:
+    make("build")
     index = (WEB / "dist" / "index.html").read_text(encoding="utf-8")
     first = set(re.findall(r'(?:src|href)="/(assets/[^"]+)"', index))
     weight = {name: len(gzip.compress((WEB / "dist" / name).read_bytes())) for name in first}
@@ -48,6 +49,13 @@ def test_what_is_loaded_at_first_stays_small() -> None:
     assert sum(size for name, size in weight.items() if name.endswith(".css")) <= STYLE_MOST
     assert "<script>" not in index
     assert "style=" not in index
+
+
+def test_a_console_that_has_not_changed_is_not_built_again() -> None:
+    make("build")
+    built = (WEB / "dist" / "index.html").stat().st_mtime_ns
+    assert make("build") is False
+    assert (WEB / "dist" / "index.html").stat().st_mtime_ns == built
 
 
 def test_pages_show_within_a_second_and_do_not_jump(page: Page) -> None:
