@@ -48,8 +48,8 @@ class Person:
 
     def delete_it(self) -> None:
         """From the deployment's page, on which the person is."""
-        name = self.page.get_by_role("heading", level=1).inner_text()
         self.page.get_by_role("button", name="Delete").click()
+        name = self.page.get_by_role("heading", level=1).inner_text()
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label(f"Type {name} to confirm").fill(name)
         dialog.get_by_role("button", name="Delete", exact=True).click()
