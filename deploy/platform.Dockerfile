@@ -14,6 +14,9 @@ RUN if [ "$SERVICE" = worker ] && ! command -v git && command -v apt-get; then \
     fi
 COPY shared /app/shared
 COPY ${SERVICE} /app/${SERVICE}
+# Hoster sends these to the machines that it makes nodes of.
+COPY worker /app/worker
+COPY requirements.lock /app/
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SERVICE=${SERVICE}
 VOLUME /data
 # exec: the service is process 1 and gets SIGTERM itself.

@@ -34,21 +34,33 @@ from worker.deploys.store import DeployStore
 from worker.deploys.upkeep import Upkeep
 from worker.deploys.watch import Watch
 from worker.events.log import EventLog
+from worker.files.listing import ReleaseFiles
 from worker.firewall.firewall import Firewall
 from worker.firewall.nft import Nft
 from worker.firewall.records import FirewallRecords
 from worker.firewall.ruleset import Ground, table_name
 from worker.mesh.table import MeshTable
+from worker.nonces import Nonces
 from worker.projects.commands import ProjectCommands
 from worker.projects.environment import EnvironmentCipher
 from worker.projects.store import ProjectStore
 from worker.projects.view import ProjectView
+from worker.runtime.container_files import ContainerFiles
 from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine_state import EngineState
 from worker.runtime.networks import OrgNetworks, bridges_pattern, own_container
 from worker.runtime.subnets import host_routes
+from worker.services.catalog import Catalog
+from worker.services.commands import AddOnCommands
+from worker.services.containers import AddOnContainers
+from worker.services.links import LinkedEnvironment
+from worker.services.model import ADDON_PREFIX, is_addon_id
+from worker.services.store import AddOnStore
+from worker.services.upkeep import AddOnUpkeep
 from worker.sources.build import Sources
 from worker.sources.fetch import Fetcher
+from worker.webhooks.deliveries import DeliveryStore
+from worker.webhooks.receiver import WebhookReceiver
 
 _ROUTES = Path("/proc/net/route")
 
@@ -59,6 +71,7 @@ class Installation:
 
     instance: str
     environment_key: Secret
+    catalog: Catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +79,9 @@ class Resources:
     """What is opened at start and closed at the end."""
 
     database: Database
+    nonces: Nonces
     engine: DockerEngine
+    files: ContainerFiles
     outgoing: aiohttp.ClientSession
     probing: aiohttp.ClientSession
 
@@ -85,6 +100,10 @@ class Platform:
     view: ProjectView
     pruning: Pruning
     fetcher: Fetcher
+    catalog: Catalog
+    addons: AddOnCommands
+    files: ReleaseFiles
+    webhooks: WebhookReceiver
     firewall: Firewall
 
 
@@ -106,6 +125,7 @@ def build_platform(
         ReleaseStore(resources.database, requests),
         EventLog(resources.database, clock),
         FetchedImages(resources.database),
+        AddOnStore(resources.database),
     )
     networks = OrgNetworks(
         engine,
@@ -131,7 +151,15 @@ def build_platform(
     conductor = Conductor(
         records,
         Rollout(
-            Candidates(engine, generations, records, Startup(engine, probes), sources, clock),
+            Candidates(
+                engine,
+                generations,
+                records,
+                LinkedEnvironment(records.projects, records.addons, cipher),
+                Startup(engine, probes),
+                sources,
+                clock,
+            ),
             generations,
             Handover(generations, publication, records),
             publication,
@@ -152,7 +180,21 @@ def build_platform(
         pruning,
     )
     orphans = Orphans(records, generations, networks, pruning)
-    lanes = Lanes(conductor.turn)
+    addon_upkeep = AddOnUpkeep(
+        engine=engine,
+        networks=networks,
+        containers=AddOnContainers(engine, networks, installed.instance),
+        records=records,
+        cipher=cipher,
+        interruptions=interruptions,
+        clock=clock,
+    )
+
+    async def turn(owner: str) -> bool:
+        return await (addon_upkeep.turn(owner) if is_addon_id(owner) else conductor.turn(owner))
+
+    lanes = Lanes(turn)
+    deploys = DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_"))
     engine_state = EngineState()
     return Platform(
         records=records,
@@ -169,10 +211,22 @@ def build_platform(
             lanes=lanes,
             interruptions=interruptions,
         ),
-        deploys=DeployCommands(engine, records, lanes, interruptions, lambda: new_id("dpl_")),
+        deploys=deploys,
         view=ProjectView(records, publication, engine, generations),
         pruning=pruning,
         fetcher=fetcher,
+        catalog=installed.catalog,
+        addons=AddOnCommands(
+            engine=engine,
+            records=records,
+            cipher=cipher,
+            lanes=lanes,
+            interruptions=interruptions,
+            new_addon_id=lambda: new_id(ADDON_PREFIX),
+            clock=clock,
+        ),
+        webhooks=WebhookReceiver(deploys, records.projects, DeliveryStore(resources.database), cipher, clock),
+        files=ReleaseFiles(records, generations, resources.files),
         firewall=Firewall(
             FirewallRecords(config.data_dir / "firewall"),
             Nft(),

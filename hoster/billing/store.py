@@ -66,12 +66,12 @@ class BillingStore:
 
     async def page(self, user_id: str, request: PageRequest) -> Page[BillingEvent]:
         rows = await self._database.fetch_all(
-            "SELECT * FROM billing_events WHERE user_id = :user AND (:before IS NULL OR seq < :before)"
+            "SELECT * FROM billing_events WHERE user_id = :user AND seq < :before"
             " ORDER BY seq DESC LIMIT :limit",
-            {"user": user_id, "before": request.before, "limit": request.limit + 1},
+            {"user": user_id, "before": request.below, "limit": request.limit + 1},
         )
         total = await self._database.fetch_one(
-            "SELECT count(*) FROM billing_events WHERE user_id = ?", (user_id,)
+            "SELECT billing_events FROM tallies WHERE user_id = ?", (user_id,)
         )
         items = [_event(row) for row in rows[: request.limit]]
         return Page(

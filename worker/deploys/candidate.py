@@ -19,6 +19,7 @@ from worker.runtime import labels
 from worker.runtime.engine import ContainerSeen, Engine, EngineRefused, ImageUnavailable
 from worker.runtime.images import PinnedImage, pin_image
 from worker.runtime.networks import NetworkPoolExhausted
+from worker.services.links import LinkedEnvironment
 from worker.sources.build import Sources
 from worker.sources.errors import SourceFailed
 
@@ -67,6 +68,7 @@ class Candidates:
         engine: Engine,
         generations: Generations,
         records: Records,
+        environment: LinkedEnvironment,
         startup: Startup,
         sources: Sources,
         clock: Clock,
@@ -74,6 +76,7 @@ class Candidates:
         self._engine = engine
         self._generations = generations
         self._records = records
+        self._environment = environment
         self._startup = startup
         self._sources = sources
         self._clock = clock
@@ -161,7 +164,7 @@ class Candidates:
             request=deploy.request,
             images=images,
             revision=revision,
-            environment=await self._records.projects.environment(project.project_id),
+            environment=await self._environment.of(project.project_id),
             created_at=self._clock.now(),
         )
         return Prepared(release, detail)

@@ -7,6 +7,7 @@ from worker.deploys.releases import ReleaseStore
 from worker.deploys.store import DeployStore
 from worker.events.log import EventLog
 from worker.projects.store import ProjectStore
+from worker.services.store import AddOnStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,8 @@ class Records:
     releases: ReleaseStore
     events: EventLog
     images: FetchedImages
+    addons: AddOnStore
+
+    async def orgs_in_use(self) -> set[str]:
+        """The organisations whose network must stay."""
+        return await self.projects.orgs() | await self.addons.orgs()

@@ -82,10 +82,13 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitSource:
-    """`ref` is a branch, tag or full commit id, empty for the default branch. `key` is an OpenSSH private key."""
+    """`ref` is a branch, tag or full commit id, empty for the default branch; `commit` the one on it that was pushed, empty for its newest.
+    `key` is an OpenSSH private key.
+    """
 
     url: str
     ref: str = ""
+    commit: str = ""
     key: str | None = field(default=None, repr=False)
     dockerfile: str = "Dockerfile"
 

@@ -27,6 +27,7 @@ _KINDS: Mapping[str, str] = {
     "oom": "container_oom",
     "destroy": "container_removed",
 }
+_HEALTH_CHANGED = "health_status:"
 
 log = structlog.get_logger("watch")
 
@@ -68,10 +69,12 @@ class Watch:
             await asyncio.sleep(RECONNECT_S)
 
     async def reconcile(self) -> int:
-        """Nudges every project and removes orphans; how many orphans there were. Raises EngineUnavailable."""
+        """Nudges every project and add-on and removes orphans; how many orphans there were. Raises EngineUnavailable."""
         await self._orphans.join_networks()
         for project in await self._records.projects.all():
             self._lanes.nudge(project.project_id)
+        for addon in await self._records.addons.all():
+            self._lanes.nudge(addon.addon_id)
         return await self._orphans.remove()
 
     async def reconcile_forever(self) -> None:
@@ -104,6 +107,12 @@ class Watch:
                 log.warning("orphans_removed", count=removed)
 
     async def _happened(self, event: EngineEvent) -> None:
+        addon_id = event.labels.get(labels.ADDON)
+        if addon_id is not None:
+            # Not for the start of each health check, which is an event too.
+            if event.action in _KINDS or event.action.startswith(_HEALTH_CHANGED):
+                self._lanes.nudge(addon_id)
+            return
         project_id = event.labels.get(labels.PROJECT, "")
         if event.action == "die":
             self._publication.see_death(project_id, event.container_id, event.time_ns / 1e9)

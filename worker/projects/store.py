@@ -89,6 +89,15 @@ class ProjectStore:
         )
         return None if row is None else row["environment"]
 
+    async def webhook_secret(self, project_id: str) -> bytes | None:
+        """Sealed; None without one. Raises ProjectUnknown."""
+        row = await self._database.fetch_one(
+            "SELECT webhook_secret FROM projects WHERE project_id = ?", (project_id,)
+        )
+        if row is None:
+            raise ProjectUnknown(f"There is no project {project_id} on this node.")
+        return None if row["webhook_secret"] is None else bytes(row["webhook_secret"])
+
     async def set_environment(self, project_id: str, sealed: bytes) -> None:
         await self._write("UPDATE projects SET environment = ? WHERE project_id = ?", sealed, project_id)
 

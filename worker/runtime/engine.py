@@ -62,7 +62,10 @@ class ContainerProbe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """One container to create. `image_id` is content-addressed, so what runs is what was checked. None: as the image has it."""
+    """One container to create. `image_id` is content-addressed, so what runs is what was checked. None: as the image has it.
+
+    `aliases` are further names on the network.
+    """
 
     name: str
     image_id: str
@@ -74,6 +77,7 @@ class ContainerSpec:
     entrypoint: tuple[str, ...] | None = None
     mounts: tuple[MountedVolume, ...] = ()
     probe: ContainerProbe | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

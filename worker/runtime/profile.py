@@ -36,6 +36,8 @@ def container_config(spec: ContainerSpec) -> dict[str, Any]:
         config["Entrypoint"] = list(spec.entrypoint)
     if spec.probe is not None:
         config["Healthcheck"] = _healthcheck(spec.probe)
+    if spec.aliases:
+        config["NetworkingConfig"] = {"EndpointsConfig": {spec.network: {"Aliases": list(spec.aliases)}}}
     return config
 
 

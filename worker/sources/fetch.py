@@ -47,7 +47,8 @@ class Fetcher:
         try:
             folder = room / "files"
             if isinstance(source, GitSource):
-                commit = await self._git.fetch(source.url, source.ref, source.key, project_id, folder)
+                wanted = source.commit or source.ref
+                commit = await self._git.fetch(source.url, wanted, source.key, project_id, folder)
                 yield Checkout(folder, commit)
             else:
                 root = await self._archives.fetch(source.url, source.sha256, folder)

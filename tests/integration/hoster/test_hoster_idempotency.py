@@ -14,9 +14,9 @@ from hoster.billing.store import BillingStore
 from hoster.deployments.limits import parse_limits
 from hoster.idempotency.middleware import idempotency_middleware
 from hoster.idempotency.store import IdempotencyStore
+from hoster.keys.file import open_vault
 from hoster.problems import PROBLEMS
 from hoster.users.store import UserStore
-from hoster.vault import open_vault
 from hoster.viewer import VIEWER, Viewer
 from shared.clock import SystemClock
 from shared.database import Database

@@ -11,7 +11,7 @@ from tests.integration.hoster.conftest import IDENTITY_SECRET, User
 
 VIEWER_ROUTES = [route for route in ROUTES if route.access is Access.VIEWER]
 OF_A_DEPLOYMENT = [route for route in VIEWER_ROUTES if "/deployments/{id}" in route.path]
-PUBLIC = {("GET", "/health"), ("GET", "/stats"), ("GET", "/assets/{name}")}
+PUBLIC = {("GET", "/health"), ("GET", "/stats"), ("GET", "/assets/{name}"), ("GET", "/api/v1/openapi.json")}
 
 
 def _target(path: str, identifier: str) -> str:

@@ -22,6 +22,7 @@ from worker.platform import Installation
 from worker.projects.environment import load_key
 from worker.runtime.instance import load_instance
 from worker.service import Startup, serve
+from worker.services.catalog import load_catalog
 
 DOCKERFILE = """\
 FROM scratch
@@ -92,6 +93,7 @@ async def running_worker(
     installation = Installation(
         instance=await asyncio.to_thread(load_instance, config.data_dir),
         environment_key=await asyncio.to_thread(load_key, config.data_dir),
+        catalog=await asyncio.to_thread(load_catalog, config.catalog),
     )
     clock = SystemClock()
     startup = Startup(
