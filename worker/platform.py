@@ -123,7 +123,7 @@ def build_platform(
         ProjectStore(resources.database),
         DeployStore(resources.database, requests, clock),
         ReleaseStore(resources.database, requests),
-        EventLog(resources.database, clock),
+        EventLog(resources.database, clock, epoch=installed.instance.removeprefix("w_")),
         FetchedImages(resources.database),
         AddOnStore(resources.database),
     )

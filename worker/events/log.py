@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from shared.clock import Clock
-from shared.database import Database
+from shared.clock import Clock, rfc3339
+from shared.database import Database, Row
+from worker.streams.ring import Pulse
 
 KEPT_EVENTS = 1000
 
@@ -18,11 +19,25 @@ class ProjectEvent:
     container: str
     message: str
 
+    def as_json(self) -> dict[str, object]:
+        return {
+            "id": str(self.event_id),
+            "type": self.kind,
+            "container": self.container,
+            "message": self.message,
+            "timestamp": rfc3339(self.at),
+        }
+
 
 class EventLog:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    """`epoch` names this database: numbers of events mean nothing in another one. `recorded` and `news` tell followers when to look."""
+
+    def __init__(self, database: Database, clock: Clock, epoch: str) -> None:
         self._database = database
         self._clock = clock
+        self.epoch = epoch
+        self.recorded = 0
+        self.news = Pulse()
 
     async def record(self, project_id: str, kind: str, container: str, message: str) -> None:
         """Nothing is recorded for a project that is gone."""
@@ -37,6 +52,12 @@ class EventLog:
                 " WHERE project_id = ? ORDER BY event_id DESC LIMIT 1 OFFSET ?)",
                 (project_id, project_id, KEPT_EVENTS),
             )
+        self.tell()
+
+    def tell(self) -> None:
+        """There is something new, be it that a project is gone."""
+        self.recorded += 1
+        self.news.beat()
 
     async def newest(self, project_id: str, limit: int, kind: str | None) -> list[ProjectEvent]:
         """Newest first."""
@@ -44,16 +65,28 @@ class EventLog:
             "SELECT * FROM events WHERE project_id = ? AND (? IS NULL OR kind = ?) ORDER BY event_id DESC LIMIT ?",
             (project_id, kind, kind, limit),
         )
-        return [
-            ProjectEvent(
-                event_id=row["event_id"],
-                at=row["at"],
-                kind=row["kind"],
-                container=row["container"],
-                message=row["message"],
-            )
-            for row in rows
-        ]
+        return [_event(row) for row in rows]
+
+    async def after(self, project_id: str, event_id: int, kind: str | None, limit: int) -> list[ProjectEvent]:
+        """Oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM events WHERE project_id = ? AND event_id > ? AND (? IS NULL OR kind = ?)"
+            " ORDER BY event_id LIMIT ?",
+            (project_id, event_id, kind, kind, limit),
+        )
+        return [_event(row) for row in rows]
+
+    async def oldest_kept(self, project_id: str) -> int:
+        """Events of the project below this number are gone; 0 when none is."""
+        row = await self._database.fetch_one(
+            "SELECT COUNT(*) AS kept, MIN(event_id) AS oldest FROM events WHERE project_id = ?", (project_id,)
+        )
+        return int(row["oldest"]) if row is not None and row["kept"] >= KEPT_EVENTS else 0
+
+    async def has_project(self, project_id: str) -> bool:
+        return (
+            await self._database.fetch_one("SELECT 1 FROM projects WHERE project_id = ?", (project_id,))
+        ) is not None
 
     async def last_id(self) -> int:
         row = await self._database.fetch_one("SELECT COALESCE(MAX(event_id), 0) AS last FROM events")
@@ -68,3 +101,13 @@ class EventLog:
         for row in rows:
             kinds.setdefault(row["project_id"], []).append(row["kind"])
         return kinds
+
+
+def _event(row: Row) -> ProjectEvent:
+    return ProjectEvent(
+        event_id=row["event_id"],
+        at=row["at"],
+        kind=row["kind"],
+        container=row["container"],
+        message=row["message"],
+    )

@@ -50,6 +50,7 @@ SIGNED = {
     ("GET", "/projects/{project_id}/logs"),
     ("GET", "/projects/{project_id}/logs/stream"),
     ("GET", "/projects/{project_id}/events"),
+    ("GET", "/projects/{project_id}/events/stream"),
     ("POST", "/projects/{project_id}/deploy"),
     ("GET", "/projects/{project_id}/deploys"),
     ("GET", "/projects/{project_id}/deploys/{deploy_id}"),
@@ -63,6 +64,9 @@ SIGNED = {
     ("GET", "/services/catalog"),
     ("GET", "/services/{service_id}"),
     ("DELETE", "/services/{service_id}"),
+    ("GET", "/firewall"),
+    ("POST", "/firewall/configure"),
+    ("POST", "/firewall/confirm"),
     ("POST", "/sync"),
 }
 
@@ -76,8 +80,11 @@ class Management:
     session: aiohttp.ClientSession
 
     async def status(self, method: str, path: str, headers: dict[str, str]) -> int:
-        """Without the body, which may never end."""
+        """Without the body, which may never end; but a refusal for want of a signature always says so."""
         async with self.session.request(method, self.commander.base + path, headers=headers) as response:
+            if response.status == 401:
+                assert response.content_type == "application/problem+json"
+                assert (await response.json())["code"] == "invalid_signature"
             return response.status
 
 
