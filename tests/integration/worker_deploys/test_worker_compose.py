@@ -17,6 +17,7 @@ from tests.integration.worker_deploys.docker_cli import (
     network_ids,
     remove_everything_of,
 )
+from tests.integration.worker_deploys.hardened import assert_hardened
 from tests.integration.worker_deploys.running import eventually
 from tests.integration.worker_mesh.token_issuer import TokenIssuer
 from worker.runtime import labels
@@ -52,9 +53,7 @@ async def test_two_shops_of_one_organisation_each_reach_their_own_database(
     logs = await worker.commander.ok("GET", "/projects/one/stats")
     assert {container["name"] for container in logs["containers"]} == {"db", "web"}
     for container in by_service(worker, "one").values():
-        host = inspect(container)["HostConfig"]
-        assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
-        assert not host["PortBindings"]
+        assert_hardened(container)
 
 
 async def test_a_volume_is_handed_over_while_requests_wait(worker: Worker, tiny_image: str) -> None:

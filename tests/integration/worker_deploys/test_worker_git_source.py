@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 from tests.integration.worker_deploys.conftest import Worker
 from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy
 from tests.integration.worker_deploys.docker_cli import container_ids, descendants, docker, inspect
+from tests.integration.worker_deploys.hardened import assert_hardened
 from tests.integration.worker_deploys.repositories import Repository, key_pair, smart_http, ssh_server
 from tests.integration.worker_deploys.running import eventually
 from worker.runtime import labels
@@ -82,6 +83,7 @@ async def test_a_failed_build_leaves_the_old_release_and_shows_its_last_lines(
     worker = building_worker
     await create(worker, "app")
     await deploy_git(worker, "app", repository.url)
+    assert_hardened(container_ids(worker.instance)[0])
     script = 'RUN ["/bin/sh", "-c", "echo compiling; echo missing semicolon >&2; exit 7"]'
     repository.commit({"Dockerfile": dockerfile(tiny_image, script)})
 
@@ -92,6 +94,12 @@ async def test_a_failed_build_leaves_the_old_release_and_shows_its_last_lines(
     assert {"compiling", "missing semicolon"} <= set(failed["log_tail"])
     assert await worker.get("app.zexio.app", "/page") == (200, "one\n")
     assert docker("ps", "-aq", "--filter", "status=exited", "--filter", f"ancestor={tiny_image}") == ""
+
+    # Every project's images are on the engine, which takes the beginning of an id for a name.
+    beginning = inspect(tiny_image)["Id"].removeprefix("sha256:")[:12]
+    repository.commit({"Dockerfile": dockerfile(beginning)})
+    of_others = await deploy_git(worker, "app", repository.url)
+    assert (of_others["status"], beginning in of_others["reason"]) == ("failed", True)
 
 
 async def test_a_build_can_be_cancelled(
@@ -182,7 +190,9 @@ async def test_a_name_inside_our_own_network_is_refused_when_it_is_looked_up(
     assert "not on the public Internet" in failed["reason"]
 
 
-SENSELESS = [
+SENSELESS: list[tuple[dict[str, object], str]] = [
+    ({"image": "3f", "port": 1}, "image name"),
+    ({"image": "sha256:3f", "port": 1}, "image name"),
     ({"git": {"url": "ext::sh -c id"}, "port": 1}, "must"),
     ({"git": {"url": "https://user:token@example.org/x.git"}, "port": 1}, "deploy key"),
     ({"git": {"url": "--upload-pack=x"}, "port": 1}, "must begin"),
