@@ -123,7 +123,7 @@ def build_platform(
         ProjectStore(resources.database),
         DeployStore(resources.database, requests, clock),
         ReleaseStore(resources.database, requests),
-        EventLog(resources.database, clock, epoch=installed.instance.removeprefix("w_")),
+        EventLog(resources.database, clock),
         FetchedImages(resources.database),
         AddOnStore(resources.database),
     )

@@ -39,7 +39,6 @@ class Removal:
         await self._generations.remove_project(project)
         await asyncio.to_thread(self._fetcher.forget, project.project_id)
         await self._records.projects.remove(project.project_id)
-        self._records.events.tell()
         self._on_deleted(project.project_id)
         if project.org_id not in await self._records.orgs_in_use():
             await self._networks.remove(project.org_id)

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from worker.events.following import follow
 from worker.events.log import KEPT_EVENTS, EventLog
+from worker.events.stream import EventReading, event_json, place_of
 from worker.projects.api import project_id_in
 from worker.projects.commands import ProjectCommands
 from worker.requests import whole_number
@@ -24,11 +24,11 @@ class EventRoutes:
         project = await self._projects.get(project_id_in(request))
         limit = whole_number(request.query, "limit", 50, least=1, most=KEPT_EVENTS)
         events = await self._log.newest(project.project_id, limit, request.query.get("type"))
-        return web.json_response({"items": [event.as_json() for event in events]})
+        return web.json_response({"items": [event_json(event) for event in events]})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         project = await self._projects.get(project_id_in(request))
-        kind = request.query.get("type")
         with self._streams.admit():
-            reading = await follow(self._log, project.project_id, kind, last_event_id(request))
+            place = await place_of(self._log, project, last_event_id(request))
+            reading = EventReading(self._log, self._projects, project, place)
             return await send_events(request, reading, self._streams)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.clock import Clock, rfc3339
+from shared.clock import Clock
 from shared.database import Database, Row
 from worker.streams.ring import Pulse
 
@@ -19,25 +19,14 @@ class ProjectEvent:
     container: str
     message: str
 
-    def as_json(self) -> dict[str, object]:
-        return {
-            "id": str(self.event_id),
-            "type": self.kind,
-            "container": self.container,
-            "message": self.message,
-            "timestamp": rfc3339(self.at),
-        }
-
 
 class EventLog:
-    """`epoch` names this database: numbers of events mean nothing in another one. `recorded` and `news` tell followers when to look."""
-
-    def __init__(self, database: Database, clock: Clock, epoch: str) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self.epoch = epoch
-        self.recorded = 0
         self.news = Pulse()
+        self.recorded = 0
+        """Counts what was written by this process: unchanged, there is nothing new to read."""
 
     async def record(self, project_id: str, kind: str, container: str, message: str) -> None:
         """Nothing is recorded for a project that is gone."""
@@ -52,10 +41,6 @@ class EventLog:
                 " WHERE project_id = ? ORDER BY event_id DESC LIMIT 1 OFFSET ?)",
                 (project_id, project_id, KEPT_EVENTS),
             )
-        self.tell()
-
-    def tell(self) -> None:
-        """There is something new, be it that a project is gone."""
         self.recorded += 1
         self.news.beat()
 
@@ -67,26 +52,20 @@ class EventLog:
         )
         return [_event(row) for row in rows]
 
-    async def after(self, project_id: str, event_id: int, kind: str | None, limit: int) -> list[ProjectEvent]:
+    async def after(self, project_id: str, event_id: int, limit: int) -> list[ProjectEvent]:
         """Oldest first."""
         rows = await self._database.fetch_all(
-            "SELECT * FROM events WHERE project_id = ? AND event_id > ? AND (? IS NULL OR kind = ?)"
-            " ORDER BY event_id LIMIT ?",
-            (project_id, event_id, kind, kind, limit),
+            "SELECT * FROM events WHERE project_id = ? AND event_id > ? ORDER BY event_id LIMIT ?",
+            (project_id, event_id, limit),
         )
         return [_event(row) for row in rows]
 
-    async def oldest_kept(self, project_id: str) -> int:
-        """Events of the project below this number are gone; 0 when none is."""
+    async def oldest_id(self, project_id: str) -> int:
+        """0 when the project has no events."""
         row = await self._database.fetch_one(
-            "SELECT COUNT(*) AS kept, MIN(event_id) AS oldest FROM events WHERE project_id = ?", (project_id,)
+            "SELECT COALESCE(MIN(event_id), 0) AS oldest FROM events WHERE project_id = ?", (project_id,)
         )
-        return int(row["oldest"]) if row is not None and row["kept"] >= KEPT_EVENTS else 0
-
-    async def has_project(self, project_id: str) -> bool:
-        return (
-            await self._database.fetch_one("SELECT 1 FROM projects WHERE project_id = ?", (project_id,))
-        ) is not None
+        return 0 if row is None else int(row["oldest"])
 
     async def last_id(self) -> int:
         row = await self._database.fetch_one("SELECT COALESCE(MAX(event_id), 0) AS last FROM events")

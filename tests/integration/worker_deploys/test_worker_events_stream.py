@@ -1,72 +1,70 @@
-"""The events of a project as a stream, across reconnects and a restart of the agent."""
+"""The live events of a project, from the process that commands and containers make them in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
 from typing import Any
 
 import pytest
 
-from tests.integration.worker_deploys.agent import Agent
-from tests.integration.worker_mesh.event_reader import Event, EventReader
+from tests.integration.worker_deploys.conftest import Worker
 
 pytestmark = pytest.mark.engine
 
-STREAM = "/projects/p/events/stream"
+PROJECT = {"project_id": "told", "org_id": "org_a"}
 
 
-async def some_events(agent: Agent, after: str | None, least: int) -> list[Event]:
-    headers = agent.commander.signed("GET", STREAM, b"")
-    if after is not None:
-        headers["Last-Event-ID"] = after
-    async with (
-        asyncio.timeout(20),
-        agent.session.get(agent.commander.base + STREAM, headers=headers) as response,
-    ):
-        assert (response.status, response.content_type) == (200, "text/event-stream")
-        return await EventReader(response).take(least)
-
-
-async def listed(agent: Agent) -> list[dict[str, Any]]:
-    """Oldest first."""
-    items: list[dict[str, Any]] = (await agent.commander.ok("GET", "/projects/p/events"))["items"]
-    return items[::-1]
-
-
-async def test_events_are_numbered_across_a_restart_and_end_with_the_project(
-    agent: Agent, tiny_image: str
-) -> None:
-    await agent.start()
-    await agent.commander.ok("POST", "/projects", {"project_id": "p", "org_id": "org_a"})
-    deploy = {"image": tiny_image, "port": 8080}
-    await agent.commander.ok("POST", "/projects/p/deploy?wait=45", deploy)
-    known = await listed(agent)
-    shown = await some_events(agent, None, len(known))
-
-    assert [event.payload for event in shown] == known
-    assert {event.name for event in shown} == {"event"}
-    assert {"create", "deploy_step"} & {str(event.payload["type"]) for event in shown}, known
-
-    agent.kill()
-    await agent.start()
-    resumed = await some_events(agent, shown[1].event_id, len(known) - 2)
-    assert [event.payload for event in resumed] == known[2:], "nothing is lost or repeated"
-    assert [event.event_id for event in resumed] == [event.event_id for event in shown[2:]]
-    strange = await some_events(agent, "someone-else", 2)
-    assert (strange[0].name, strange[1].payload) == ("gap", known[0])
-
-    headers = agent.commander.signed("GET", STREAM, b"")
+async def read(worker: Worker, until: str, last_event_id: str | None = None) -> list[dict[str, Any]]:
+    """The events up to and with the first that is named or typed `until`; each with its id."""
+    target = "/projects/told/events/stream"
+    headers = worker.commander.signed("GET", target, b"")
+    if last_event_id is not None:
+        headers["Last-Event-ID"] = last_event_id
+    found: list[dict[str, Any]] = []
     async with (
         asyncio.timeout(30),
-        agent.session.get(agent.commander.base + STREAM, headers=headers) as response,
+        worker.session.get(worker.commander.base + target, headers=headers) as response,
     ):
-        reader = EventReader(response)
-        await reader.take(len(known))
-        deleting = asyncio.create_task(agent.commander.ok("DELETE", "/projects/p"))
-        seen = [event async for event in until_end(reader)]
-        await deleting
-    assert seen[-1].name == "end", seen
+        assert response.status == 200
+        fields: dict[str, str] = {}
+        async for raw in response.content:
+            name, _, value = raw.decode().rstrip("\n").partition(": ")
+            if name:
+                fields[name] = value
+                continue
+            if "data" in fields:
+                found.append(
+                    {"sse_id": fields.get("id"), "name": fields["event"], **json.loads(fields["data"])}
+                )
+                if until in (found[-1]["name"], found[-1].get("type")):
+                    return found
+            fields = {}
+    return found
 
 
-async def until_end(reader: EventReader) -> AsyncIterator[Event]:
-    while (event := await reader.next()) is not None:
-        yield event
+async def test_a_reader_that_comes_back_hears_what_it_missed_and_nothing_twice(
+    worker: Worker, tiny_image: str
+) -> None:
+    hoster = worker.commander
+    assert (await hoster.call("POST", "/projects", PROJECT))[0] == 201
+    live = asyncio.create_task(read(worker, "deploy_active"))
+    await asyncio.sleep(0.5)
+    body = {"image": tiny_image, "port": 8080}
+    assert (await hoster.call("POST", "/projects/told/deploy?wait=30", body))[0] == 202
+
+    heard = await live
+    assert [event["id"] for event in heard] == sorted({event["id"] for event in heard}, key=int)
+    assert "container_started" in {event["type"] for event in heard}
+
+    again = await read(worker, "deploy_active", heard[2]["sse_id"])
+    assert [event["id"] for event in again] == [event["id"] for event in heard[3:]]
+
+    other_life = await read(worker, "gap", "1-1")
+    assert other_life[0]["reason"] == "unknown_event_id"
+
+
+async def test_the_stream_ends_with_its_project(worker: Worker) -> None:
+    assert (await worker.commander.call("POST", "/projects", PROJECT))[0] == 201
+    live = asyncio.create_task(read(worker, "end"))
+    await asyncio.sleep(0.5)
+    assert (await worker.commander.call("DELETE", "/projects/told"))[0] in {200, 202}
+    assert (await live)[-1]["reason"] == "deleted"
