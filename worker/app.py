@@ -49,7 +49,7 @@ def build_management(
     app.add_routes([web.get("/health", _health)])
     suffixes = (config.internal_suffix, config.public_suffix)
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)
-    DeployRoutes(platform.deploys, platform.view).add_to(app)
+    DeployRoutes(platform.deploys, platform.view, allow_local=config.allow_local_git).add_to(app)
     AddOnRoutes(platform.addons, platform.catalog).add_to(app)
     EventRoutes(platform.records.events, platform.projects, seen.streams).add_to(app)
     FileRoutes(platform.files, platform.projects).add_to(app)

@@ -19,9 +19,12 @@ LONGEST_WAIT_S = 600
 
 
 class DeployRoutes:
-    def __init__(self, commands: DeployCommands, view: ProjectView) -> None:
+    """`allow_local`: sources may be on private addresses, in clear, or files."""
+
+    def __init__(self, commands: DeployCommands, view: ProjectView, *, allow_local: bool) -> None:
         self._commands = commands
         self._view = view
+        self._allow_local = allow_local
 
     def add_to(self, app: web.Application) -> None:
         app.add_routes(
@@ -45,7 +48,8 @@ class DeployRoutes:
             deploy = await self._commands.run_again(project_id, body.release, body.idempotency_key)
         else:
             limits = await self._commands.limits(project_id)
-            deploy = await self._commands.deploy(project_id, body.request(limits), body.idempotency_key)
+            wanted = body.request(limits, allow_local=self._allow_local)
+            deploy = await self._commands.deploy(project_id, wanted, body.idempotency_key)
         if wait_s:
             deploy = await self._commands.wait(project_id, deploy.deploy_id, wait_s)
         _deploy, steps = await self._commands.get(project_id, deploy.deploy_id)

@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from shared.problem import FieldFault
 from worker.deploys.compose import read_compose
 from worker.deploys.compose_reader import HTTP_PATH, IMAGE
 from worker.deploys.request import ArchiveSource, DeployRequest, GitSource, HealthCheck, one_service
-from worker.requests import Body
+from worker.requests import Body, RequestInvalid
 from worker.runtime.engine import Limits
-from worker.sources.address import SourceUrlInvalid, checked_archive_url, checked_git_url
+from worker.runtime.image_names import may_be_an_id
+from worker.sources.address import SourceUrlInvalid, check_permitted, checked_archive_url, checked_git_url
 
 _SOURCES = ("image", "compose", "git", "archive_url", "release")
 _FITTING = {
@@ -90,7 +92,7 @@ class DeployBody(Body):
     @field_validator("image")
     @classmethod
     def check_image(cls, image: str | None) -> str | None:
-        if image is not None and (IMAGE.fullmatch(image) is None or image.startswith("sha256:")):
+        if image is not None and (IMAGE.fullmatch(image) is None or may_be_an_id(image)):
             raise ValueError("must be an image name such as localhost/hello:1 or nginx:1.27")
         return image
 
@@ -132,13 +134,28 @@ class DeployBody(Body):
             raise ValueError(f"{source} needs {', '.join(sorted(missing))}")
         return self
 
-    def request(self, limits: Limits) -> DeployRequest:
-        """For everything but a release. `limits` are the project's. Raises ComposeUnsupported."""
+    def request(self, limits: Limits, *, allow_local: bool) -> DeployRequest:
+        """For everything but a release. `limits` are the project's. Without `allow_local` a source must be on the public Internet.
+
+        Raises ComposeUnsupported, RequestInvalid.
+        """
+        if not allow_local:
+            self._check_public()
         if self.compose is not None:
             return read_compose(self.compose, self.web, limits)
         check = HealthCheck() if self.healthcheck is None else HealthCheck(**self.healthcheck.model_dump())
         command = None if self.command is None else tuple(self.command)
         return one_service(self.image, self.port or 0, check, command, self._source())
+
+    def _check_public(self) -> None:
+        try:
+            if self.git is not None:
+                check_permitted(checked_git_url(self.git.url))
+            if self.archive_url is not None:
+                check_permitted(checked_archive_url(self.archive_url))
+        except SourceUrlInvalid as invalid:
+            field = "archive_url" if self.git is None else "git.url"
+            raise RequestInvalid([FieldFault(field, str(invalid))]) from None
 
     def _source(self) -> GitSource | ArchiveSource | None:
         dockerfile = self.dockerfile or "Dockerfile"

@@ -6,7 +6,7 @@ Facts: git's short form `user@host:path` is ssh. IPv4 addresses hide in IPv6 one
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
@@ -49,6 +49,18 @@ def checked_git_url(url: str) -> SourceAddress:
 def checked_archive_url(url: str) -> SourceAddress:
     """Raises SourceUrlInvalid."""
     return _checked(url, ARCHIVE_SCHEMES)
+
+
+def check_permitted(address: SourceAddress) -> None:
+    """What is refused before anything is looked up: schemes for local sources, addresses that are spelt out. Raises SourceUrlInvalid."""
+    if address.scheme not in {"https", "ssh"}:
+        raise SourceUrlInvalid("may only be fetched by https (and git also by ssh)")
+    try:
+        spelt_out = ip_address(address.host)
+    except ValueError:
+        return
+    if not is_public(spelt_out):
+        raise SourceUrlInvalid("is not on the public Internet")
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

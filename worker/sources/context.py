@@ -9,12 +9,14 @@ import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from worker.sources.base_images import ids_in
 from worker.sources.dockerignore import IgnoreRule, ignore_rules, is_ignored, may_hold_exceptions
 from worker.sources.errors import SourceFailed
 
 _CHUNK = 256 * 1024
 _IGNORE_FILE = ".dockerignore"
 _MOST_IGNORE_BYTES = 256 * 1024
+_MOST_DOCKERFILE_BYTES = 256 * 1024
 _LEFT_OUT = ".git"
 
 
@@ -43,6 +45,15 @@ def check_dockerfile(root: Path, dockerfile: str) -> None:
     path = root / dockerfile
     if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
         raise SourceFailed(f"The source has no file {dockerfile}.")
+    with path.open("rb") as file:
+        octets = file.read(_MOST_DOCKERFILE_BYTES + 1)
+    if len(octets) > _MOST_DOCKERFILE_BYTES:
+        raise SourceFailed(f"{dockerfile} is larger than {_MOST_DOCKERFILE_BYTES // 1024} KiB.")
+    found = ids_in(octets.decode(errors="replace"))
+    if found:
+        raise SourceFailed(
+            f"{dockerfile} uses {', '.join(found)}, which may be the id of an image: give its name with a tag."
+        )
 
 
 def _pack(root: Path, dockerfile: str, writing: int) -> None:

@@ -27,10 +27,11 @@ class Reading(Protocol):
 
 
 class OpenStreams:
-    """Counts the streams of the whole agent, and ends them all when it stops."""
+    """Counts the streams of the whole agent, and ends them all when it stops. `comment_every_s` is for all of them."""
 
-    def __init__(self, limit: int = MAX_STREAMS) -> None:
+    def __init__(self, limit: int = MAX_STREAMS, comment_every_s: float = KEEPALIVE_EVERY_S) -> None:
         self._limit = limit
+        self.comment_every_s = comment_every_s
         self._open = 0
         self.ending = False
 
@@ -75,13 +76,13 @@ async def _pump(
     request: web.Request, response: web.StreamResponse, reading: Reading, streams: OpenStreams
 ) -> None:
     loop = asyncio.get_running_loop()
-    comment_at = loop.time() + KEEPALIVE_EVERY_S
+    comment_at = loop.time() + streams.comment_every_s
     while not streams.ending and _is_connected(request):
         events = await reading.next(LOOK_EVERY_S)
         if events is None:
             break
         if loop.time() >= comment_at:
-            comment_at += KEEPALIVE_EVERY_S
+            comment_at += streams.comment_every_s
             events += KEEPALIVE
         if events:
             await _write(request, response, events)

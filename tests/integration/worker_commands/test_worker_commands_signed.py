@@ -64,6 +64,9 @@ SIGNED = {
     ("GET", "/services/catalog"),
     ("GET", "/services/{service_id}"),
     ("DELETE", "/services/{service_id}"),
+    ("GET", "/firewall"),
+    ("POST", "/firewall/configure"),
+    ("POST", "/firewall/confirm"),
     ("POST", "/sync"),
 }
 
@@ -77,8 +80,11 @@ class Management:
     session: aiohttp.ClientSession
 
     async def status(self, method: str, path: str, headers: dict[str, str]) -> int:
-        """Without the body, which may never end."""
+        """Without the body, which may never end; but a refusal for want of a signature always says so."""
         async with self.session.request(method, self.commander.base + path, headers=headers) as response:
+            if response.status == 401:
+                assert response.content_type == "application/problem+json"
+                assert (await response.json())["code"] == "invalid_signature"
             return response.status
 
 

@@ -42,8 +42,10 @@ def tiny_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> 
     shutil.copy("/bin/busybox", folder / "busybox")
     (folder / "slow").write_text(SLOW)
     (folder / "slow").chmod(0o755)
-    (folder / "Dockerfile").write_text(DOCKERFILE)
-    name = f"localhost/worker-deploys-test:{uuid.uuid4().hex[:12]}"
+    tag = uuid.uuid4().hex[:12]
+    # Its own image each time: what is built on it by another run of these tests is none of ours.
+    (folder / "Dockerfile").write_text(f"{DOCKERFILE}LABEL tests={tag}\n")
+    name = f"localhost/worker-deploys-test:{tag}"
     docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
     yield name
     remove_with_descendants(name)

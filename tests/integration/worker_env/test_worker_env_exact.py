@@ -104,26 +104,24 @@ async def ours(worker: Worker, deploy_id: str) -> dict[bytes, bytes]:
     return {name: value for name, value in environment_of(container_id).items() if name.decode() not in OURS}
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
+IMPOSSIBLE: list[dict[str, object]] = [
         {"": "x"}, {"1A": "x"}, {"A=B": "x"}, {"A B": "x"}, {"Ä": "x"}, {"A\n": "x"}, {"A" * 257: "x"}, {"-A": "x"},
         {"A": "x\0y"}, {"A": "x" * 131_070}, {"A": "é" * 65_535}, {"A": 1}, {"A": ["x"]}, {"A": None},
-    ],
-)  # fmt: skip
-async def test_what_no_process_could_have_is_refused_and_changes_nothing(
-    worker: Worker, variables: dict[str, object]
-) -> None:
+]  # fmt: skip
+
+
+async def test_what_no_process_could_have_is_refused_and_changes_nothing(worker: Worker) -> None:
     commander = worker.commander
     await create(worker, "exact")
     await commander.ok("POST", "/projects/exact/env", {"env": {"KEPT": "1"}})
 
-    status, answer = await commander.call(
-        "POST", "/projects/exact/env", {"env": {"GOOD": "1", **variables}, "mode": "replace"}
-    )
+    for variables in IMPOSSIBLE:
+        status, answer = await commander.call(
+            "POST", "/projects/exact/env", {"env": {"GOOD": "1", **variables}, "mode": "replace"}
+        )
 
-    assert status == 422, answer
-    assert "x" * 100 not in str(answer), "no value is quoted"
+        assert status == 422, (str(variables)[:100], answer)
+        assert "x" * 100 not in str(answer), "no value is quoted"
     kept = await commander.ok("POST", "/projects/exact/env", {"env": {}, "mode": "merge"})
     assert kept["keys"] == ["KEPT"]
 

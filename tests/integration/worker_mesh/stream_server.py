@@ -27,13 +27,13 @@ PROBLEMS = {
 
 @asynccontextmanager
 async def serving(
-    add_routes: Callable[[web.Application, OpenStreams], None], limit: int = 1000
+    add_routes: Callable[[web.Application, OpenStreams], None], streams: OpenStreams | None = None
 ) -> AsyncIterator[str]:
     """The address of a server with these routes."""
     app = web.Application(middlewares=[problem_middleware(PROBLEMS, request_ids(SystemClock()))])
-    streams = OpenStreams(limit)
-    add_routes(app, streams)
-    app.on_shutdown.append(streams.end_all)
+    opened = OpenStreams() if streams is None else streams
+    add_routes(app, opened)
+    app.on_shutdown.append(opened.end_all)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -85,7 +85,7 @@ class Agent:
 
 @asynccontextmanager
 async def agent(
-    source: ContainerSource, http: aiohttp.ClientSession, limit: int = 1000
+    source: ContainerSource, http: aiohttp.ClientSession, streams: OpenStreams | None = None
 ) -> AsyncIterator[Agent]:
     logs = ProjectLogs(source)
 
@@ -98,7 +98,7 @@ async def agent(
 
     watch = asyncio.create_task(logs.run())
     try:
-        async with serving(routes, limit) as url:
+        async with serving(routes, streams) as url:
             yield Agent(url, logs, http)
     finally:
         watch.cancel()
@@ -319,7 +319,7 @@ async def test_there_is_a_bound_on_streams(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
     containers.run(PROJECT, "echo one; sleep 60")
-    async with agent(source, http, limit=2) as plane:
+    async with agent(source, http, OpenStreams(limit=2)) as plane:
         address = f"{plane.url}/projects/{PROJECT}/logs/stream"
         async with plane.stream() as first, plane.stream():
             await first.take(1)
@@ -334,12 +334,15 @@ async def test_there_is_a_bound_on_streams(
         await eventually(admitted, 3)
 
 
-@pytest.mark.slow
 async def test_a_silent_stream_carries_a_comment_every_fifteen_seconds(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
-    containers.run(PROJECT, "echo one; sleep 16; echo two; sleep 60")
-    async with agent(source, http) as plane, plane.stream() as reader:
+    assert OpenStreams().comment_every_s == 15
+    containers.run(PROJECT, "echo one; sleep 3; echo two; sleep 60")
+    async with (
+        agent(source, http, OpenStreams(comment_every_s=2)) as plane,
+        plane.stream() as reader,
+    ):
         await reader.take(2)
 
     assert reader.comments == 1

@@ -11,10 +11,10 @@ import pytest
 from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
 from tests.integration.worker_deploys.deploying import create, deploy
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, inspect, network_ids
+from tests.integration.worker_deploys.hardened import assert_hardened
 from tests.integration.worker_deploys.running import eventually
 from tests.integration.worker_services.conftest import CatalogAgent, volumes_of
 from worker.runtime import labels
-from worker.runtime.profile import CAPABILITIES
 
 pytestmark = pytest.mark.engine
 
@@ -77,14 +77,8 @@ async def test_a_service_has_the_hardened_profile_and_no_published_port(worker: 
     seen = inspect(container_id)
 
     host = seen["HostConfig"]
-    assert host["CapDrop"] == ["ALL"]
-    assert sorted(host["CapAdd"]) == sorted(CAPABILITIES)
-    assert host["SecurityOpt"] == ["no-new-privileges"]
-    assert (host["Memory"], host["MemorySwap"], host["NanoCpus"]) == (32 << 20, 32 << 20, 500_000_000)
-    assert (host["PidsLimit"], host["Init"], host["Privileged"]) == (32, True, False)
-    assert (host["Binds"], host["PublishAllPorts"]) == (None, False)
-    assert not host["PortBindings"]
-    assert host["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
+    assert_hardened(container_id)
+    assert (host["PidsLimit"], host["Memory"], host["NanoCpus"]) == (32, 32 << 20, 500_000_000)
     assert host["RestartPolicy"]["Name"] == "unless-stopped"
     assert [mount["Type"] for mount in seen["Mounts"]] == ["volume"]
     assert len(seen["NetworkSettings"]["Networks"]) == 1
@@ -205,7 +199,7 @@ async def test_without_the_engine_nothing_is_begun_and_what_there_is_can_be_seen
         }
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("delay_s", [0.0, 0.4])
 async def test_an_installation_survives_a_crash_of_the_agent(agent: CatalogAgent, delay_s: float) -> None:
     await agent.begin()
     installed = await install(agent)

@@ -1,0 +1,69 @@
+"""No Dockerfile reaches an image by its id, whose image ever it is."""
+
+import pytest
+
+from worker.runtime.image_names import may_be_an_id
+from worker.sources.base_images import ids_in
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM 3f\n",
+        "from   3F",
+        "FROM sha256:3fab",
+        'FROM "3f"',
+        "FROM 3\\f",
+        "FROM \\\n# a comment\n\n3f",
+        "FROM 3\\\nf",
+        "# escape=`\nFROM `\n3f",
+        "# syntax=docker/dockerfile:1\n# escape=`\nFROM `\n3f",
+        "FROM --platform=linux/amd64 3f AS built",
+        "ARG A=3f\nFROM $A",
+        "ARG A='3f'\nARG B=${A}\nFROM ${B}",
+        "ARG A=3 B=f\nFROM $A$B",
+        "FROM ${A:-3f}",
+        "FROM ${A:-sha256}:3f",
+        "FROM sha256:${A:-3f}",
+        "FROM $A",
+        "FROM scratch\nCOPY --from=3f / /",
+        "FROM scratch\nCOPY --chown=1:1 --from=3f / /",
+        'FROM scratch\nCOPY --from="3f" / /',
+        "FROM scratch\nONBUILD COPY --from=3f / /",
+        "FROM scratch\nCOPY --from=12345678901234567890 / /",
+        "FROM scratch\nCOPY --from=cafe / /\nFROM scratch AS cafe",
+        "FROM 0",
+        "FROM\v3f",
+        "FROM \u20283f",
+        "FROM scratch\\\\\nFROM 3f",
+        "FROM \\\f\n3f",
+        "FROM \\\r\n3f\r\n",
+    ],
+)
+def test_what_may_be_an_id_is_found(dockerfile: str) -> None:
+    assert ids_in(dockerfile) != []
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM scratch\nCOPY a /a",
+        "FROM python:3.11-slim\nRUN echo FROM 3f",
+        "FROM cafe:1",
+        "FROM cafe:1 AS cafe\nFROM cafe\nCOPY --from=CAFE /a /a\nCOPY --from=0 /b /b",
+        "ARG V=3.11\nFROM python:$V AS base\nFROM base",
+        "FROM python:${V:-3}",
+        "FROM ${REGISTRY:-docker.io}/library/python",
+        "FROM localhost/hello@sha256:" + "0" * 64,
+        "# FROM 3f\nFROM scratch",
+        "FROM scratch\nRUN true \\\n  3f",
+        "",
+    ],
+)
+def test_names_are_names(dockerfile: str) -> None:
+    assert ids_in(dockerfile) == []
+
+
+def test_a_tag_tells_a_name_from_an_id() -> None:
+    assert [text for text in ("ab", "AB12", "sha256:ab", "0" * 64) if not may_be_an_id(text)] == []
+    assert [text for text in ("ab:1", "nginx", "x/ab", "ab.c", "0" * 65) if may_be_an_id(text)] == []
