@@ -42,9 +42,9 @@ async def test_of_2000_requests_over_four_processes_a_quota_of_1000_admits_1000(
     redis_url: str,
     clients: list[aiohttp.ClientSession],
 ) -> None:
-    gateway = await start_processes(quota=1000)
+    gateway = await start_processes(workers=4, quota=1000)
     ada = await sign_up(gateway)
-    await until_all_serve(ada)
+    await until_all_serve(ada, workers=4)
     answers: Counter[int] = Counter()
 
     async def call(client: aiohttp.ClientSession) -> None:
