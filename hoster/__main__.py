@@ -93,7 +93,7 @@ async def _serve(config: Config, vault: Vault) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    catalog, start_page = await asyncio.to_thread(lambda: (read_catalog(), read_pages()))
+    catalog, pages = await asyncio.to_thread(lambda: (read_catalog(), read_pages()))
     database = await Database.open(config.data_dir / "hoster.db", MIGRATIONS)
     try:
         parts = Parts(
@@ -102,7 +102,7 @@ async def _serve(config: Config, vault: Vault) -> int:
             database=database,
             vault=vault,
             catalog=catalog,
-            pages=start_page,
+            pages=pages,
             patience=Patience(),
             on_death=died,
         )
@@ -110,6 +110,8 @@ async def _serve(config: Config, vault: Vault) -> int:
         try:
             await runner.setup()
             await web.TCPSite(runner, config.host, config.port).start()
+            if pages.index is None:
+                log.warning("console_not_built", remedy="make console")
             log.info("listening", addresses=[f"{address[0]}:{address[1]}" for address in runner.addresses])
             await stop.wait()
             log.info("draining")

@@ -23,6 +23,7 @@ from hoster.nodes.worker_client import NodeUnreachable
 from hoster.releases.api import DeployNotFound
 from hoster.ssh_keys.commands import SshKeyInUse, SshKeyNotFound
 from hoster.templates.commands import TemplateNotFound
+from hoster.web.pages import ConsoleNotBuilt
 from shared.identity import IdentityUnverified
 from shared.problem import Problem
 from shared.problem_middleware import ProblemTable
@@ -142,6 +143,11 @@ PROBLEMS: ProblemTable = {
         422, "idempotency_key_reused", "This Idempotency-Key was first used with another request."
     ),
     StreamUnavailable: lambda _: _said(409, "nothing_to_stream", "This deployment is on no node."),
+    ConsoleNotBuilt: lambda _: _said(
+        503,
+        "console_not_built",
+        "The console was not built: `make console` builds it. The API works without it.",
+    ),
     DnsUnavailable: lambda error: Problem(503, "dns_unavailable", str(error), headers=_RETRY),
     EngineUnavailable: lambda error: Problem(503, "engine_unavailable", str(error), headers=_RETRY),
     NodeUnreachable: lambda error: Problem(503, "node_unreachable", str(error), headers=_RETRY),

@@ -51,7 +51,7 @@ def build_management(
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)
     DeployRoutes(platform.deploys, platform.view).add_to(app)
     AddOnRoutes(platform.addons, platform.catalog).add_to(app)
-    EventRoutes(platform.records.events, platform.projects).add_to(app)
+    EventRoutes(platform.records.events, platform.projects, seen.streams).add_to(app)
     FileRoutes(platform.files, platform.projects).add_to(app)
     WebhookRoutes(platform.webhooks).add_to(app)
     FirewallRoutes(platform.firewall, platform.records.projects).add_to(app)

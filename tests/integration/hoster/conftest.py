@@ -19,7 +19,7 @@ from hoster.config import Config
 from hoster.jobs.model import Patience
 from hoster.keys.file import open_vault
 from hoster.templates.catalog import read_catalog
-from hoster.web.pages import read_pages
+from hoster.web.pages import Asset, Pages
 from shared import identity, signature
 from shared.clock import SystemClock
 from shared.database import Database
@@ -157,7 +157,8 @@ def dns_zone() -> Iterator[DnsZone]:
 @pytest.fixture
 def start_hoster(tmp_path: Path, dns_zone: DnsZone) -> Callable[[], Any]:
     vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
-    catalog, pages = read_catalog(), read_pages()
+    catalog = read_catalog()
+    pages = Pages(Asset("text/html; charset=utf-8", b"<!doctype html><title>Console</title>", {}), {})
 
     async def start(port: int = 0, **settings: str) -> tuple[Hoster, Database]:
         config = config_for(tmp_path, DNS_RESOLVER=dns_zone.address, **settings)

@@ -18,7 +18,7 @@ from tests.integration.hoster.conftest import IDENTITY_SECRET, Hoster, User
 DEPLOYMENTS, NODES, KEYS, TEMPLATES = (
     f"/api/v1/{name}" for name in ("deployments", "nodes", "ssh_keys", "templates")
 )
-PAGE = "/{path:(?!(?:api|nodes|internal|mod)(?:/|$)).*}"
+PAGE = "/{path:(?!(?:api|nodes/v1|internal|mod)(?:/|$)).*}"
 ONE = DEPLOYMENTS + "/{id}"
 TEMPLATE = {
     "name": "Mine", "compose": "services:\n  web:\n    image: nginx:1.27\n    expose: ['80']\n    x-web: true\n",
@@ -41,10 +41,11 @@ MATRIX = {
     ("GET", "/api/v1/me"): Row(200),
     ("GET", "/api/v1/billing/events"): Row(200),
     ("GET", "/internal/operations/{request_id}"): Row(404),
+    ("DELETE", "/internal/operations/{request_id}"): Row(404),
     ("POST", "/nodes/v1/join"): Row(401, {"token": "t", "address": "http://a", "capacity": {"cpu_cores": 1, "memory_mb": 1, "disk_mb": 1}}),
     ("POST", "/nodes/v1/heartbeat"): Row(401, {}),
     ("GET", PAGE): Row(200),
-    ("GET", "/start/{name}"): Row(200),
+    ("GET", "/assets/{name}"): Row(404),
     ("GET", TEMPLATES): Row(200),
     ("POST", TEMPLATES): Row(201, TEMPLATE),
     ("GET", TEMPLATES + "/{id}"): Row(200),

@@ -50,6 +50,7 @@ SIGNED = {
     ("GET", "/projects/{project_id}/logs"),
     ("GET", "/projects/{project_id}/logs/stream"),
     ("GET", "/projects/{project_id}/events"),
+    ("GET", "/projects/{project_id}/events/stream"),
     ("POST", "/projects/{project_id}/deploy"),
     ("GET", "/projects/{project_id}/deploys"),
     ("GET", "/projects/{project_id}/deploys/{deploy_id}"),
