@@ -21,7 +21,7 @@ run: setup ## bring the platform up in the foreground; Ctrl-C stops all of it
 
 test: setup-dev console ## lint, types, import contracts and every test, against real components
 	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium -- \
-	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m pytest'
+	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m tests.side_by_side'
 
 check: setup-dev ## lint, types and import contracts
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet . && echo "lint: clean"

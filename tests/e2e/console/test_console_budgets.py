@@ -117,6 +117,7 @@ def _long_log(count: int) -> str:
 def test_nothing_stands_in_anybodys_way(
     new_context: NewContext, operator: Operator, axe_source: str, scheme: str
 ) -> None:
+    Person(new_context().new_page()).sign_up()  # somebody to suspend
     page = new_context().new_page()
     page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
     faults: list[str] = []
