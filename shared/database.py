@@ -80,12 +80,14 @@ class Database:
             await asyncio.shield(self._writer.commit())
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        async with self._reader.execute(sql, _bindable(parameters)) as cursor:
-            return list(await cursor.fetchall())
+        # Executed and read to its end in one step of the thread: a statement that is still open when another begins would show it
+        # the database as it was for the first, and readers that overlap would go on seeing that.
+        return list(await self._reader.execute_fetchall(sql, _bindable(parameters)))
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
-        async with self._reader.execute(sql, _bindable(parameters)) as cursor:
-            return await cursor.fetchone()
+        """The first row; the statement should find few."""
+        rows = await self.fetch_all(sql, parameters)
+        return rows[0] if rows else None
 
 
 def _bindable(parameters: Parameters) -> tuple[object, ...] | Mapping[str, object]:

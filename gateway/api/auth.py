@@ -10,8 +10,7 @@ from gateway.accounts.users import Users
 from gateway.api.bodies import Login, PasswordChange, Registration, read_body
 from gateway.api.callers import Callers, client_address
 from gateway.api.reports import CurrentPlans
-from gateway.api.usage import quota_or_none
-from gateway.api.views import Json, plan_view, user_view
+from gateway.api.views import Json, plan_view, quota_view, user_view
 from gateway.metering.usage import UsageBooks
 from gateway.tokens.tokens import Tokens
 
@@ -101,6 +100,6 @@ class MeHandlers:
             {
                 "user": user_view(user),
                 "plan": plan_view(self._plans().of(user.plan_id)),
-                "quota": await quota_or_none(self._books, user.id, user.plan_id),
+                "quota": quota_view(await self._books.quota(user.id, user.plan_id)),
             }
         )

@@ -101,11 +101,11 @@ async def read_body(request: web.Request, form: type[B]) -> B:
 
 
 def read_page(query: Mapping[str, str], *, usual: int, most: int) -> tuple[int, str | None]:
-    """`limit` and `cursor`. Raises BodyInvalid."""
-    text = query.get("limit", str(usual))
+    """`limit` and `cursor`; an empty one is as good as none. Raises BodyInvalid."""
+    text = query.get("limit") or str(usual)
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
         raise BodyInvalid([FieldFault("limit", f"must be a whole number from 1 to {most}")])
-    return int(text), query.get("cursor")
+    return int(text), query.get("cursor") or None
 
 
 def _field_fault(fault: Mapping[str, object]) -> FieldFault:

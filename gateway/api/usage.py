@@ -38,7 +38,7 @@ class UsageHandlers:
         return web.json_response(
             {
                 "period": period,
-                "quota": await quota_or_none(self._books, user_id, plan_id),
+                "quota": quota_view(await self._books.quota(user_id, plan_id)),
                 "rate": await _rate_or_none(self._books, user_id, plan_id),
                 "totals": [total_view(total) for total in totals],
             }
@@ -62,15 +62,8 @@ class UsageHandlers:
         return web.json_response({"items": [event_view(event) for event in events], "next_cursor": following})
 
 
-async def quota_or_none(books: UsageBooks, user_id: UserId, plan_id: PlanId) -> Json | None:
-    """Failure policy: without counters the rest of an answer is still true, so the quota is null and not an error."""
-    try:
-        return quota_view(await books.quota(user_id, plan_id))
-    except CountersUnavailable:
-        return None
-
-
 async def _rate_or_none(books: UsageBooks, user_id: UserId, plan_id: PlanId) -> Json | None:
+    """Failure policy: only the counters know the rate; without them the rest of an answer is still true, so it is null and not an error."""
     try:
         return rate_view(await books.rate(user_id, plan_id))
     except CountersUnavailable:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.accounts.principal import PlanId, UserId
 from gateway.counters.port import Claim, Counters, Seed
+from gateway.errors import CountersUnavailable
 from gateway.metering.ledger import Ledger
 from gateway.metering.usage import QuotaUse, RateUse, UsageEvent, UsageTotal
 from gateway.rules.entitlements import Plan, Plans
@@ -52,9 +53,10 @@ class Books:
         return await self._ledger.events(user_id, limit, cursor)
 
     async def quota(self, user_id: UserId, plan_id: PlanId) -> QuotaUse:
+        """Where the counters do not answer, or have forgotten, the ledger tells the same, at more cost."""
         plan = self._plans().of(plan_id)
         claim = self._claim(user_id, plan)
-        used = (await self._counters.look(claim)).used
+        used = await self._counted(claim)
         if used is None:
             seed = await self.seed(user_id, claim.period)
             used = seed.used + len(seed.open_ids)
@@ -78,6 +80,12 @@ class Books:
         await self._shipper.ship()
         used, recorded = await self._ledger.charged(user_id, period.name, noted)
         return Seed(used, [request_id for request_id in noted if request_id not in recorded])
+
+    async def _counted(self, claim: Claim) -> int | None:
+        try:
+            return (await self._counters.look(claim)).used
+        except CountersUnavailable:
+            return None
 
     def _claim(self, user_id: UserId, plan: Plan) -> Claim:
         return Claim(

@@ -65,7 +65,7 @@ class UsageBooks(Protocol):
         """Newest first; None for every user. Raises ValueError for a cursor that is not ours."""
 
     async def quota(self, user_id: UserId, plan_id: PlanId) -> QuotaUse:
-        """Raises CountersUnavailable."""
+        """Of the current month, also without counters."""
 
     async def rate(self, user_id: UserId, plan_id: PlanId) -> RateUse:
         """Raises CountersUnavailable."""

@@ -171,7 +171,8 @@ def _plan(name: str, model: PlanModel) -> Plan:
         plan_id=PlanId(name),
         requests_per_month=model.requests_per_month,
         rate_per_minute=model.rate_per_minute,
-        burst=model.burst,
+        # Without a burst requests are still let in one at a time, at the rate.
+        burst=max(model.burst, 1),
         limits_text=limits_text(model.limits.model_dump()),
     )
 

@@ -65,7 +65,7 @@ class LimitsModel(_Strict):
 class PlanModel(_Strict):
     requests_per_month: int = Field(ge=-1)
     rate_per_minute: int = Field(ge=1)
-    burst: int = Field(ge=1)
+    burst: int = Field(ge=0)
     limits: LimitsModel
 
 

@@ -20,6 +20,7 @@ WORKERS = 4
 TRIES = 100
 CONNECTIONS = 16
 MOST_TURNS = 6
+_ACCEPTED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ async def _touch(gateway: RunningGateway, client: aiohttp.ClientSession) -> None
 
 async def _late_ms(gateway: RunningGateway, clients: list[aiohttp.ClientSession]) -> float:
     headers = await gateway.sign_in(clients[0], "ada@example.org")
-    accepted = await asyncio.gather(*(_accepts(gateway, client, headers) for client in clients))
-    if not all(accepted):
-        raise RuntimeError("a fresh token was refused")
+    answers = await asyncio.gather(*(_answer(gateway, client, headers) for client in clients))
+    if refused := [answer for answer in answers if answer[0] != _ACCEPTED]:
+        raise RuntimeError(f"a fresh token was refused: {refused[0]}")
     async with clients[0].post(f"{gateway.url}/mod/auth/logout", headers=headers) as response:
         response.raise_for_status()
     ended = time.perf_counter()
@@ -81,17 +82,19 @@ async def _last_accepted(
 ) -> float:
     """Seconds after `ended` at which the last request that was accepted had been answered."""
     last = 0.0
-    while await _accepts(gateway, client, headers):
+    while (await _answer(gateway, client, headers))[0] == _ACCEPTED:
         last = time.perf_counter() - ended
         if last > 5:
             raise TimeoutError("the token is still accepted after 5 s")
     return last
 
 
-async def _accepts(gateway: RunningGateway, client: aiohttp.ClientSession, headers: dict[str, str]) -> bool:
+async def _answer(
+    gateway: RunningGateway, client: aiohttp.ClientSession, headers: dict[str, str]
+) -> tuple[int, str]:
+    """Status and body."""
     async with client.get(f"{gateway.url}/api/x", headers=headers) as response:
-        await response.read()
-        return response.status == 200
+        return response.status, await response.text()
 
 
 def main() -> int:

@@ -82,17 +82,13 @@ class PaperBooks:
         return mine[start:end], str(end) if end < len(mine) else None
 
     async def quota(self, user_id: UserId, plan_id: PlanId) -> QuotaUse:
-        self._reach()
         used = sum(1 for event in self.kept if event.user_id == user_id)
         return QuotaUse(limit=1000, used=used, remaining=1000 - used, resets_at=1_796_083_200.0)
 
     async def rate(self, user_id: UserId, plan_id: PlanId) -> RateUse:
-        self._reach()
-        return RateUse(limit=60, burst=5, remaining=65, resets_at=1_796_083_200.0)
-
-    def _reach(self) -> None:
         if not self.counters_reachable:
             raise CountersUnavailable
+        return RateUse(limit=60, burst=5, remaining=65, resets_at=1_796_083_200.0)
 
 
 @dataclass(slots=True)

@@ -191,7 +191,8 @@ async def test_usage_events_have_all_fields_come_in_pages_and_belong_to_their_us
     async def page(token: str, query: str) -> Any:
         return (await gateway.call("GET", f"/mod/usage/events{query}", token=token)).body
 
-    first = await page(ann["token"], "?limit=2")
+    assert len((await page(ann["token"], "?limit=&cursor="))["items"]) == 3
+    first = await page(ann["token"], "?limit=2&cursor=")
     second = await page(ann["token"], f"?limit=2&cursor={first['next_cursor']}")
     assert [event["id"] for event in first["items"] + second["items"]] == ["req-0", "req-1", "req-2"]
     assert second["next_cursor"] is None

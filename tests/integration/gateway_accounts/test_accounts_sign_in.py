@@ -47,14 +47,14 @@ async def test_me_shows_the_user_the_plan_and_the_quota(gateway: Any) -> None:
     assert set(answer.body["quota"]) == {"limit", "used", "remaining", "resets_at"}
 
 
-async def test_me_still_answers_when_the_counters_do_not(gateway: Any) -> None:
+async def test_usage_still_answers_when_the_counters_do_not(gateway: Any) -> None:
     signed_up = await gateway.sign_up()
     gateway.books.counters_reachable = False
 
-    answer = await gateway.call("GET", "/mod/auth/me", token=signed_up["token"])
+    answer = await gateway.call("GET", "/mod/usage", token=signed_up["token"])
 
-    assert answer.status == 200
-    assert answer.body["quota"] is None
+    assert (answer.status, answer.body["rate"], answer.body["totals"]) == (200, None, [])
+    assert set(answer.body["quota"]) == {"limit", "used", "remaining", "resets_at"}
 
 
 async def test_of_two_simultaneous_registrations_with_one_address_exactly_one_succeeds(gateway: Any) -> None:

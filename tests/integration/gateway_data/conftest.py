@@ -162,7 +162,7 @@ class GatewayProcess:
             stderr=log,
         )
         log.close()
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 30
         async with aiohttp.ClientSession() as session:
             while True:
                 assert self.process.poll() is None, self.log()

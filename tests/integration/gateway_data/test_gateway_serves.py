@@ -175,6 +175,8 @@ async def test_a_frozen_redis_refuses_billed_requests_quickly_and_no_others(
     took = time.monotonic() - began
     await ada.get("/api/v1/me")
     assert (await ada.get("/health"))["counters"] == "unavailable"
+    assert (await ada.get("/mod/usage"))["quota"]["used"] == 1
+    assert (await ada.get("/mod/auth/me"))["quota"]["remaining"] == 999
     redis.send_signal(signal.SIGCONT)
 
     assert (status, body["code"], headers["Retry-After"]) == (503, "counters_unavailable", "1")

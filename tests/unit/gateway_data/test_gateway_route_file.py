@@ -29,7 +29,7 @@ def test_every_fault_is_reported_with_its_line() -> None:
     text = """version: 1
 default_plan: gold
 plans:
-  free: {requests_per_month: 10, rate_per_minute: 60, burst: 0, limits: {max_deployments: 1, max_cpu_cores: 1, max_memory_mb: 1, max_disk_mb: 1}}
+  free: {requests_per_month: 10, rate_per_minute: 60, burst: -1, limits: {max_deployments: 1, max_cpu_cores: 1, max_memory_mb: 1, max_disk_mb: 1}}
 upstreams:
   hoster: {targets: ["https://127.0.0.1"]}
 routes:
@@ -52,7 +52,7 @@ routes:
     found = [fault.split(" Check that")[0].split(": ERROR")[0] for fault in faults_of(text)]
     assert found == [
         "f:2: default_plan: there is no plan 'gold'",
-        "f:4: plans free: burst: Input should be greater than or equal to 1",
+        "f:4: plans free: burst: Input should be greater than or equal to 0",
         "f:6: upstreams hoster: targets.0: 'https://127.0.0.1' is not a target such as http://127.0.0.1:8080 or unix:/run/app.sock",
         "f:9: route a: the regular expression does not compile: missing ), unterminated subpattern at position 0",
         "f:11: route a: unknown field 'colour'",
@@ -92,6 +92,12 @@ def test_a_name_that_could_break_a_header_is_refused() -> None:
         "f:2: default_plan: there is no plan 'free'",
         "f:4: plans 'a\\nb': a name has letters, digits, '_', '.' and '-', at most 64",
     ]
+
+
+def test_a_plan_without_a_burst_lets_requests_in_one_at_a_time() -> None:
+    table = load_table(route("").replace("burst: 5", "burst: 0"), {})
+
+    assert table.plans.by_id["free"].burst == 1
 
 
 def test_variables_come_from_the_environment() -> None:
