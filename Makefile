@@ -16,7 +16,7 @@ run: setup ## bring the platform up in the foreground; Ctrl-C stops all of it
 	@exec $(PY) -m deploy.local
 
 test: setup-dev ## lint, types, import contracts and every test, against real components
-	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium -- \
+	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium nginx -- \
 	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m pytest'
 
 check: setup-dev ## lint, types and import contracts
