@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
 
+ROUTES = 3
 _ROUTES = """
 version: 1
 default_plan: free
@@ -23,28 +24,46 @@ upstreams:
 routes:
   - {{name: billing, path: "/billing/*", priority: 60, auth_required: true, billing: true, metering_expr: "1.0", upstream: app}}
   - {{name: identity, path: "/identity/*", priority: 50, auth_required: true, upstream: app}}
-  - {{name: streams, path: "/events", priority: 50, auth_required: false, upstream: streams}}
   - {{name: plain, path: "/*", priority: 10, auth_required: false, upstream: app}}
 {more}
 """
-_REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[3]
+
+
+def route_file(upstream_port: int, routes: int = ROUTES, streams_port: int | None = None) -> str:
+    """A lane each, perhaps `/events` to where event streams are, and as many more as are wanted, whose literal beginnings have many lengths: what a look-up by length likes least."""
+    more = "\n".join(
+        f'  - {{name: more-{number}, path: "/{"m" * (number % 24)}ore/{number}/*", priority: 40, auth_required: false, upstream: app}}'
+        for number in range(routes - ROUTES)
+    )
+    if streams_port is not None:
+        more += (
+            '\n  - {name: streams, path: "/events", priority: 70, auth_required: false, upstream: streams}'
+        )
+    return _ROUTES.format(upstream=upstream_port, streams=streams_port or upstream_port, more=more)
 
 
 class ApiGate:
-    """`streams_port` is where event streams are; it has none without."""
-
     name = "APIGate"
     leaves_out: ClassVar[Mapping[Lane, str]] = {Lane.PLAIN: "", Lane.IDENTITY: "", Lane.BILLING: ""}
 
-    def __init__(self, workers: int = 1, more_routes: int = 0, streams_port: int = 1) -> None:
+    def __init__(
+        self,
+        name: str = "apigate",
+        *,
+        workers: int = 1,
+        routes: int = ROUTES,
+        streams_port: int | None = None,
+    ) -> None:
+        """`name` is of its folder."""
+        self._folder = name
         self._workers = workers
-        self._more_routes = more_routes
+        self._routes = routes
         self._streams_port = streams_port
 
     @contextmanager
     def running(self, site: Site) -> Iterator[Running]:
-        name = f"apigate-{self._workers}-{self._more_routes}-{self._streams_port}"
-        with self.serving(own_folder(site, name)) as (pid, port):
+        with self.serving(own_folder(site, self._folder)) as (pid, port):
             base = f"http://127.0.0.1:{port}"
             signed_up = _asked(port, "POST", "/mod/auth/register", body=_CREDENTIALS)
             headers = {"Authorization": f"Bearer {signed_up['token']}"}
@@ -64,7 +83,7 @@ class ApiGate:
     def serving(self, place: Site) -> Iterator[tuple[int, int]]:
         """Its pid and its port; its data are in the folder of `place`, where those of an earlier run may be."""
         port, log = free_port(), place.folder / "gateway.log"
-        with program(self.command, log, self.environment(place, port), _REPOSITORY) as pid:
+        with program(self.command, log, self.environment(place, port), REPOSITORY) as pid:
             wait_for(port, log)
             yield pid, port
 
@@ -74,15 +93,11 @@ class ApiGate:
 
     def environment(self, place: Site, port: int) -> dict[str, str]:
         """Writes the route file, too."""
-        more = "\n".join(
-            f'  - {{name: more-{number}, path: "/more/{number}/*", priority: 40, auth_required: false, upstream: app}}'
-            for number in range(self._more_routes)
-        )
         routes = place.folder / "routes.yaml"
-        routes.write_text(_ROUTES.format(upstream=place.upstream_port, streams=self._streams_port, more=more))
+        routes.write_text(route_file(place.upstream_port, self._routes, self._streams_port))
         return {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(_REPOSITORY),
+            "PYTHONPATH": str(REPOSITORY),
             "GATEWAY_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "GATEWAY_ROUTES": str(routes),

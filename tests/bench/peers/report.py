@@ -27,8 +27,8 @@ class Report:
         self._pieces.append(text)
         self._path.write_text("\n".join(self._pieces) + "\n")
 
-    def table(self, title: str, rows: Iterable[Sequence[str]]) -> None:
-        self.say(rendered(title, rows) + "\n")
+    def table(self, title: str, rows: Iterable[Sequence[str]], remarks: Iterable[str] = ()) -> None:
+        self.say("\n".join([rendered(title, rows), *(f"  {remark}" for remark in remarks), ""]))
 
 
 def machine() -> str:
