@@ -11,13 +11,14 @@ from tests.bench.costs.latency import added_latency
 from tests.bench.costs.processes import by_processes
 from tests.bench.costs.routes import by_routes
 from tests.bench.costs.start_time import by_start
-from tests.bench.costs.users import by_users
+from tests.bench.costs.users import by_users, memory
 from tests.bench.peers.contender import Site, site
 from tests.bench.peers.report import USUAL_FOLDER, Report
 
 MEASUREMENTS: Mapping[str, Callable[[Site, int], Findings]] = {
     "routes": by_routes,
     "users": by_users,
+    "memory": memory,
     "processes": by_processes,
     "bodies": by_size,
     "streams": by_idle_streams,

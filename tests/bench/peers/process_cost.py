@@ -35,4 +35,9 @@ def cpu_time(root: int) -> CpuTime:
 
 
 def resident_bytes(root: int) -> int:
-    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in family(root)) * _PAGE
+    """Of the whole family; what they share counts for each."""
+    return sum(own_resident_bytes(pid) for pid in family(root))
+
+
+def own_resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
