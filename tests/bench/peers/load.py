@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.bench.peers.process_cost import cpu_time, resident_bytes
+from tests.bench.table import line
 
 CONNECTIONS = 32
+_TRIES = 3
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -30,7 +32,19 @@ class Figures:
 def measure(
     url: str, headers: Mapping[str, str], pid: int, seconds: int, script: Sequence[str] = ()
 ) -> Figures:
-    """`script` is a Lua script for wrk and its arguments. Raises LoadFailed."""
+    """`script` is a Lua script for wrk and its arguments.
+
+    A load with failed answers is no measurement and is repeated, which is said. Raises LoadFailed when all tries were so.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _measure(url, headers, pid, seconds, script)
+        except LoadFailed as failed:
+            line(f"  a load is repeated: {failed}")
+    return _measure(url, headers, pid, seconds, script)
+
+
+def _measure(url: str, headers: Mapping[str, str], pid: int, seconds: int, script: Sequence[str]) -> Figures:
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
@@ -44,7 +58,8 @@ def measure(
     requests = int(_found(r"(\d+) requests in", said))
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     if "Socket errors" in said or (wrong is not None and int(wrong[1]) > requests // 200):
-        raise LoadFailed(f"{url}: {said}")
+        faults = re.findall(r"(?:Non-2xx|Socket errors).*", said)
+        raise LoadFailed(f"{url}: {requests} requests, {'; '.join(faults)}")
     return Figures(
         requests_per_s=float(_found(r"Requests/sec:\s+([\d.]+)", said)),
         cpu_us=(after.all_s - before.all_s) / requests * 1e6,
