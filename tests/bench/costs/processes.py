@@ -9,7 +9,7 @@ from tests.bench.peers.contender import Lane, Site
 from tests.bench.peers.load import measure
 from tests.bench.peers.rounds import interleaved
 
-_SECONDS = 2
+_SECONDS = 1
 
 
 def by_processes(site: Site, rounds: int) -> Findings:

@@ -100,7 +100,7 @@ def _beside(value: float, ours: float, digits: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--answer", choices=("small", "large"), default="small", help="100 bytes, or 10 KiB")
     parser.add_argument("--only", help="names, separated by commas")
     parser.add_argument("--into", type=Path, default=USUAL_FOLDER, help="the folder of the kept report")
