@@ -8,8 +8,15 @@ RUN python3 -m venv /venv \
  && /venv/bin/pip install --quiet --no-cache-dir --no-index --find-links /wheels --require-hashes -r /wheels/requirements.lock \
  && rm -r /wheels
 ARG SERVICE
+# The worker fetches sources with git, which the public base image lacks; the one made without a registry has it.
+RUN if [ "$SERVICE" = worker ] && ! command -v git && command -v apt-get; then \
+      apt-get update -qq && apt-get install -y -qq --no-install-recommends git openssh-client && rm -r /var/lib/apt/lists/*; \
+    fi
 COPY shared /app/shared
 COPY ${SERVICE} /app/${SERVICE}
+# Hoster sends these to the machines that it makes nodes of.
+COPY worker /app/worker
+COPY requirements.lock /app/
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SERVICE=${SERVICE}
 VOLUME /data
 # exec: the service is process 1 and gets SIGTERM itself.

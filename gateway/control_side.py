@@ -14,8 +14,8 @@ from gateway.api.app import control_app
 from gateway.api.reports import Operator
 from gateway.config import Config
 from gateway.counters.opening import Counting, open_counting
+from gateway.metering.inquiry import Inquiry
 from gateway.metering.opening import Accounting, open_accounting
-from gateway.metering.recovery import Inquiry
 from gateway.observation.reports import Draining, GatewayReport, JournalReport, Processes
 from gateway.observation.upstream_health import UpstreamHealth
 from gateway.relay_side import Outside

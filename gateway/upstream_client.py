@@ -29,9 +29,16 @@ class UpstreamClient:
             await session.close()
 
     async def get(self, target: Target, path: str, headers: dict[str, str], timeout_s: float) -> Reply:
+        """Raises UpstreamUnreachable."""
+        return await self.ask("GET", target, path, headers, timeout_s)
+
+    async def ask(
+        self, method: str, target: Target, path: str, headers: dict[str, str], timeout_s: float
+    ) -> Reply:
         """Raises UpstreamUnreachable. Redirects are an answer, not followed."""
         try:
-            async with self._session_for(target).get(
+            async with self._session_for(target).request(
+                method,
                 f"http://{target.host}:{target.port}{path}",
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s),

@@ -1,9 +1,11 @@
 """Wiring: what Hoster is made of, put together in one place."""
 
 import asyncio
+import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -15,28 +17,50 @@ from hoster.billing import api as billing_api
 from hoster.billing.store import BILLING_STORE, BillingStore
 from hoster.config import Config
 from hoster.deployments import api as deployments_api
+from hoster.deployments.changes import DEPLOYMENT_CHANGES, DeploymentChanges
 from hoster.deployments.commands import DEPLOYMENT_COMMANDS, DeploymentCommands
 from hoster.deployments.model import AppUrls
 from hoster.deployments.reconciler import Reconciler
 from hoster.deployments.remedies import Remedies
+from hoster.deployments.rollout import Rollout
 from hoster.deployments.store import DEPLOYMENT_STORE, DeploymentStore
 from hoster.deployments.work import DeploymentWork
+from hoster.domains import api as domains_api
+from hoster.domains.commands import DOMAIN_COMMANDS, DomainCommands
+from hoster.domains.placement import DomainPlacement
+from hoster.domains.resolver import DnsResolver
+from hoster.domains.store import DOMAIN_STORE, DomainStore
 from hoster.idempotency.middleware import idempotency_middleware
 from hoster.idempotency.store import IdempotencyStore
 from hoster.identity_middleware import identity_middleware
 from hoster.jobs.model import Patience
 from hoster.jobs.runner import Bell, JobRunner
 from hoster.jobs.store import JobStore
+from hoster.keys.rotation import LOOK_EVERY_S, KeyRotation
 from hoster.leaving import LEAVING
 from hoster.monitoring import api as monitoring_api
 from hoster.monitoring.questions import MONITOR, Monitor
 from hoster.monitoring.streams import STREAM_CARRIER, StreamCarrier
 from hoster.nodes import api as nodes_api
 from hoster.nodes import enrolment_api
+from hoster.nodes.bootstrap.commands import BOOTSTRAP_COMMANDS, BootstrapCommands
+from hoster.nodes.bootstrap.installation import Platform
+from hoster.nodes.bootstrap.runner import BootstrapRunner
+from hoster.nodes.bootstrap.store import BOOTSTRAP_STORE, BootstrapStore
 from hoster.nodes.commands import NodeCommands
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import WorkerClient
+from hoster.openapi import api as openapi_api
+from hoster.openapi.document import build_document
+from hoster.openapi.operations import OPERATIONS
 from hoster.problems import PROBLEMS
+from hoster.releases import api as releases_api
+from hoster.releases.commands import RELEASE_COMMANDS, ReleaseCommands
+from hoster.releases.renderer import ReleaseRenderer
+from hoster.releases.store import RELEASE_STORE, ReleaseStore
+from hoster.ssh_keys import api as ssh_keys_api
+from hoster.ssh_keys.commands import SSH_KEY_COMMANDS, SshKeyCommands
+from hoster.ssh_keys.store import SSH_KEY_STORE, SshKeyStore
 from hoster.templates import api as templates_api
 from hoster.templates.commands import TemplateCommands
 from hoster.templates.model import TemplateDocument
@@ -61,10 +85,14 @@ ROUTES: tuple[Route, ...] = (
     *users_api.ROUTES,
     *templates_api.ROUTES,
     *deployments_api.ROUTES,
+    *releases_api.ROUTES,
     *monitoring_api.ROUTES,
     *nodes_api.ROUTES,
     *enrolment_api.ROUTES,
+    *ssh_keys_api.ROUTES,
+    *domains_api.ROUTES,
     *billing_api.ROUTES,
+    *openapi_api.ROUTES,
     *pages.ROUTES,
 )
 
@@ -87,7 +115,7 @@ def build_app(parts: Parts) -> web.Application:
     new_request_id = request_ids(parts.clock)
     access = AccessTable()
     users = UserStore(parts.database, parts.clock)
-    billing = BillingStore(parts.database)
+    billing = BillingStore(parts.database, parts.clock)
     answers = IdempotencyStore(parts.database, parts.vault, parts.clock, owner=new_id("answers_"))
     problems = problem_middleware(PROBLEMS, new_request_id)
 
@@ -112,17 +140,34 @@ def build_app(parts: Parts) -> web.Application:
     app[deployments_api.APP_URLS] = AppUrls(parts.config.app_domain, parts.config.app_url_port)
     app[LEAVING] = asyncio.Event()
     app[PAGES] = parts.pages
+    document = build_document(ROUTES, OPERATIONS, parts.config.public_url)
+    app[openapi_api.OPENAPI] = json.dumps(document, separators=(",", ":")).encode()
     app[BILLING_STORE] = billing
     app[DEPLOYMENT_STORE] = DeploymentStore(parts.database, parts.vault)
+    app[RELEASE_STORE] = ReleaseStore(parts.database, parts.vault)
+    app[DOMAIN_STORE] = DomainStore(parts.database)
     app[nodes_api.NODE_STORE] = NodeStore(parts.database, parts.vault)
     app[nodes_api.NODE_COMMANDS] = NodeCommands(
         parts.database, app[nodes_api.NODE_STORE], parts.vault, parts.clock
     )
+    app[SSH_KEY_STORE] = SshKeyStore(parts.database, parts.vault)
+    app[SSH_KEY_COMMANDS] = SshKeyCommands(parts.database, parts.vault, parts.clock)
     app[templates_api.TEMPLATE_STORE] = TemplateStore(parts.database, parts.clock)
     app[templates_api.TEMPLATE_COMMANDS] = TemplateCommands(
         parts.database, app[templates_api.TEMPLATE_STORE], parts.clock
     )
-    app.cleanup_ctx.append(_serving(parts))
+    app[DEPLOYMENT_CHANGES] = DeploymentChanges(
+        parts.database, app[templates_api.TEMPLATE_STORE], parts.vault, parts.clock
+    )
+    bootstrap_bell = Bell()
+    app[BOOTSTRAP_STORE] = BootstrapStore(parts.database, parts.vault, parts.clock)
+    app[BOOTSTRAP_COMMANDS] = BootstrapCommands(
+        parts.database,
+        app[BOOTSTRAP_STORE],
+        bootstrap_bell.ring,
+        parts.config.worker_source,
+    )
+    app.cleanup_ctx.append(_serving(parts, bootstrap_bell))
     app.on_shutdown.append(_leave)
     return app
 
@@ -131,7 +176,7 @@ async def _leave(app: web.Application) -> None:
     app[LEAVING].set()
 
 
-def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
+def _serving(parts: Parts, bootstrap_bell: Bell) -> Callable[[web.Application], AsyncIterator[None]]:
     """From the shipped templates and the first node's token to the background jobs; all of it ends with the application."""
 
     async def serving(app: web.Application) -> AsyncIterator[None]:
@@ -151,12 +196,25 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
                 parts.patience,
                 bell.ring,
             )
+            app[RELEASE_COMMANDS] = ReleaseCommands(
+                parts.database, app[templates_api.TEMPLATE_STORE], parts.clock, parts.patience, bell.ring
+            )
             app[MONITOR] = Monitor(app[nodes_api.NODE_STORE], app[DEPLOYMENT_STORE], client, parts.clock)
             app[STREAM_CARRIER] = StreamCarrier(client, app[DEPLOYMENT_STORE], app[LEAVING])
             jobs = _runner(parts, app, client, bell)
             nodes = _node_watch(app[nodes_api.NODE_STORE], parts.clock)
             drift = _drift_watch(parts, app[nodes_api.NODE_STORE], client, bell)
-            background = {"jobs": jobs.run, "nodes": nodes, "drift": drift}
+            placement = DomainPlacement(app[DOMAIN_STORE], app[nodes_api.NODE_STORE], client)
+            app[DOMAIN_COMMANDS] = await _domain_commands(parts, app[DOMAIN_STORE], placement)
+            background = {
+                "jobs": jobs.run,
+                "nodes": nodes,
+                "drift": drift,
+                "domains": placement.run,
+                "domain drift": _domain_watch(parts, placement),
+                "keys": _key_watch(parts),
+                "bootstraps": _bootstraps(parts, app, bootstrap_bell).run,
+            }
             async with supervised(background, parts.on_death):
                 yield
 
@@ -165,16 +223,60 @@ def _serving(parts: Parts) -> Callable[[web.Application], AsyncIterator[None]]:
 
 def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell) -> JobRunner:
     deployments = app[DEPLOYMENT_STORE]
+    releases = app[RELEASE_STORE]
+    renderer = ReleaseRenderer(
+        releases,
+        app[templates_api.TEMPLATE_STORE],
+        app[SSH_KEY_STORE],
+        app[deployments_api.APP_URLS],
+    )
+    rollout = Rollout(deployments, releases, client, parts.clock, parts.patience)
     work = DeploymentWork(
         deployments,
-        app[templates_api.TEMPLATE_STORE],
         app[nodes_api.NODE_STORE],
+        renderer,
+        rollout,
         client,
         parts.clock,
         parts.patience,
     )
     store = JobStore(parts.database, parts.clock, owner=new_id("runner_"))
     return JobRunner(store, deployments, work.perform, parts.clock, bell, parts.patience)
+
+
+def _key_watch(parts: Parts) -> BackgroundJob:
+    rotation = KeyRotation(parts.database, parts.vault, parts.config.key_file)
+
+    async def watch() -> None:
+        await forever(LOOK_EVERY_S, rotation.look, "key watch")
+
+    return watch
+
+
+def _bootstraps(parts: Parts, app: web.Application, bell: Bell) -> BootstrapRunner:
+    platform = Platform(
+        public_url=parts.config.public_url,
+        app_domain=parts.config.app_domain,
+        source=parts.config.worker_source,
+        wheels=parts.config.worker_wheels,
+    )
+    return BootstrapRunner(app[BOOTSTRAP_STORE], app[nodes_api.NODE_STORE], platform, parts.clock, bell)
+
+
+async def _domain_commands(parts: Parts, domains: DomainStore, placement: DomainPlacement) -> DomainCommands:
+    resolver = await asyncio.to_thread(DnsResolver, parts.config.dns_server)
+    urls = AppUrls(parts.config.app_domain, parts.config.app_url_port)
+    own_host = urlsplit(parts.config.public_url).hostname or urls.domain
+    return DomainCommands(
+        parts.database, domains, resolver, urls, parts.clock, placement.changed, (urls.domain, own_host)
+    )
+
+
+def _domain_watch(parts: Parts, placement: DomainPlacement) -> BackgroundJob:
+    async def watch() -> None:
+        await forever(parts.patience.compare_s, placement.compare, "domain drift watch")
+
+    return watch
 
 
 def _node_watch(nodes: NodeStore, clock: Clock) -> BackgroundJob:

@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from typing import Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.problem import FieldFault
 
 Body = TypeVar("Body", bound="StrictBody")
+
+Name = Annotated[
+    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
+]
+"""What people call a thing: one line, not blank."""
 
 _SENTENCES = {"extra_forbidden": "is not a field of this body", "missing": "is required"}
 

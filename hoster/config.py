@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from hoster.domains.resolver import DnsServer, parse_server
 from shared.config import Environment, Secret
 
 _DOMAIN = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _JOIN_TOKEN_LEAST = 16
+_INSTALLED_IN = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """`app_url_port` is 0 when the mesh is reached on the default port of the scheme."""
+    """`app_url_port` is 0 when the mesh is reached on the default port of the scheme. `dns_server` None is that of the system.
+    `worker_source` holds the packages that are installed on new nodes, `worker_wheels` their dependencies for nodes without a package index.
+    """
 
     host: str
     port: int
@@ -24,8 +28,15 @@ class Config:
     app_domain: str
     app_url_port: int
     join_token: Secret | None
+    dns_server: DnsServer | None
+    worker_source: Path
+    worker_wheels: Path | None
     log_level: str
     log_format: str
+
+    @property
+    def key_file(self) -> Path:
+        return self.data_dir / "secrets.key"
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str]) -> Self:
@@ -40,6 +51,9 @@ class Config:
             app_domain=_app_domain(env),
             app_url_port=env.port("APP_URL_PORT", 0),
             join_token=_join_token(env),
+            dns_server=_dns_server(env),
+            worker_source=env.path("WORKER_SOURCE_DIR", str(_INSTALLED_IN)),
+            worker_wheels=_folder(env, "WORKER_WHEELS_DIR"),
             log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )
@@ -59,6 +73,20 @@ def _app_domain(env: Environment) -> str:
     if _DOMAIN.fullmatch(domain) is None:
         env.fault(f"APP_DOMAIN must be a domain name, not {domain!r}")
     return domain
+
+
+def _dns_server(env: Environment) -> DnsServer | None:
+    text = env.optional("DNS_RESOLVER")
+    try:
+        return None if text is None else parse_server(text)
+    except ValueError as error:
+        env.fault(f"DNS_RESOLVER: {error}")
+        return None
+
+
+def _folder(env: Environment, name: str) -> Path | None:
+    text = env.optional(name)
+    return None if text is None else Path(text)
 
 
 def _join_token(env: Environment) -> Secret | None:

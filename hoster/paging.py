@@ -12,6 +12,7 @@ Item = TypeVar("Item")
 
 LIMIT_DEFAULT = 50
 LIMIT_MOST = 200
+NEWEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class PageRequest:
 
     limit: int
     before: int | None
+
+    @property
+    def below(self) -> int:
+        """The same as a number that every sequence number can be compared with, which keeps the comparison in the index."""
+        return NEWEST if self.before is None else self.before
 
 
 @dataclass(frozen=True, slots=True)

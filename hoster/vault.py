@@ -1,14 +1,16 @@
-"""Secrets at rest: AES-256-GCM (NIST SP 800-38D) under a key file of this installation, bound to the row they belong to."""
+"""Secrets at rest: AES-256-GCM (NIST SP 800-38D) under a key file of this installation, bound to the row they belong to.
 
+While keys are rotated there are several: what is sealed is sealed with the newest, and any of them opens.
+"""
+
+import hashlib
+import hmac
 import secrets
-from pathlib import Path
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.durable_file import write_private
-
-_KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -17,35 +19,44 @@ class VaultUnusable(Exception):
 
 
 class Vault:
-    def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+    def __init__(self, *keys: bytes) -> None:
+        """Newest first; at least one."""
+        self._keys: list[bytes] = []
+        self._ciphers: list[AESGCM] = []
+        self.learn(keys)
+
+    def learn(self, keys: Sequence[bytes]) -> None:
+        """From now on the first of `keys` seals. What was known before still opens, for as long as this process lives."""
+        former = [key for key in self._keys if key not in keys]
+        self._keys = [*keys, *former]
+        self._ciphers = [AESGCM(key) for key in self._keys]
 
     def seal(self, text: str, row: str) -> bytes:
         """`row` names the owner (`nodes/node_1/secret`); what is sealed for one row does not open for another."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), row.encode())
+        return nonce + self._ciphers[0].encrypt(nonce, text.encode(), row.encode())
 
     def open(self, sealed: bytes, row: str) -> str:
         """Raises VaultUnusable."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode()).decode()
-        except InvalidTag as error:
-            raise VaultUnusable(
-                f"{row} cannot be opened: sealed with another key, or for another row"
-            ) from error
+        return self._open(sealed, row)[0].decode()
 
+    def resealed(self, sealed: bytes, row: str) -> bytes:
+        """Under the newest key; as it is when that sealed it. Raises VaultUnusable.
 
-def open_vault(key_file: Path, database_file: Path) -> Vault:
-    """Makes the key on the first start. A database without its key is refused: a new key could open nothing in it."""
-    if not key_file.exists():
-        if database_file.exists():
-            raise VaultUnusable(
-                f"{key_file} is missing, but {database_file} was written with it: restore the key"
-            )
-        write_private(key_file, secrets.token_bytes(_KEY_BYTES))
-    key = key_file.read_bytes()
-    if len(key) != _KEY_BYTES:
-        raise VaultUnusable(f"{key_file} is damaged: {len(key)} bytes instead of {_KEY_BYTES}")
-    if key_file.stat().st_mode & 0o077:
-        raise VaultUnusable(f"{key_file} can be read by others: chmod 600 it")
-    return Vault(key)
+        Equal bytes become equal bytes: the nonce is derived from what was sealed before, so that copies of one value can still be
+        told to be copies. Different values never share a nonce, because it is a keyed hash of all of the old bytes and the row.
+        """
+        text, position = self._open(sealed, row)
+        if position == 0:
+            return sealed
+        nonce = hmac.digest(self._keys[0], row.encode() + b"\0" + sealed, hashlib.sha256)[:_NONCE_BYTES]
+        return nonce + self._ciphers[0].encrypt(nonce, text, row.encode())
+
+    def _open(self, sealed: bytes, row: str) -> tuple[bytes, int]:
+        """With the position of the key that opened it."""
+        for position, cipher in enumerate(self._ciphers):
+            try:
+                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.encode()), position
+            except InvalidTag:
+                continue
+        raise VaultUnusable(f"{row} cannot be opened: sealed with another key, or for another row")

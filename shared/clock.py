@@ -23,5 +23,4 @@ class SystemClock:
 
 def rfc3339(unix: float) -> str:
     """`2026-11-22T02:38:00.123Z`: UTC, milliseconds, as every JSON answer of the platform shows time."""
-    moment = datetime.fromtimestamp(unix, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -45,6 +45,14 @@ def verify(secret: bytes, signature: str, command: Command, now: float) -> str:
     return nonce
 
 
+def signed_at(signature: str) -> int:
+    """When it says that it was made (Unix seconds). Raises SignatureInvalid for what is no signature at all."""
+    form = _FORM.fullmatch(signature)
+    if form is None:
+        raise SignatureInvalid("missing or malformed signature")
+    return int(form[1])
+
+
 def _digest(secret: bytes, command: Command, moment: str, nonce: str) -> str:
     body_hash = hashlib.sha256(command.body).hexdigest()
     text = "\n".join((moment, nonce, command.method, command.path_and_query, body_hash))

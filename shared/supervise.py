@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 5.0
+
 BackgroundJob = Callable[[], Coroutine[object, object, None]]
 
 
@@ -38,11 +41,15 @@ async def supervised(jobs: dict[str, BackgroundJob], on_death: Callable[[], None
 
 
 async def forever(every_s: float, step: Callable[[], Awaitable[object]], name: str) -> None:
-    """Repeats `step`. Failure policy: an error is logged and the next turn tries again."""
+    """Repeats `step`. Failure policy: an error is logged and a later turn tries again, after a pause that grows to 5 s in a row of errors."""
     log = structlog.get_logger("supervise")
+    failures = 0
     while True:
         try:
             await step()
+            failures = 0
         except Exception:
             log.exception("background_step_failed", job=name)
-        await asyncio.sleep(every_s)
+            failures += 1
+        pause_s = min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S) if failures else 0.0
+        await asyncio.sleep(max(every_s, pause_s))

@@ -27,6 +27,7 @@ from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine import EngineRefused
 from worker.runtime.instance import InstanceUnreadable, load_instance
 from worker.service import Startup, serve
+from worker.services.catalog import CatalogInvalid, load_catalog
 
 UNUSABLE = 2
 FAILED = 1
@@ -37,6 +38,7 @@ class _Unusable(Exception):
 
 
 _UNREADABLE = (
+    CatalogInvalid,
     IdentityUnreadable,
     InstanceUnreadable,
     EnvironmentKeyUnreadable,
@@ -72,6 +74,7 @@ async def _serve(config: Config) -> int:
     installation = Installation(
         instance=await asyncio.to_thread(load_instance, config.data_dir),
         environment_key=await asyncio.to_thread(load_key, config.data_dir),
+        catalog=await asyncio.to_thread(load_catalog, config.catalog),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

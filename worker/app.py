@@ -11,6 +11,7 @@ from shared.problem_middleware import hide_server_software, problem_middleware
 from worker.config import Config
 from worker.deploys.api import DeployRoutes
 from worker.events.api import EventRoutes
+from worker.files.api import FileRoutes
 from worker.firewall.api import FirewallRoutes
 from worker.logs.routes import add_log_routes
 from worker.logs.system import SystemLogs, add_system_log_routes
@@ -19,9 +20,11 @@ from worker.platform import Platform, Resources
 from worker.problems import TABLE
 from worker.projects.api import ProjectRoutes
 from worker.projects.model import checked_project_id
-from worker.signature_check import HEALTH, MOST_BODY_BYTES, STATS, SYSTEM_LOGS, Nonces, signature_middleware
+from worker.services.api import AddOnRoutes
+from worker.signature_check import HEALTH, MOST_BODY_BYTES, STATS, SYSTEM_LOGS, signature_middleware
 from worker.stats.routes import add_host_stats_routes, add_project_stats_routes
 from worker.sync import SyncRoutes
+from worker.webhooks.api import WebhookRoutes
 
 
 def build_management(
@@ -39,7 +42,7 @@ def build_management(
         client_max_size=MOST_BODY_BYTES,
         middlewares=[
             problem_middleware(TABLE, request_ids(clock)),
-            signature_middleware(secrets_now, Nonces(resources.database, clock), clock, public),
+            signature_middleware(secrets_now, resources.nonces, clock, public),
         ],
     )
     app.on_response_prepare.append(hide_server_software)
@@ -47,7 +50,10 @@ def build_management(
     suffixes = (config.internal_suffix, config.public_suffix)
     ProjectRoutes(platform.projects, platform.deploys, platform.view, clock, suffixes).add_to(app)
     DeployRoutes(platform.deploys, platform.view).add_to(app)
-    EventRoutes(platform.records.events, platform.projects).add_to(app)
+    AddOnRoutes(platform.addons, platform.catalog).add_to(app)
+    EventRoutes(platform.records.events, platform.projects, seen.streams).add_to(app)
+    FileRoutes(platform.files, platform.projects).add_to(app)
+    WebhookRoutes(platform.webhooks).add_to(app)
     FirewallRoutes(platform.firewall, platform.records.projects).add_to(app)
     SyncRoutes(
         platform.records,

@@ -29,6 +29,7 @@ class JoinBy:
 class Config:
     """`secret` signs commands; None when only the joined identity does. `own_container` None: find out by the host name.
 
+    `catalog` None: the built-in one. `allow_local_git` permits sources on private addresses and over plain http or files, for tests and closed networks.
     `isolate_host` keeps tenants' containers from this machine's ports, except `tenant_ports`.
     """
 
@@ -50,6 +51,8 @@ class Config:
     public_stats: bool
     public_system_logs: bool
     redis_url: str | None
+    allow_local_git: bool
+    catalog: Path | None
     mesh_advertise_ip: str | None
     isolate_host: bool
     tenant_ports: tuple[int, ...]
@@ -84,6 +87,8 @@ class Config:
             public_suffix=_suffix(env, "MESH_PUBLIC_SUFFIX", "zexio.app"),
             public_stats=env.flag("PUBLIC_STATS", default=True),
             public_system_logs=env.flag("PUBLIC_SYSTEM_LOGS", default=True),
+            allow_local_git=env.flag("WORKER_ALLOW_LOCAL_GIT", default=False),
+            catalog=None if env.optional("WORKER_CATALOG") is None else env.path("WORKER_CATALOG", ""),
             redis_url=_url(env, "REDIS_URL", None, _REDIS_SCHEMES),
             mesh_advertise_ip=_address(env, "MESH_ADVERTISE_IP"),
             isolate_host=env.flag("WORKER_ISOLATE_HOST", default=True),

@@ -6,16 +6,22 @@ from typing import TypeVar
 from shared.problem import FieldFault, Problem
 from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
-from worker.deploys.api import UnsupportedSource
-from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing
+from worker.deploys.compose import ComposeUnsupported
+from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing, ReleaseUnknown
 from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
+from worker.files.listing import LinkRefused, NotAFolder, PathMissing
+from worker.files.path import PathInvalid
 from worker.firewall.firewall import NothingToConfirm
 from worker.firewall.nft import FirewallUnavailable, RulesetRefused
 from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
 from worker.runtime.networks import NetworkPoolExhausted
+from worker.services.model import AddOnExists, AddOnUnknown, LinkTaken, ServiceNotInCatalog
 from worker.signature_check import BodyTooLarge
+from worker.webhooks.authentication import WebhookUnsigned
+from worker.webhooks.push import WebhookUnreadable
+from worker.webhooks.receiver import WebhookSecretMissing
 
 _E = TypeVar("_E", bound=Exception)
 _Row = tuple[type[Exception], Callable[[Exception], Problem]]
@@ -74,7 +80,12 @@ TABLE: ProblemTable = dict(
                 headers={"Retry-After": "10"},
             ),
         ),
-        _says(UnsupportedSource, 422, "unsupported_source"),
+        _shows(
+            ComposeUnsupported,
+            lambda raised: Problem(
+                422, "unsupported_compose", "The compose file cannot be deployed as it is.", raised.faults
+            ),
+        ),
         _says(ProjectIdInvalid, 422, "invalid_project_id"),
         _says(ProjectUnknown, 404, "unknown_project"),
         _says(ProjectExists, 409, "project_exists"),
@@ -83,6 +94,26 @@ TABLE: ProblemTable = dict(
         _says(DeployUnknown, 404, "unknown_deploy"),
         _says(DeployPastCancelling, 409, "deploy_not_cancellable"),
         _says(ReleaseMissing, 409, "no_release"),
+        _says(ReleaseUnknown, 404, "unknown_release"),
+        _says(WebhookUnsigned, 401, "invalid_signature"),
+        _says(WebhookSecretMissing, 403, "no_webhook_secret"),
+        _says(WebhookUnreadable, 422, "invalid_webhook"),
+        _says(PathInvalid, 422, "invalid_path"),
+        _says(PathMissing, 404, "path_not_found"),
+        _says(NotAFolder, 422, "not_a_folder"),
+        _says(LinkRefused, 422, "link_not_followed"),
+        _says(AddOnUnknown, 404, "unknown_service"),
+        _says(AddOnExists, 409, "service_exists"),
+        _says(LinkTaken, 409, "variable_taken"),
+        _shows(
+            ServiceNotInCatalog,
+            lambda raised: Problem(
+                422,
+                "not_in_catalog",
+                "The catalogue does not have this.",
+                [FieldFault(raised.field, str(raised))],
+            ),
+        ),
         _says(EnvironmentUnreadable, 500, "environment_unreadable"),
         _says(FirewallUnavailable, 503, "firewall_unavailable"),
         _says(RulesetRefused, 422, "ruleset_refused"),

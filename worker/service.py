@@ -28,8 +28,10 @@ from worker.mesh.neighbours import neighbourhood
 from worker.mesh.table import MeshTable
 from worker.mesh.tokens import MeshTokens
 from worker.node import Membership, Place
+from worker.nonces import open_nonces
 from worker.observation import Observation, observing
 from worker.platform import Installation, Platform, Resources, build_platform
+from worker.runtime.container_files import ContainerFiles
 from worker.runtime.docker_engine import DockerEngine
 
 DRAIN_S = 30.0
@@ -70,11 +72,12 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
     keys = CommandKeys(config.secret, startup.identity)
     table = MeshTable(config.internal_suffix, config.public_suffix)
     async with AsyncExitStack() as stack:
-        resources = await stack.enter_async_context(_resources(config))
+        resources = await stack.enter_async_context(opened_resources(config, clock))
         seen = await stack.enter_async_context(observing(startup.installation, config, resources, clock))
         platform = build_platform(
             config, startup.installation, resources, table, clock, on_deleted=seen.forget
         )
+        await asyncio.to_thread(platform.fetcher.clear)
         await platform.projects.publish_all()
         await platform.firewall.begin()
         management = build_management(config, platform, seen, startup.system_logs, resources, keys.now, clock)
@@ -110,18 +113,23 @@ def _platform_jobs(platform: Platform, seen: Observation) -> dict[str, Backgroun
         "lanes": platform.lanes.run,
         "engine events": platform.watch.follow,
         "reconciler": platform.watch.reconcile_forever,
+        "image pruning": platform.pruning.run,
         "firewall": platform.firewall.keep,
         "log changes": seen.logs.run,
     }
 
 
 @asynccontextmanager
-async def _resources(config: Config) -> AsyncIterator[Resources]:
+async def opened_resources(config: Config, clock: Clock) -> AsyncIterator[Resources]:
     async with AsyncExitStack() as stack:
         database = await Database.open(config.data_dir / "worker.db", MIGRATIONS)
         stack.push_async_callback(database.close)
+        nonces = await asyncio.to_thread(open_nonces, config.data_dir, clock)
+        stack.callback(nonces.close)
         engine = DockerEngine(config.docker_host)
         stack.push_async_callback(engine.close)
+        files = ContainerFiles(config.docker_host)
+        stack.push_async_callback(files.close)
         outgoing = await stack.enter_async_context(aiohttp.ClientSession())
         probing = await stack.enter_async_context(
             aiohttp.ClientSession(
@@ -130,7 +138,9 @@ async def _resources(config: Config) -> AsyncIterator[Resources]:
                 auto_decompress=False,
             )
         )
-        yield Resources(database=database, engine=engine, outgoing=outgoing, probing=probing)
+        yield Resources(
+            database=database, nonces=nonces, engine=engine, files=files, outgoing=outgoing, probing=probing
+        )
 
 
 @asynccontextmanager

@@ -2,11 +2,10 @@
 
 Rules:
 - The size of the body is checked before anything of it is kept.
-- A nonce is accepted once, also across a restart of the worker: it is stored for as long as its signature could be valid.
+- A nonce is accepted once, also across a restart of the worker.
 - The answer never says which of the checks failed.
 """
 
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 
 from aiohttp import web
@@ -14,49 +13,20 @@ from aiohttp.typedefs import Handler, Middleware
 
 from shared.clock import Clock
 from shared.config import Secret
-from shared.database import Database
-from shared.signature import HEADER, WINDOW_S, Command, SignatureInvalid, verify
+from shared.signature import HEADER, Command, SignatureInvalid, signed_at, verify
+from worker.nonces import Nonces
 
 MOST_BODY_BYTES = 1024 * 1024
 
 HEALTH = frozenset({"/health"})
 STATS = frozenset({"/stats", "/stats/stream"})
+WEBHOOK = "/projects/{project_id}/webhook"
+"""Has an authentication of its own; a signature of ours is checked where there is one."""
 SYSTEM_LOGS = frozenset({"/system/logs", "/system/logs/stream"})
-
-_SWEEP_EVERY_S = 60.0
 
 
 class BodyTooLarge(Exception):
     """A command has at most 1 MiB."""
-
-
-class Nonces:
-    """Which nonces were used, in the worker's database.
-
-    It cannot forget inside the window, and it cannot grow without bound: only commands with a valid signature get here, and
-    they expire.
-    """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-        self._swept_at = 0.0
-
-    async def accept(self, nonce: str) -> None:
-        """Raises SignatureInvalid for one that was used already."""
-        now = self._clock.now()
-        # A signature may be dated up to a window ahead of our clock, and is then valid for two.
-        expires_at = now + 2 * WINDOW_S + 1
-        async with self._database.transaction() as writer:
-            if now - self._swept_at >= _SWEEP_EVERY_S:
-                await writer.execute("DELETE FROM nonces WHERE expires_at < ?", (now,))
-                self._swept_at = now
-            try:
-                await writer.execute(
-                    "INSERT INTO nonces (nonce, expires_at) VALUES (?, ?)", (nonce, expires_at)
-                )
-            except sqlite3.IntegrityError:
-                raise SignatureInvalid("this command was sent before") from None
 
 
 def signature_middleware(
@@ -66,16 +36,24 @@ def signature_middleware(
 
     @web.middleware
     async def require_signature(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _is_webhook(request) and HEADER not in request.headers:
+            return await handler(request)
         if (request.content_length or 0) > MOST_BODY_BYTES:
             raise BodyTooLarge(BodyTooLarge.__doc__)
         if not _is_public(request, public):
             # A chunked body is cut off at `client_max_size`, which the application sets to the same.
             command = Command(request.method, request.raw_path, await request.read())
             signature = request.headers.get(HEADER, "")
-            await nonces.accept(_verified(secrets(), signature, command, clock.now()))
+            nonce = _verified(secrets(), signature, command, clock.now())
+            nonces.accept(nonce, signed_at(signature))
         return await handler(request)
 
     return require_signature
+
+
+def _is_webhook(request: web.Request) -> bool:
+    resource = request.match_info.route.resource
+    return request.method == "POST" and resource is not None and resource.canonical == WEBHOOK
 
 
 def _is_public(request: web.Request, public: Collection[str]) -> bool:

@@ -16,8 +16,8 @@ from deploy.packages import MayNotInstall, install
 
 PUBLIC = "python:3.11-slim-bookworm"
 PUBLIC_REDIS = "redis:7.4-alpine"
-OWN = "localhost/platform-base:bookworm"
-PACKAGES = "python3,python3-venv,ca-certificates,redis-server"
+OWN = "localhost/platform-base:bookworm-git"
+PACKAGES = "python3,python3-venv,ca-certificates,redis-server,git,openssh-client"
 BOOTSTRAP_DEADLINE_S = 900.0
 PULL_DEADLINE_S = 600.0
 

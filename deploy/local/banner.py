@@ -13,12 +13,8 @@ def ready(plan: Plan, engine: Engine) -> str:
    The platform is ready:  {url}
    {note}
 
-   First steps (any other terminal):
+   Open it in a browser and sign up: the console takes it from there. Or, by the API:
      curl -s {url}/mod/auth/register -d '{{"email":"me@example.com","password":"a long password"}}'
-     export TOKEN=...            # the "token" of that answer
-     curl -s {url}/api/v1/templates -H "Authorization: Bearer $TOKEN"
-     curl -s {url}/api/v1/deployments -H "Authorization: Bearer $TOKEN" \\
-          -d '{{"name":"hello","template_id":"<id of the hello template>"}}'
 
    Data is in {plan.data}/ ; Ctrl-C stops everything.
   ────────────────────────────────────────────────────────────────────────

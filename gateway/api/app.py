@@ -12,6 +12,7 @@ from gateway.api.bodies import MAX_BODY
 from gateway.api.callers import Callers
 from gateway.api.keys import KeyHandlers
 from gateway.api.operator import OperatorHandlers
+from gateway.api.plans import PlanHandlers
 from gateway.api.problems import PROBLEMS
 from gateway.api.reports import CurrentPlans, Operator, Routes
 from gateway.api.usage import UsageHandlers
@@ -44,6 +45,7 @@ def control_app(
     app.add_routes(AuthHandlers(callers, accounts.sign_in, accounts.tokens, plans).routes())
     app.add_routes(MeHandlers(callers, accounts.users, books, plans).routes())
     app.add_routes(KeyHandlers(callers, accounts.keys, clock).routes())
+    app.add_routes(PlanHandlers(callers, plans).routes())
     app.add_routes(UsageHandlers(callers, books, clock).routes())
     app.add_routes(AdminHandlers(callers, accounts.users, accounts.administration, plans, routes).routes())
     app.add_routes(OperatorHandlers(operator, accounts.tokens).routes())

@@ -17,7 +17,8 @@ from gateway.counters.redis_link import RedisLink
 from gateway.counters.settlements import Settlements
 from gateway.errors import CountersUnavailable
 
-PATTERN = "apigate:{*}:open:*"
+_PATTERN = "apigate:{*}:open:*:"
+"""Followed by the server's run: what is left of an earlier run counts for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ class Orphans:
 
     async def _reservations(self) -> AsyncIterator[list[Reservation]]:
         cursor = b"0"
+        pattern = _PATTERN + self._link.server_run
         while True:
-            reply = await self._ask("SCAN", cursor, "MATCH", PATTERN, "COUNT", 1000)
+            reply = await self._ask("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
             match reply:
                 case [bytes() as cursor, list() as keys]:
                     for key in keys:
@@ -77,7 +79,8 @@ class Orphans:
                 return
 
     async def _held_in(self, key: bytes) -> list[Reservation]:
-        user_id, _, period_name = key.decode().removeprefix("apigate:{").partition("}:open:")
+        user_id, _, rest = key.decode().removeprefix("apigate:{").partition("}:open:")
+        period_name = rest.partition(":")[0]
         reply = await self._ask("HGETALL", key)
         members = [bytes(member).decode() for member in reply] if isinstance(reply, list) else []
         held = zip(members[::2], members[1::2], strict=True)

@@ -66,6 +66,7 @@ class RedisConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._heard_at = time.monotonic()
         self._missed_at = float("-inf")
+        self.server_run = ""
         self.closed: asyncio.Future[None] = loop.create_future()
 
     @property

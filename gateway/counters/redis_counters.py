@@ -1,4 +1,8 @@
-"""Counters in Redis: one EVALSHA for each request that is admitted, by Redis's own clock, exact with any number of processes."""
+"""Counters in Redis: one EVALSHA for each request that is admitted, by Redis's own clock, exact with any number of processes.
+
+A Redis that was restarted may come back empty, or with counters from a snapshot, which are worse: they look valid. So the quota's keys
+carry the run of the server under which they were made. Under another run there are none, and they are seeded from the ledger.
+"""
 
 import asyncio
 from asyncio import Future
@@ -63,7 +67,7 @@ class RedisCounters:
             _resolve(future, verdict)
 
         period = claim.period
-        keys = _keys(claim.user_id, period.name)
+        keys = self._keys(claim.user_id, period.name)
         try:
             self._link.run(
                 _RESERVE,
@@ -87,7 +91,7 @@ class RedisCounters:
         return future
 
     def settle(self, settlement: Settlement) -> Future[None]:
-        _, quota, opened = _keys(settlement.user_id, settlement.period_name)
+        _, quota, opened = self._keys(settlement.user_id, settlement.period_name)
         expiry = period_named(settlement.period_name).ends_at + _KEPT_AFTER_PERIOD_S
         confirmed = self._ask(
             _SETTLE,
@@ -103,7 +107,7 @@ class RedisCounters:
         self._remember_to_forget((user_id, period_name), [request_id])
 
     def seed(self, user_id: UserId, period: Period, seed: Seed) -> Future[None]:
-        _, quota, opened = _keys(user_id, period.name)
+        _, quota, opened = self._keys(user_id, period.name)
         arguments: tuple[str | int, ...] = (
             seed.used,
             period.ends_at + _KEPT_AFTER_PERIOD_S,
@@ -113,8 +117,17 @@ class RedisCounters:
         return self._ask(_SEED, (quota, opened), arguments, lambda _: None)
 
     def look(self, claim: Claim) -> Future[Standing]:
-        rate, quota, _ = _keys(claim.user_id, claim.period.name)
+        rate, quota, _ = self._keys(claim.user_id, claim.period.name)
         return self._ask(_LOOK, (rate, quota), (), lambda reply: _standing(reply, claim))
+
+    def _keys(self, user_id: UserId, period_name: str) -> tuple[str, str, str]:
+        """The braces make one user's keys live on one node of a Redis cluster."""
+        run = self._link.server_run
+        return (
+            f"apigate:{{{user_id}}}:rate",
+            f"apigate:{{{user_id}}}:quota:{period_name}:{run}",
+            f"apigate:{{{user_id}}}:open:{period_name}:{run}",
+        )
 
     def _ask(
         self,
@@ -133,15 +146,6 @@ class RedisCounters:
             return
         kept = self._forgotten.setdefault(user_period, [])
         kept.extend(request_ids[: _MOST_FORGOTTEN - len(kept)])
-
-
-def _keys(user_id: UserId, period_name: str) -> tuple[str, str, str]:
-    """The braces make one user's keys live on one node of a Redis cluster."""
-    return (
-        f"apigate:{{{user_id}}}:rate",
-        f"apigate:{{{user_id}}}:quota:{period_name}",
-        f"apigate:{{{user_id}}}:open:{period_name}",
-    )
 
 
 def _parsed(reply: object, parse: Callable[[object], Result]) -> Result | CountersUnavailable:

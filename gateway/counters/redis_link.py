@@ -6,6 +6,7 @@ of the loop leave in one write and come back through one C parser.
 
 import asyncio
 import hashlib
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _LONGEST_DELAY_S = 0.5
 _PROBE_AFTER_S = 0.05
 _PROBE = ("SET", "apigate:probe", 1, "PX", 1000)
 """A write: one that is out of memory, or became a replica, still answers a PING."""
+_RUN = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,14 @@ class Script:
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
+def _server_run(info: object) -> str:
+    """Raises CountersUnavailable for what is no Redis."""
+    found = _RUN.search(info) if isinstance(info, bytes) else None
+    if found is None:
+        raise CountersUnavailable("INFO server does not tell run_id")
+    return found[1].decode()
+
+
 class RedisLink:
     """Failure policy: while the circuit is not closed, or the oldest call is overdue, a call fails at once.
 
@@ -99,6 +109,11 @@ class RedisLink:
     @property
     def is_up(self) -> bool:
         return self._usable() is not None
+
+    @property
+    def server_run(self) -> str:
+        """Another word after every restart of Redis, the same for all its clients. Empty while there is no connection."""
+        return "" if self._connection is None else self._connection.server_run
 
     def flush(self) -> None:
         """What was said goes out now, and not with whatever else this turn of the loop may say."""
@@ -217,6 +232,7 @@ class RedisLink:
                 await connection.ask("SELECT", address.database)
             for script in self._scripts:
                 await connection.ask("SCRIPT", "LOAD", script.source)
+            connection.server_run = _server_run(await connection.ask("INFO", "server"))
         except BaseException:
             connection.abort()
             raise

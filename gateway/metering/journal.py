@@ -6,10 +6,13 @@ Rules:
 - At a rotation the open intents are appended again to the new segment, so a segment is needed only for results that were not
   shipped, and may go when the checkpoint has passed it.
 - When an intent cannot be appended, the request is refused. A result that cannot be appended is kept and tried again, and no
-  new intent is accepted meanwhile: the request it belongs to has already happened.
+  new intent is accepted meanwhile: the request it belongs to has already happened. What waits is written in its order, so that
+  nothing has ended in a new segment before the intents of the old one are there.
+- It is bounded: while `MOST_SEGMENTS` have not been shipped and deleted, no new intent is accepted.
 """
 
 import asyncio
+import errno
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -27,13 +30,16 @@ from gateway.metering.records import Doubt, Intent, Left, Record, Result, Void, 
 from gateway.metering.segments import (
     Position,
     delete_segments_before,
+    find_room,
     lock_folder,
     open_segment,
     read_segment,
     segment_numbers,
+    sync_and_close,
 )
 
 SEGMENT_BYTES = 4 * 1024 * 1024
+MOST_SEGMENTS = 64
 SYNC_EVERY_S = 0.005
 _AGAIN_S = 0.2
 _MOST_UNSHIPPED = 100_000
@@ -69,9 +75,10 @@ class Journal:
         self._offset = os.fstat(descriptor).st_size
         self._open: dict[str, Intent] = {}
         self._unshipped: deque[Entry] = deque()
-        self._unwritten: deque[Left] = deque()
+        self._unwritten: deque[Record] = deque()
         self._is_shipped_here = is_shipped_here
         self._is_failing = False
+        self._is_full = False
         self._is_dirty = False
         self._work = asyncio.Event()
         self._changed = asyncio.Event()
@@ -110,7 +117,11 @@ class Journal:
 
     @property
     def is_writable(self) -> bool:
-        return not self._is_failing and len(self._unshipped) < _MOST_UNSHIPPED
+        return not self._is_hindered and len(self._unshipped) < _MOST_UNSHIPPED
+
+    @property
+    def _is_hindered(self) -> bool:
+        return self._is_failing or self._is_full
 
     @property
     def pending(self) -> int:
@@ -129,6 +140,8 @@ class Journal:
 
     def adopt(self, intent: Intent) -> None:
         """Takes over a request that began in another journal: it is ended here. Raises OSError."""
+        if self._is_failing:
+            raise OSError(errno.ENOSPC, "the journal cannot be written")
         self.append(intent)
         self._open[intent.id] = intent
 
@@ -139,11 +152,9 @@ class Journal:
     def end(self, ended: Left) -> None:
         """Of a request that has begun. Never fails: what cannot be appended now is appended later."""
         intent = self._open.pop(ended.id)
-        try:
-            self.append(ended)
-        except OSError as error:
-            self._fail(error)
-            self._unwritten.append(ended)
+        self._unwritten.append(ended)
+        if not self._is_failing:
+            self._write_waiting()
         if self._is_shipped_here:
             self._unshipped.append(Entry(Position(self._number, self._offset), intent, ended))
             self.written += isinstance(ended, Result)
@@ -192,43 +203,62 @@ class Journal:
             await self._changed.wait()
 
     async def delete_before(self, checkpoint: Position) -> None:
-        if checkpoint.segment > 1:
+        if checkpoint.segment > 1 and not self._unwritten:
             await asyncio.to_thread(delete_segments_before, self._folder, checkpoint.segment)
 
     async def keep(self) -> None:
         """Syncs, rotates, and writes again what could not be written. Runs until cancelled."""
         while True:
             await self._work.wait()
-            await asyncio.sleep(_AGAIN_S if self._is_failing else SYNC_EVERY_S)
+            await asyncio.sleep(_AGAIN_S if self._is_hindered else SYNC_EVERY_S)
             try:
-                if self._is_failing:
-                    self._write_again()
-                if self._is_dirty:
-                    self._is_dirty = False
-                    await asyncio.to_thread(os.fdatasync, self._descriptor)
-                if self._offset >= self._segment_bytes:
-                    await self._rotate()
+                await self._tend()
             except OSError as error:
                 self._fail(error)
-            if not self._is_dirty and not self._is_failing:
+            if not self._is_dirty and not self._is_hindered:
                 self._work.clear()
 
-    def _write_again(self) -> None:
-        os.ftruncate(self._descriptor, self._offset)
-        while self._unwritten:
-            self.append(self._unwritten[0])
-            self._unwritten.popleft()
-        self._is_failing = False
-        self._log.info("journal_writable_again")
+    async def _tend(self) -> None:
+        """Raises OSError."""
+        if self._is_failing:
+            # Nothing is appended meanwhile, so the thread has the file to itself.
+            await asyncio.to_thread(find_room, self._descriptor, self._offset)
+            self._is_failing = False
+            self._write_waiting()
+            if not self._is_failing:
+                self._log.info("journal_writable_again")
+        if self._is_dirty:
+            self._is_dirty = False
+            await asyncio.to_thread(os.fdatasync, self._descriptor)
+        if self._offset >= self._segment_bytes:
+            await self._rotate()
+        elif self._is_full:
+            await self._look_if_full()
 
     async def _rotate(self) -> None:
         descriptor = await asyncio.to_thread(open_segment, self._folder, self._number + 1)
         old, self._descriptor = self._descriptor, descriptor
         self._number += 1
         self._offset = 0
-        for intent in self._open.values():
-            self.append(intent)
-        await asyncio.to_thread(_sync_and_close, old)
+        self._unwritten.extend(self._open.values())
+        self._write_waiting()
+        await asyncio.to_thread(sync_and_close, old)
+        await self._look_if_full()
+
+    async def _look_if_full(self) -> None:
+        """On the disk, since another process may be the one that ships and deletes."""
+        kept = len(await asyncio.to_thread(segment_numbers, self._folder))
+        if self._is_full != (kept > MOST_SEGMENTS):
+            self._is_full = kept > MOST_SEGMENTS
+            self._log.warning("journal_full" if self._is_full else "journal_has_room_again", segments=kept)
+
+    def _write_waiting(self) -> None:
+        try:
+            while self._unwritten:
+                self.append(self._unwritten[0])
+                self._unwritten.popleft()
+        except OSError as error:
+            self._fail(error)
 
     def _fail(self, error: OSError) -> None:
         if not self._is_failing:
@@ -248,11 +278,6 @@ class Journal:
                     self._changed.set()
             case Doubt():
                 """Of a relay process: never in a journal that is replayed. The intent stays open, which is safe."""
-
-
-def _sync_and_close(descriptor: int) -> None:
-    os.fdatasync(descriptor)
-    os.close(descriptor)
 
 
 def results(entries: list[Entry]) -> Iterator[tuple[Intent, Result]]:

@@ -14,10 +14,12 @@ from gateway.counters.orphans import Known, Orphans
 from gateway.counters.seeding import Seeding
 from gateway.errors import CountersUnavailable
 from gateway.metering.books import Books
+from gateway.metering.inquiry import Inquiry
 from gateway.metering.journal import Journal
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
-from gateway.metering.recovery import Inquiry, Recovery
+from gateway.metering.performed_price import PerformedPrice
+from gateway.metering.recovery import Recovery
 from gateway.metering.shipper import Shipper
 from gateway.metering.tails import Heir, Tails
 from gateway.routes.current import CurrentRoutes
@@ -79,7 +81,7 @@ async def open_accounting(
         try:
             shipper = Shipper(journal, ledger, counting.settlements, checkpoint)
             meter = Meter(journal, counting.counters, counting.settlements)
-            recovery = Recovery(meter, ledger, inquiry, routes.upstream, clock)
+            recovery = Recovery(meter, ledger, inquiry, routes.upstream, PerformedPrice(routes.route), clock)
             heir = Heir(journal, meter, recovery, ledger, counting.settlements)
             tails = Tails(data_dir / "journal", heir, partial(_release_orphans_of, counting, ledger, clock))
             journals = AllJournals(journal, shipper, tails)

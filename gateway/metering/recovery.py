@@ -1,93 +1,49 @@
 """Requests whose end nobody saw are settled by asking the upstream whether it performed them.
 
 That is every intent which a killed process left open, and every request which reached its upstream but got no response head (a
-reset, a timeout, a client that left). Performed: there is an event, at cost 1. Not performed: the reservation is released.
+reset, a timeout, a client that left). Performed: there is an event at its price. Not performed: the reservation is released.
 
 Rules:
-- "Not performed" is believed only when the request is older than `grace_s`: a younger one may still be on its way there.
-- An upstream that cannot be reached is asked again, with back-off, for as long as it takes. The intent stays in the journal.
-- An upstream without a `reconcile` path cannot be asked: the request is taken as not performed, and that is logged.
+- "Not performed" ends a request only when it is true for good. An upstream that can cancel a request says so (see `inquiry`). Of any
+  other it is believed when the request can no longer be under way there: `response_timeout` and `SLACK_S` after its connection
+  was last seen open, which is before we began to ask. After a restart that time begins anew, so it is never too short; until it
+  is over the intent stays in the journal, and its unit of quota stays reserved.
+- An upstream that cannot be reached is asked again, with back-off, for as long as it takes.
+- An upstream without a `reconcile` path (or one that is no longer in the route file) cannot be asked. Whether a request that a
+  killed process left open was performed is then not known, so it is recorded, and nobody pays for it: an event of status 0 and
+  cost 0, and a warning in the log. What was performed has its event, and what was not costs nothing.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from http import HTTPStatus
+from dataclasses import dataclass
 
 import structlog
 
+from gateway.metering.inquiry import Answer, Inquiry, NotYet, Performed, Unanswered
 from gateway.metering.ledger import Ledger
 from gateway.metering.meter import Meter
-from gateway.metering.records import Intent, Result, Void, result_of
+from gateway.metering.performed_price import PerformedPrice, status_of
+from gateway.metering.records import Ended, Intent, Result, Void, result_of
 from gateway.routes.route import Upstream
-from gateway.upstream_client import Reply, UpstreamClient, UpstreamUnreachable
 from shared.clock import Clock
-from shared.config import Secret
-from shared.identity import ANONYMOUS, REQUEST_ID, SIGNATURE, SignedRequest, sign
 
-GRACE_S = 2.0
-PERFORMED_COST = 1.0
-_ASK_WITHIN_S = 5.0
+SLACK_S = 2.0
 _FIRST_DELAY_S = 0.25
-_LONGEST_DELAY_S = 15.0
+_LONGEST_DELAY_S = 4.0
 _TURN_S = 0.1
 _AT_ONCE = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Performed:
-    event_type: str | None
-    status: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class NotPerformed:
-    pass
-
-
-Answer = Performed | NotPerformed
-
-
-class Unanswered(Exception):
-    """The upstream did not say; it has to be asked again."""
-
-
 @dataclass(slots=True)
 class _Question:
-    """`seen` is what the gateway saw of the request, None when it was killed meanwhile."""
+    """`seen` is what the gateway saw of the request, None when it was killed meanwhile. `since` and `due` are monotonic."""
 
     intent: Intent
     seen: Result | None
+    since: float
     due: float
     delay: float = _FIRST_DELAY_S
-
-
-class Inquiry:
-    """Asks one upstream about one request, in the gateway's own name."""
-
-    def __init__(
-        self, client: UpstreamClient, secret: Secret, clock: Clock, new_id: Callable[[], str]
-    ) -> None:
-        self._client = client
-        self._secret = secret
-        self._clock = clock
-        self._new_id = new_id
-
-    async def ask(self, upstream: Upstream, request_id: str) -> Answer:
-        """Raises Unanswered."""
-        path = (upstream.reconcile or "").replace("{request_id}", request_id)
-        failure = "no target"
-        for target in upstream.spec.targets:
-            own_id = self._new_id()
-            signed = SignedRequest("GET", path, own_id)
-            signature = sign(self._secret.reveal(), ANONYMOUS, signed, int(self._clock.now()))
-            headers = {REQUEST_ID: own_id, SIGNATURE: signature}
-            try:
-                return _answer(await self._client.get(target, path, headers, _ASK_WITHIN_S))
-            except (UpstreamUnreachable, Unanswered) as error:
-                failure = str(error)
-        raise Unanswered(failure)
 
 
 class Recovery:
@@ -97,16 +53,19 @@ class Recovery:
         ledger: Ledger,
         inquiry: Inquiry,
         find_upstream: Callable[[str], Upstream | None],
+        price: PerformedPrice,
         clock: Clock,
-        grace_s: float = GRACE_S,
+        slack_s: float = SLACK_S,
     ) -> None:
         self._meter = meter
         self._ledger = ledger
         self._inquiry = inquiry
         self._find_upstream = find_upstream
+        self._price = price
         self._clock = clock
-        self._grace_s = grace_s
+        self._slack_s = slack_s
         self._questions: list[_Question] = []
+        self._silent: set[str] = set()
         self._log = structlog.get_logger("recovery")
         self.recovered = 0
 
@@ -116,7 +75,8 @@ class Recovery:
 
     def inquire(self, intent: Intent, seen: Result | None) -> None:
         """The request will be ended here."""
-        self._questions.append(_Question(intent, seen, self._clock.monotonic()))
+        now = self._clock.monotonic()
+        self._questions.append(_Question(intent, seen, since=now, due=now))
 
     async def begin(self, left_open: Sequence[Intent]) -> None:
         """At start: everything the journal left open."""
@@ -146,66 +106,53 @@ class Recovery:
             self._log.warning(
                 "request_cannot_be_reconciled", request_id=question.intent.id, route=question.intent.route
             )
-            self._end(question, NotPerformed())
+            self._end(question, question.seen if question.seen is not None else _unknown(question.intent))
             return
+        asked_at = self._clock.monotonic()
         try:
             answer = await self._inquiry.ask(upstream, question.intent.id)
         except Unanswered as error:
-            self._log.warning(
-                "reconcile_unanswered",
-                request_id=question.intent.id,
-                upstream=upstream.name,
-                error=str(error),
-            )
+            self._note_silence(upstream, str(error))
             self._again(question, question.delay)
-            question.delay = min(question.delay * 2, _LONGEST_DELAY_S)
-            return
-        too_young_s = self._grace_s - (self._clock.now() - question.intent.created_at)
-        if isinstance(answer, NotPerformed) and too_young_s > 0:
-            self._again(question, too_young_s)
-            return
-        self._end(question, answer)
+        else:
+            self._silent.discard(upstream.name)
+            over_at = question.since + upstream.spec.response_timeout + self._slack_s
+            if isinstance(answer, NotYet) and asked_at < over_at:
+                self._again(question, min(question.delay, over_at - asked_at))
+            else:
+                self._end(question, self._ended(question, answer))
+
+    def _note_silence(self, upstream: Upstream, error: str) -> None:
+        """Once, however many questions wait for it."""
+        if upstream.name not in self._silent:
+            self._silent.add(upstream.name)
+            self._log.warning(
+                "reconcile_unanswered", upstream=upstream.name, error=error, waiting=len(self._questions)
+            )
+
+    def _ended(self, question: _Question, answer: Answer) -> Ended:
+        intent, seen = question.intent, question.seen
+        if isinstance(answer, Performed):
+            return _performed_result(intent, seen, answer, self._price.of(intent, answer))
+        return seen if seen is not None else Void(intent.id)
 
     def _again(self, question: _Question, delay_s: float) -> None:
         question.due = self._clock.monotonic() + delay_s
+        question.delay = min(question.delay * 2, _LONGEST_DELAY_S)
 
-    def _end(self, question: _Question, answer: Answer) -> None:
+    def _end(self, question: _Question, ended: Ended) -> None:
         self._questions.remove(question)
-        intent, seen = question.intent, question.seen
         self.recovered += 1
-        match answer:
-            case Performed():
-                self._meter.end(intent, _performed_result(intent, seen, answer))
-            case NotPerformed():
-                self._meter.end(intent, seen if seen is not None else Void(intent.id))
+        self._meter.end(question.intent, ended)
 
 
-def _answer(reply: Reply) -> Answer:
-    """`{"request_id", "event_type", "status"}` with 200, or 404; raises Unanswered for anything else."""
-    if reply.status == HTTPStatus.NOT_FOUND:
-        return NotPerformed()
-    if reply.status != HTTPStatus.OK:
-        raise Unanswered(f"status {reply.status}")
-    try:
-        members = json.loads(reply.body)
-    except ValueError as error:
-        raise Unanswered("the body is not JSON") from error
-    if not isinstance(members, dict):
-        raise Unanswered("the body is not an object")
-    event_type, status = members.get("event_type"), members.get("status")
-    is_http_status = isinstance(status, int) and 100 <= status <= 599
-    return Performed(event_type if isinstance(event_type, str) else None, status if is_http_status else None)
-
-
-def _performed_result(intent: Intent, seen: Result | None, answer: Performed) -> Result:
+def _performed_result(intent: Intent, seen: Result | None, answer: Performed, cost: float) -> Result:
     if seen is not None:
-        return replace(seen, event_type=answer.event_type, cost=PERFORMED_COST)
+        return seen._replace(event_type=answer.event_type, cost=cost)
+    return _unknown(intent)._replace(status=status_of(answer), event_type=answer.event_type, cost=cost)
+
+
+def _unknown(intent: Intent) -> Result:
     return Result(
-        id=intent.id,
-        status=answer.status or HTTPStatus.OK,
-        event_type=answer.event_type,
-        cost=PERFORMED_COST,
-        latency_ms=0.0,
-        request_bytes=0,
-        response_bytes=0,
+        id=intent.id, status=0, event_type=None, cost=0.0, latency_ms=0.0, request_bytes=0, response_bytes=0
     )

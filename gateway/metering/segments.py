@@ -1,5 +1,6 @@
 """The files of the journal: numbered segments of frames, read back after whatever ended the process."""
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
@@ -10,6 +11,8 @@ import structlog
 
 from gateway.metering.records import Record, Torn, decode_frames
 
+_ROOM_BYTES = 64 * 1024
+_CANNOT_TELL = {errno.EBADF, errno.EINVAL, errno.EOPNOTSUPP}
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -48,6 +51,23 @@ def delete_segments_before(folder: Path, number: int) -> int:
     for found in old:
         segment_path(folder, found).unlink()
     return len(old)
+
+
+def find_room(descriptor: int, size: int) -> None:
+    """Cuts off what is half written after `size`. Raises OSError when there is no room for some more records."""
+    os.ftruncate(descriptor, size)
+    try:
+        os.posix_fallocate(descriptor, size, _ROOM_BYTES)
+    except OSError as error:
+        if error.errno not in _CANNOT_TELL:
+            raise
+    finally:
+        os.ftruncate(descriptor, size)
+
+
+def sync_and_close(descriptor: int) -> None:
+    os.fdatasync(descriptor)
+    os.close(descriptor)
 
 
 def read_segment(folder: Path, number: int, *, is_last: bool) -> list[tuple[Record, Position]]:

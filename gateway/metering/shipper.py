@@ -6,11 +6,13 @@ counters have not confirmed: a restart then settles it again, which changes noth
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.counters.settlements import Settlements
 from gateway.metering.journal import Entry, results
-from gateway.metering.ledger import OWN, Ledger
+from gateway.metering.ledger import OWN
+from gateway.metering.records import Intent, Result
 from gateway.metering.segments import Position
 
 _GROUP = 500
@@ -26,13 +28,23 @@ class Shipped(Protocol):
     async def delete_before(self, checkpoint: Position) -> None: ...
 
 
+class Events(Protocol):
+    async def record(
+        self, ended: Sequence[tuple[Intent, Result]], checkpoint: Position, journal: str
+    ) -> None:
+        """In one transaction. An event that is there already stays as it is."""
+
+
 class Shipper:
-    """Failure policy: when the ledger cannot be written the error reaches the caller, and everything stays in the journal."""
+    """Failure policy: when the ledger cannot be written the error reaches the caller, and everything stays in the journal.
+
+    That is so too when the ledger has committed before it failed: what is shipped again changes nothing.
+    """
 
     def __init__(
         self,
         journal: Shipped,
-        ledger: Ledger,
+        ledger: Events,
         settlements: Settlements,
         checkpoint: Position,
         name: str = OWN,

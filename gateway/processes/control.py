@@ -22,7 +22,8 @@ from gateway.observation.process_state import ProcessState
 from gateway.observation.reports import Draining, RelayProcess
 from gateway.observation.traffic import Traffic
 from gateway.processes.link import Answer, Members
-from gateway.processes.relays import Given, RelayProcesses, Requests
+from gateway.processes.relay_end import Given, Requests
+from gateway.processes.relays import RelayProcesses
 from gateway.relay_side import Outside
 from gateway.routes.current import CurrentRoutes
 from gateway.rules.period import Period, period_named

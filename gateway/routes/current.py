@@ -10,7 +10,7 @@ import structlog
 
 from gateway.routes.compiling import load_table
 from gateway.routes.file import RouteFileInvalid
-from gateway.routes.route import Upstream
+from gateway.routes.route import Route, Upstream
 from gateway.routes.table import RouteTable
 from gateway.rules.entitlements import Plans
 
@@ -63,6 +63,9 @@ class CurrentRoutes:
 
     def upstream(self, name: str) -> Upstream | None:
         return self._loaded.table.upstreams.get(name)
+
+    def route(self, name: str) -> Route | None:
+        return next((route for route in self._loaded.table.routes if route.name == name), None)
 
     def ask_reload(self) -> None:
         """For a signal handler."""

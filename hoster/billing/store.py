@@ -1,4 +1,8 @@
-"""Billing events: each is written in the transaction of the operation that it records, and is the record of that operation."""
+"""Billing events: each is written in the transaction of the operation that it records, and is the record of that operation.
+
+Rules: an operation is performed under a request id, or that request id is cancelled, never both. Both are decided in a transaction
+that looks for the other, so that there is no moment in between.
+"""
 
 from dataclasses import dataclass
 
@@ -6,7 +10,7 @@ import aiosqlite
 from aiohttp import web
 
 from hoster.paging import Page, PageRequest
-from shared.clock import rfc3339
+from shared.clock import Clock, rfc3339
 from shared.database import Database, Row
 from shared.ids import new_id
 
@@ -47,18 +51,27 @@ class Operation:
     status: int
 
 
+class OperationCancelled(Exception):
+    """APIGate was told that nothing was performed under this request id, so nothing may be any more."""
+
+
+CANCELLED_KEPT_S = 24 * 3600.0
+"""Longer than the signature of a request is believed, so that none which was cancelled comes after its row has gone."""
+
+
 class BillingStore:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def page(self, user_id: str, request: PageRequest) -> Page[BillingEvent]:
         rows = await self._database.fetch_all(
-            "SELECT * FROM billing_events WHERE user_id = :user AND (:before IS NULL OR seq < :before)"
+            "SELECT * FROM billing_events WHERE user_id = :user AND seq < :before"
             " ORDER BY seq DESC LIMIT :limit",
-            {"user": user_id, "before": request.before, "limit": request.limit + 1},
+            {"user": user_id, "before": request.below, "limit": request.limit + 1},
         )
         total = await self._database.fetch_one(
-            "SELECT count(*) FROM billing_events WHERE user_id = ?", (user_id,)
+            "SELECT billing_events FROM tallies WHERE user_id = ?", (user_id,)
         )
         items = [_event(row) for row in rows[: request.limit]]
         return Page(
@@ -71,12 +84,42 @@ class BillingStore:
         )
         return None if row is None else _event(row)
 
+    async def is_cancelled(self, request_id: str) -> bool:
+        row = await self._database.fetch_one(
+            "SELECT 1 FROM cancelled_requests WHERE request_id = ?", (request_id,)
+        )
+        return row is not None
+
+    async def cancel(self, request_id: str) -> BillingEvent | None:
+        """None: nothing was performed, and nothing will be under this id. Otherwise what was performed."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            performed = await _found(connection, request_id)
+            if performed is None:
+                await connection.execute(
+                    "DELETE FROM cancelled_requests WHERE cancelled_at < ?", (now - CANCELLED_KEPT_S,)
+                )
+                await connection.execute(
+                    "INSERT INTO cancelled_requests VALUES (?, ?) ON CONFLICT (request_id) DO NOTHING",
+                    (request_id, now),
+                )
+        return performed
+
 
 BILLING_STORE = web.AppKey("billing_store", BillingStore)
 
 
 async def recorded(connection: aiosqlite.Connection, request_id: str) -> BillingEvent | None:
-    """Within the transaction that is about to perform an operation: was it performed before?"""
+    """Within the transaction that is about to perform an operation: was it performed before? Raises OperationCancelled."""
+    rows = await connection.execute_fetchall(
+        "SELECT 1 FROM cancelled_requests WHERE request_id = ?", (request_id,)
+    )
+    if list(rows):
+        raise OperationCancelled
+    return await _found(connection, request_id)
+
+
+async def _found(connection: aiosqlite.Connection, request_id: str) -> BillingEvent | None:
     rows = await connection.execute_fetchall(
         "SELECT * FROM billing_events WHERE request_id = ?", (request_id,)
     )

@@ -1,37 +1,35 @@
 """`/api/v1/deployments`."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from aiohttp import web
 from pydantic import Field, model_validator
 
 from hoster.access import Route
-from hoster.bodies import StrictBody, query_choice, query_integer, read_body
+from hoster.bodies import Name, StrictBody, query_choice, query_integer, read_body
+from hoster.conditional import answer, permits
+from hoster.deployments.changes import DEPLOYMENT_CHANGES, Change
 from hoster.deployments.commands import (
     ACCEPTED,
     DEPLOYMENT_COMMANDS,
-    DeploymentNotFound,
     Order,
     Performed,
 )
-from hoster.deployments.model import AppUrls, Deployment, ImageSource, Visibility
+from hoster.deployments.model import AppUrls, Deployment, Visibility
+from hoster.deployments.owned import Check, DeploymentNotFound
+from hoster.deployments.source_body import SourceBody
 from hoster.deployments.store import DEPLOYMENT_STORE
 from hoster.deployments.transitions import State
 from hoster.deployments.waiting import WaitEnded, wait_for
 from hoster.jobs.model import Volumes
 from hoster.leaving import LEAVING
 from hoster.paging import parse_page
-from hoster.templates.compose import IMAGE
 from hoster.viewer import VIEWER
 from shared.identity import EVENT_TYPE
 
 APP_URLS = web.AppKey("app_urls", AppUrls)
 COLLECTION = "/api/v1/deployments"
 WAIT_MOST_S = 300
-
-Name = Annotated[
-    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
-]
 
 
 class WaitNotOver(Exception):
@@ -40,11 +38,6 @@ class WaitNotOver(Exception):
 
 class WaitPointless(Exception):
     """The state will not be reached any more."""
-
-
-class SourceBody(StrictBody):
-    image: str = Field(pattern=f"^{IMAGE.pattern}$")
-    port: int = Field(ge=1, le=65535)
 
 
 class CreateBody(StrictBody):
@@ -66,7 +59,7 @@ class CreateBody(StrictBody):
     def order(self) -> Order:
         return Order(
             name=self.name.strip(),
-            source=ImageSource(self.source.image, self.source.port) if self.source else str(self.template_id),
+            source=self.source.source() if self.source else str(self.template_id),
             variables=self.variables,
             visibility=Visibility(self.visibility),
             node_id=self.node_id,
@@ -76,7 +69,20 @@ class CreateBody(StrictBody):
 
 
 class ChangeBody(StrictBody):
-    name: Name
+    """A variable that is null goes back to the template's default; a password that is `***`, as it is shown, stays as it is."""
+
+    name: Name | None = None
+    visibility: Literal["public", "private"] | None = None
+    template_revision: int | None = Field(default=None, ge=1, le=2**31)
+    variables: dict[str, str | int | float | bool | None] = Field(default={})
+
+    def change(self) -> Change:
+        return Change(
+            name=None if self.name is None else self.name.strip(),
+            visibility=None if self.visibility is None else Visibility(self.visibility),
+            template_revision=self.template_revision,
+            variables=self.variables,
+        )
 
 
 async def create(request: web.Request) -> web.Response:
@@ -99,8 +105,10 @@ async def show(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     deployment = await owned(request)
     body = await read_body(request, ChangeBody)
-    await request.app[DEPLOYMENT_COMMANDS].rename(request[VIEWER], deployment.id, body.name.strip())
-    return _shown(request, await owned(request))
+    changes = request.app[DEPLOYMENT_CHANGES]
+    return _shown(
+        request, await changes.apply(request[VIEWER], deployment.id, body.change(), _check(request))
+    )
 
 
 async def start(request: web.Request) -> web.Response:
@@ -119,7 +127,8 @@ async def restart(request: web.Request) -> web.Response:
 
 async def delete(request: web.Request) -> web.Response:
     volumes = Volumes(query_choice(request.query, "volumes", "keep", tuple(Volumes)))
-    performed = await request.app[DEPLOYMENT_COMMANDS].delete(request[VIEWER], _id(request), volumes)
+    commands = request.app[DEPLOYMENT_COMMANDS]
+    performed = await commands.delete(request[VIEWER], _id(request), volumes, _check(request))
     response = _performed(request, performed)
     response.set_status(ACCEPTED)  # a delete is accepted in every state, also while it is under way
     return response
@@ -152,7 +161,12 @@ def _id(request: web.Request) -> str:
 
 
 def _shown(request: web.Request, deployment: Deployment) -> web.Response:
-    return web.json_response(deployment.as_json(request.app[APP_URLS]))
+    return answer(request, deployment.as_json(request.app[APP_URLS]))
+
+
+def _check(request: web.Request) -> Check:
+    urls = request.app[APP_URLS]
+    return permits(request, lambda deployment: deployment.as_json(urls))
 
 
 def _performed(request: web.Request, performed: Performed) -> web.Response:

@@ -17,22 +17,21 @@ from hoster.billing.store import BillingEvent, Operation, record, recorded
 from hoster.bodies import BodyInvalid
 from hoster.deployments import naming
 from hoster.deployments.limits import PlanLimitReached, check_capabilities, check_limits
-from hoster.deployments.model import Deployment, ImageSource, Source, TemplateSource, Visibility
-from hoster.deployments.placement import Demand, EngineUnavailable, NoNodeAvailable, Refusal, choose
+from hoster.deployments.model import Deployment, Visibility
+from hoster.deployments.moves import Effects, move
+from hoster.deployments.owned import Check, check_engine, check_policy, owned
+from hoster.deployments.placement import Demand, NoNodeAvailable, Refusal, choose
 from hoster.deployments.resources import Resources
-from hoster.deployments.store import (
-    DeploymentStore,
-    Effects,
-    NewDeployment,
-    move,
-    read,
-    read_also_deleted,
-    usage_of,
-)
+from hoster.deployments.rows import read_also_deleted
+from hoster.deployments.sources import GitSource, ImageSource, Source, TemplateSource
+from hoster.deployments.store import DeploymentStore, NewDeployment, usage_of
 from hoster.deployments.transitions import Repeat, State, Trigger, decide
+from hoster.jobs import store as jobs
 from hoster.jobs.model import Kind, Patience, Volumes
-from hoster.jobs.store import enqueue
 from hoster.nodes.store import candidates
+from hoster.releases.store import begin
+from hoster.ssh_keys.store import has_key
+from hoster.templates.document import read_stack
 from hoster.templates.model import Scalar, TemplateDocument
 from hoster.templates.store import TemplateStore
 from hoster.templates.variables import Values, plain, resolve
@@ -55,20 +54,16 @@ _EVENTS = {
 _CREATED = "deployment.created"
 
 
-class DeploymentNotFound(Exception):
-    """No such deployment, or not this viewer's."""
-
-
 class RequestIdReused(Exception):
     """Another operation was performed under this request id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a customer asks to be deployed. `source` is an image, or the id of a template."""
+    """What a customer asks to be deployed. `source` is an image, a repository, or the id of a template."""
 
     name: str
-    source: ImageSource | str
+    source: ImageSource | GitSource | str
     variables: Mapping[str, Scalar]
     visibility: Visibility
     node_id: str | None
@@ -107,48 +102,49 @@ class DeploymentCommands:
             check_limits(viewer.limits, await usage_of(connection, viewer.user_id), new.resources)
             check_capabilities(viewer.limits, new.required_capabilities)
             await _check_node(connection, viewer, new.node_id, now)
+            await _check_key(connection, viewer, new.source)
             await self._deployments.insert(connection, new, now)
             if order.start:
-                await self._schedule(connection, viewer, await _owned(connection, new.id, viewer), now)
+                await self._schedule(connection, viewer, await owned(connection, new.id, viewer), now)
             await record(connection, _operation(viewer, _CREATED, new.id), now)
-            deployment = await _owned(connection, new.id, viewer)
+            deployment = await owned(connection, new.id, viewer)
         self._ring()
         return Performed(deployment, _CREATED)
 
     async def start(self, viewer: Viewer, deployment_id: str) -> Performed:
         """Raises DeploymentNotFound, InvalidTransition, NoNodeAvailable, EngineUnavailable or RequestIdReused."""
-        return await self._operate(viewer, deployment_id, Trigger.START, Volumes.KEEP)
+        return await self._operate(viewer, deployment_id, Trigger.START)
 
     async def stop(self, viewer: Viewer, deployment_id: str) -> Performed:
         """Raises DeploymentNotFound, InvalidTransition or RequestIdReused."""
-        return await self._operate(viewer, deployment_id, Trigger.STOP, Volumes.KEEP)
+        return await self._operate(viewer, deployment_id, Trigger.STOP)
 
-    async def delete(self, viewer: Viewer, deployment_id: str, volumes: Volumes) -> Performed:
-        """Raises DeploymentNotFound or RequestIdReused."""
-        return await self._operate(viewer, deployment_id, Trigger.DELETE, volumes)
+    async def delete(self, viewer: Viewer, deployment_id: str, volumes: Volumes, check: Check) -> Performed:
+        """Raises DeploymentNotFound, RequestIdReused, and what `check` raises."""
+        return await self._operate(viewer, deployment_id, Trigger.DELETE, volumes, check)
 
     async def restart(self, viewer: Viewer, deployment_id: str) -> Deployment:
         """Never billed. Raises DeploymentNotFound, EngineUnavailable, or InvalidTransition unless it is running."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            deployment = await _owned(connection, deployment_id, viewer)
+            deployment = await owned(connection, deployment_id, viewer)
             step = decide(deployment.status, Trigger.RESTART)
             if isinstance(step, Repeat):  # a restart is never a repeat; said for the type
                 return deployment
-            await _check_engine(connection, deployment, now)
+            await check_engine(connection, deployment, now)
             await move(connection, deployment.id, step, Effects(), now)
-            await enqueue(connection, deployment.id, Kind.RESTART, Volumes.KEEP, self._patience, now)
-            after = await _owned(connection, deployment.id, viewer)
+            await jobs.enqueue(connection, deployment.id, jobs.Order(Kind.RESTART), self._patience, now)
+            after = await owned(connection, deployment.id, viewer)
         self._ring()
         return after
 
-    async def rename(self, viewer: Viewer, deployment_id: str, name: str) -> None:
-        """The host names stay: they are made from the first name. Raises DeploymentNotFound."""
-        if not await self._deployments.rename(deployment_id, viewer.user_id, name, self._clock.now()):
-            raise DeploymentNotFound
-
     async def _operate(
-        self, viewer: Viewer, deployment_id: str, trigger: Trigger, volumes: Volumes
+        self,
+        viewer: Viewer,
+        deployment_id: str,
+        trigger: Trigger,
+        volumes: Volumes = Volumes.KEEP,
+        check: Check = lambda _: None,
     ) -> Performed:
         now = self._clock.now()
         event_type = _EVENTS[trigger]
@@ -156,21 +152,39 @@ class DeploymentCommands:
             before = await recorded(connection, viewer.request_id)
             if before is not None:
                 return await _replay(connection, before, viewer, event_type, deployment_id)
-            deployment = await _owned(connection, deployment_id, viewer)
+            deployment = await owned(connection, deployment_id, viewer)
+            check(deployment)
             step = decide(deployment.status, trigger)
             if isinstance(step, Repeat):
                 return Performed(deployment, None)
             if deployment.status is State.PENDING and trigger is Trigger.START:
+                await check_policy(self._templates, deployment)
                 await self._schedule(connection, viewer, deployment, now)
             else:
-                if trigger is Trigger.START:
-                    await _check_engine(connection, deployment, now)
+                job = await self._job(connection, deployment, trigger, volumes, now)
                 await move(connection, deployment.id, step, Effects(), now)
-                await enqueue(connection, deployment.id, _JOBS[trigger], volumes, self._patience, now)
+                await jobs.enqueue(connection, deployment.id, job, self._patience, now)
             await record(connection, _operation(viewer, event_type, deployment.id), now)
-            after = await _owned(connection, deployment.id, viewer)
+            after = await owned(connection, deployment.id, viewer)
         self._ring()
         return Performed(after, event_type)
+
+    async def _job(
+        self,
+        connection: aiosqlite.Connection,
+        deployment: Deployment,
+        trigger: Trigger,
+        volumes: Volumes,
+        now: float,
+    ) -> jobs.Order:
+        """A start also deploys what has waited for it; without that, it starts again what ran. Raises EngineUnavailable, BodyInvalid."""
+        release_id = None
+        if trigger is Trigger.START:
+            await check_engine(connection, deployment, now)
+            if deployment.needs_release:
+                await check_policy(self._templates, deployment)
+                release_id = await begin(connection, deployment, None, now)
+        return jobs.Order(_JOBS[trigger], volumes, release_id)
 
     async def _schedule(
         self, connection: aiosqlite.Connection, viewer: Viewer, deployment: Deployment, now: float
@@ -196,7 +210,8 @@ class DeploymentCommands:
         if isinstance(step, Repeat):  # pending is never a repeat; said for the type
             return
         await move(connection, deployment.id, step, Effects(node_id=node_id), now)
-        await enqueue(connection, deployment.id, Kind.START, Volumes.KEEP, self._patience, now)
+        order = jobs.Order(Kind.START, release_id=await begin(connection, deployment, None, now))
+        await jobs.enqueue(connection, deployment.id, order, self._patience, now)
 
     async def _prepare(self, viewer: Viewer, order: Order) -> NewDeployment:
         source, document = await self._source(viewer, order)
@@ -216,11 +231,12 @@ class DeploymentCommands:
         )
 
     async def _source(self, viewer: Viewer, order: Order) -> tuple[Source, TemplateDocument | None]:
-        if isinstance(order.source, ImageSource):
+        if not isinstance(order.source, str):
             return order.source, None
         template = await self._templates.find(order.source, viewer.user_id)
         if template is None:
             raise BodyInvalid.of("template_id", "is not the id of a template")
+        read_stack(template.document.compose)  # what was permitted when it was written need not be today
         return TemplateSource(template.id, template.revision), template.document
 
 
@@ -231,13 +247,6 @@ def _values(order: Order, document: TemplateDocument | None) -> Values:
     if document is None:
         return plain(order.variables)
     return resolve(document.variables, order.variables, lambda: secrets.token_urlsafe(24))
-
-
-async def _owned(connection: aiosqlite.Connection, deployment_id: str, viewer: Viewer) -> Deployment:
-    deployment = await read(connection, deployment_id, viewer.user_id)
-    if deployment is None:
-        raise DeploymentNotFound
-    return deployment
 
 
 async def _replay(
@@ -260,11 +269,12 @@ async def _check_node(
         raise BodyInvalid.of("node_id", "is not the id of a node that you may use")
 
 
-async def _check_engine(connection: aiosqlite.Connection, deployment: Deployment, now: float) -> None:
-    """For a start on the node where the deployment already lives."""
-    offers = await candidates(connection, deployment.user_id, deployment.node_id, now)
-    if any(offer.online and not offer.engine_ok for offer in offers):
-        raise EngineUnavailable("The container engine of the node does not answer. Try again shortly.")
+async def _check_key(connection: aiosqlite.Connection, viewer: Viewer, source: Source) -> None:
+    """In the transaction that makes the key one in use: it cannot be removed in between."""
+    if not isinstance(source, GitSource) or source.ssh_key_id is None:
+        return
+    if not await has_key(connection, source.ssh_key_id, viewer.user_id):
+        raise BodyInvalid.of("source.git.ssh_key_id", "is not the id of an SSH key of yours")
 
 
 def _operation(viewer: Viewer, event_type: str, deployment_id: str) -> Operation:

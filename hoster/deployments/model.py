@@ -6,31 +6,15 @@ from enum import StrEnum
 
 from hoster.deployments import naming
 from hoster.deployments.resources import Resources
+from hoster.deployments.sources import Source, TemplateSource, source_members
 from hoster.deployments.transitions import State
 from hoster.templates.model import Scalar
 from shared.clock import rfc3339
-
-HIDDEN = "***"
 
 
 class Visibility(StrEnum):
     PUBLIC = "public"
     PRIVATE = "private"
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSource:
-    image: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateSource:
-    template_id: str
-    revision: int
-
-
-Source = ImageSource | TemplateSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +27,11 @@ class AppUrls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen."""
+    """`variables` holds `***` where the value is sealed. `requested_*` is what the owner asked for, `node_id` what was chosen.
+
+    `pending_changes` are the fields that differ from what was deployed last; `node_visibility` is what the node was told.
+    `domains` are the proved ones.
+    """
 
     seq: int
     id: str
@@ -53,6 +41,7 @@ class Deployment:
     project_id: str
     source: Source
     visibility: Visibility
+    node_visibility: Visibility | None
     status: State
     status_reason: str | None
     requested_node_id: str | None
@@ -66,25 +55,32 @@ class Deployment:
     started_at: float | None
     stopped_at: float | None
     variables: Mapping[str, Scalar]
+    pending_changes: tuple[str, ...]
+    domains: tuple[str, ...]
+
+    @property
+    def needs_release(self) -> bool:
+        """Whether a start has something else to run than what ran last."""
+        return self.release_id is None or any(change != "visibility" for change in self.pending_changes)
 
     def as_json(self, urls: AppUrls) -> dict[str, object]:
-        image = self.source if isinstance(self.source, ImageSource) else None
         template = self.source if isinstance(self.source, TemplateSource) else None
         return {
             "id": self.id,
             "name": self.name,
             "template_id": template.template_id if template else None,
             "template_revision": template.revision if template else None,
-            "source": {"image": image.image, "port": image.port} if image else None,
+            "source": source_members(self.source),
             "visibility": self.visibility.value,
             "status": self.status.value,
             "status_reason": self.status_reason,
             "node_id": self.node_id,
             "url": naming.url(self.project_id, urls.domain, urls.port),
-            "hosts": naming.hosts(self.project_id, urls.domain),
+            "hosts": [*naming.hosts(self.project_id, urls.domain), *self.domains],
             "variables": dict(self.variables),
             "resources": self.resources.as_json(),
             "release_id": self.release_id,
+            "pending_changes": list(self.pending_changes),
             "created_at": rfc3339(self.created_at),
             "updated_at": rfc3339(self.updated_at),
             "started_at": _moment(self.started_at),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 UP_FOR_S = 10.0
+REASON_MOST = 1000
 
 _BROKEN = frozenset({"failed", "crashed"})
 _NOT_YET = frozenset({"starting", "unhealthy", "unknown"})
@@ -29,7 +30,7 @@ class Broken:
 def readiness(
     project: Mapping[str, object],
     *,
-    has_healthcheck: bool,
+    is_checked: bool,
     now: float,
     former: frozenset[str] = frozenset(),
 ) -> Ready | Waiting | Broken:
@@ -38,7 +39,7 @@ def readiness(
     """
     status = str(project.get("status"))
     if status in _BROKEN:
-        return Broken(f"The app {'keeps crashing' if status == 'crashed' else 'failed to start'}.")
+        return Broken(_why_broken(project, status))
     if status != "running":
         return Waiting(f"The app is {status}.")
     services = list(services_of(project))
@@ -46,9 +47,17 @@ def readiness(
         return Waiting("The app has not been restarted yet.")
     if any(service.get("health") in _NOT_YET for service in services):
         return Waiting("The app has not passed its health check.")
-    if not has_healthcheck and any(_up_for(service, now) < UP_FOR_S for service in services):
+    if not is_checked and any(_up_for(service, now) < UP_FOR_S for service in services):
         return Waiting(f"The app has not been up for {UP_FOR_S:.0f} seconds.")
     return Ready()
+
+
+def _why_broken(project: Mapping[str, object], status: str) -> str:
+    """In the node's own words, where it has any."""
+    reason = project.get("status_reason")
+    if isinstance(reason, str) and reason:
+        return reason[:REASON_MOST]
+    return f"The app {'keeps crashing' if status == 'crashed' else 'failed to start'}."
 
 
 def is_down(project: Mapping[str, object]) -> bool:

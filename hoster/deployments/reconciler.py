@@ -1,28 +1,23 @@
 """Compares what each node shows with what is recorded, at start and from then on, and sets right what differs."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import quote
 
 import structlog
 
 from hoster.deployments.drift import Decision, Recorded, Remedy, Seen, plan
+from hoster.deployments.readiness import REASON_MOST
 from hoster.deployments.remedies import Remedies
 from hoster.nodes.model import Worker
+from hoster.nodes.project_list import ListUnreadable, list_projects
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from shared.clock import Clock
 
 NODES_AT_ONCE = 8
 
-_PAGE = 200
 _DOWN = frozenset({"failed", "crashed"})
-_SHOWN_REASON_MOST = 1000
-
-
-class ListUnreadable(Exception):
-    """A node's answer is not a list of projects, so nothing can be said to be missing from it."""
 
 
 class Reconciler:
@@ -72,19 +67,8 @@ class Reconciler:
         return plan([*live, *deleted], seen)
 
     async def _seen(self, worker: Worker) -> list[Seen]:
-        found: list[Seen] = []
-        cursor = ""
-        while True:
-            members = (
-                await self._client.command(worker, "GET", f"/projects?limit={_PAGE}&cursor={quote(cursor)}")
-            ).members
-            found += _listed(members)
-            following = members.get("next_cursor")
-            if not following:
-                return found
-            if not isinstance(following, str) or following <= cursor:
-                raise ListUnreadable("The node's list of projects has no end.")
-            cursor = following
+        listed = await list_projects(self._client, worker)
+        return [Seen(project.project_id, project.org_id, project.status) for project in listed]
 
     async def _settle(self, worker: Worker, decision: Decision) -> None:
         if decision.remedy is Remedy.FAIL:
@@ -105,20 +89,4 @@ class Reconciler:
         if project.get("status") not in _DOWN:
             return None
         reason = project.get("status_reason")
-        return reason[:_SHOWN_REASON_MOST] if isinstance(reason, str) else ""
-
-
-def _listed(members: Mapping[str, object]) -> list[Seen]:
-    """Raises ListUnreadable."""
-    items = members.get("items")
-    if not isinstance(items, list):
-        raise ListUnreadable("The node's answer has no list of projects.")
-    return [_project(item) for item in items]
-
-
-def _project(item: object) -> Seen:
-    match item:
-        case {"project_id": str(project_id), "org_id": str(org_id), "status": str(status)}:
-            return Seen(project_id, org_id, status)
-        case _:
-            raise ListUnreadable("The node lists something that is not a project.")
+        return reason[:REASON_MOST] if isinstance(reason, str) else ""

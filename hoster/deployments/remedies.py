@@ -9,10 +9,10 @@ import aiosqlite
 
 from hoster.deployments.drift import Decision, Recorded, Remedy
 from hoster.deployments.model import Happening
-from hoster.deployments.store import Effects, advance, write_happening
+from hoster.deployments.moves import Effects, advance, write_happening
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import Kind, Patience, Volumes
-from hoster.jobs.store import enqueue
+from hoster.jobs.store import Order, enqueue
 from shared.clock import Clock
 from shared.database import Database, Row
 from shared.ids import new_id
@@ -72,7 +72,7 @@ class Remedies:
             kind = _JOBS.get(decision.remedy)
             if kind is not None:
                 volumes = await _volumes(connection, deployment_id)
-                await enqueue(connection, deployment_id, kind, volumes, self._patience, now)
+                await enqueue(connection, deployment_id, Order(kind, volumes), self._patience, now)
             happening = Happening(type=DRIFT, message=decision.reason, origin=new_id("drift_"), at=now)
             await write_happening(connection, deployment_id, happening)
         return True

@@ -23,6 +23,11 @@ class Resources:
             self.cpu_millis + other.cpu_millis, self.memory_mb + other.memory_mb, self.disk_mb + other.disk_mb
         )
 
+    def __sub__(self, other: "Resources") -> "Resources":
+        return Resources(
+            self.cpu_millis - other.cpu_millis, self.memory_mb - other.memory_mb, self.disk_mb - other.disk_mb
+        )
+
     def as_json(self) -> dict[str, float | int]:
         return {"cpu_cores": self.cpu_cores, "memory_mb": self.memory_mb, "disk_mb": self.disk_mb}
 

@@ -3,8 +3,10 @@
 Rules:
 - Everything that decides whether a deployment may change its state is in this file; the database applies it by
   compare-and-swap.
-- A trigger is either an order of the owner (`START`, `STOP`, `RESTART`, `DELETE`), something that a job found out (`BEGIN`, `UP`,
-  `DOWN`, `GONE`, `FAIL`), or something that the node did by itself (`LOST`, `STRAYED`, `RECOVERED`, `FAIL`).
+- A trigger is either an order of the owner (`START`, `STOP`, `RESTART`, `REDEPLOY`, `ROLLBACK`, `DELETE`), something that a job
+  found out (`BEGIN`, `UP`, `KEPT`, `DOWN`, `GONE`, `FAIL`), or something that the node did by itself (`LOST`, `STRAYED`,
+  `RECOVERED`, `FAIL`).
+- `KEPT`: a new release did not come up, and the one before still serves.
 - An order that is already carried out, or is being carried out, is a repeat: it changes nothing and is not billed.
 """
 
@@ -32,6 +34,9 @@ class Trigger(StrEnum):
     STOP = "stop"
     DOWN = "down"
     RESTART = "restart"
+    REDEPLOY = "redeploy"
+    ROLLBACK = "rollback"
+    KEPT = "kept"
     DELETE = "delete"
     GONE = "gone"
     FAIL = "fail"
@@ -80,6 +85,11 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
     (State.RUNNING, Trigger.FAIL): State.FAILED,
     (State.STOPPING, Trigger.FAIL): State.FAILED,
     (State.RUNNING, Trigger.RESTART): State.STARTING,
+    (State.RUNNING, Trigger.REDEPLOY): State.STARTING,
+    (State.FAILED, Trigger.REDEPLOY): State.STARTING,
+    (State.RUNNING, Trigger.ROLLBACK): State.STARTING,
+    (State.FAILED, Trigger.ROLLBACK): State.STARTING,
+    (State.STARTING, Trigger.KEPT): State.RUNNING,
     (State.RUNNING, Trigger.LOST): State.STARTING,
     (State.STOPPED, Trigger.STRAYED): State.STOPPING,
     (State.FAILED, Trigger.RECOVERED): State.RUNNING,

@@ -1,51 +1,50 @@
 """What the jobs of a deployment do on its node. Every step may be repeated: a job that was interrupted starts over."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import assert_never
 
-import structlog
-
-from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening, ImageSource
-from hoster.deployments.readiness import Broken, Ready, is_down, readiness, start_times
+from hoster.bodies import BodyInvalid
+from hoster.deployments.model import Deployment
+from hoster.deployments.readiness import is_down, start_times
+from hoster.deployments.rollout import ReleaseNotOurs, Rollout
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import Again, Job, Kind, Outcome, Patience, Settled, Superseded
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
-from hoster.templates.document import read_service
-from hoster.templates.rendering import Rendering, render_image, render_service
-from hoster.templates.store import TemplateStore
+from hoster.releases.model import Release
+from hoster.releases.renderer import ReleaseRenderer
 from shared.clock import Clock
 
 DELETE_DEADLINE_S = 60.0
-_POLL_LONGEST_S = 1.0
-_ENDED_WITHOUT_SUCCESS = frozenset({"failed", "cancelled", "superseded"})
 _RESUMABLE = frozenset({"running", "stopped"})
+_SERVING = frozenset({"running"})
+_UNDECIDED = frozenset({"deploying"})
 
 
 class DeploymentWork:
     """Failure policy: a silent node, or one with trouble of its own, is asked again (`Again`); a refusal that would be repeated
-    fails a start or a stop. A delete is only ever done when the node has said so.
+    fails a start or a stop. A delete is only ever done when the node has said so. A redeploy that fails leaves what ran before.
     """
 
     def __init__(
         self,
         deployments: DeploymentStore,
-        templates: TemplateStore,
         nodes: NodeStore,
+        renderer: ReleaseRenderer,
+        rollout: Rollout,
         client: WorkerClient,
         clock: Clock,
         patience: Patience,
     ) -> None:
         self._deployments = deployments
-        self._templates = templates
         self._nodes = nodes
+        self._renderer = renderer
+        self._rollout = rollout
         self._client = client
         self._clock = clock
         self._patience = patience
-        self._log = structlog.get_logger("work")
 
     async def perform(self, job: Job) -> Outcome:
         deployment = await self._deployments.get_also_deleted(job.deployment_id)
@@ -73,6 +72,8 @@ class DeploymentWork:
                 return await self._stop(job, deployment, worker)
             case Kind.RESTART:
                 return await self._restart(job, deployment, worker)
+            case Kind.REDEPLOY:
+                return await self._redeploy(job, deployment, worker)
             case Kind.DELETE:
                 return await self._delete(job, deployment, worker)
             case _:
@@ -81,138 +82,71 @@ class DeploymentWork:
     async def _start(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
         if deployment.status is State.SCHEDULED:
             await self._deployments.advance(deployment.id, Trigger.BEGIN, self._clock.now())
+        return await self._bring_up(job, deployment, worker)
+
+    async def _bring_up(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
+        """Deploys what the job is to deploy; without that, starts again what the node has, or deploys once more what it has lost."""
         if await self._deployments.state(deployment.id) is not State.STARTING:
             return Superseded()
-        rendering = await self._rendering(deployment)
-        project = await self._project(deployment, worker)
-        if project.get("org_id") != deployment.org_id:
-            return Settled(Trigger.FAIL, "The node knows this project as someone else's.")
-        if deployment.release_id and project.get("release") and project.get("status") in _RESUMABLE:
-            await self._client.command(worker, "POST", f"/projects/{deployment.project_id}/start")
-            return await self._until_up(job, deployment, worker, rendering)
-        return await self._deploy(job, deployment, worker, rendering)
-
-    async def _rendering(self, deployment: Deployment) -> Rendering:
-        values = await self._deployments.values(deployment.id)
-        source = deployment.source
-        if isinstance(source, ImageSource):
-            return render_image(source.image, source.port, values)
-        document = await self._templates.revision(source.template_id, source.revision)
-        return render_service(read_service(document.compose), values)
-
-    async def _project(self, deployment: Deployment, worker: Worker) -> Mapping[str, object]:
-        """The project as the node knows it, made when it did not exist."""
-        body = {
-            "project_id": deployment.project_id,
-            "org_id": deployment.org_id,
-            "name": deployment.name,
-            "visibility": deployment.visibility.value,
-            "limits": {
-                "cpu": deployment.resources.cpu_cores,
-                "memory_mb": deployment.resources.memory_mb,
-                "disk_mb": deployment.resources.disk_mb,
-            },
-        }
+        release = await self._release(job, deployment)
+        if release is None:
+            return Settled(Trigger.FAIL, "There is nothing to start: deploy it anew.")
         try:
-            return (await self._client.command(worker, "POST", "/projects", body)).members
+            rendering = await self._renderer.rendering(deployment, release)
+            project = await self._rollout.project(deployment, worker)
+        except BodyInvalid as invalid:
+            return Settled(Trigger.FAIL, f"It cannot be deployed any more: {invalid}.")
+        except ReleaseNotOurs:
+            return Settled(Trigger.FAIL, "The node knows this project as someone else's.")
+        if job.release_id is None and project.get("release") and project.get("status") in _RESUMABLE:
+            await self._client.command(worker, "POST", f"/projects/{deployment.project_id}/start")
+            return await self._rollout.until_up(job, deployment, worker, rendering)
+        return await self._rollout.deploy(job, deployment, worker, release, rendering)
+
+    async def _release(self, job: Job, deployment: Deployment) -> Release | None:
+        release_id = job.release_id or deployment.release_id
+        return await self._renderer.release(release_id) if release_id else None
+
+    async def _redeploy(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
+        try:
+            outcome = await self._bring_up(job, deployment, worker)
         except WorkerRefused as refused:
-            if refused.status != 409:
+            if not refused.is_permanent and self._clock.now() < job.deadline_at:
                 raise
-        return (await self._client.command(worker, "GET", f"/projects/{deployment.project_id}")).members
+            outcome = Settled(Trigger.FAIL, f"The node refused: {refused}")
+        if not isinstance(outcome, Settled) or outcome.trigger is not Trigger.FAIL:
+            return outcome
+        return await self._what_remains(deployment, worker, outcome.reason or "It did not come up.")
 
-    async def _deploy(
-        self, job: Job, deployment: Deployment, worker: Worker, rendering: Rendering
-    ) -> Outcome:
-        """The job's id is the idempotency key: a resumed job finds the deploy that it began."""
-        at = f"/projects/{deployment.project_id}"
-        if rendering.environment:
-            await self._client.command(worker, "POST", f"{at}/env", {"env": dict(rendering.environment)})
-        begun = await self._client.command(
-            worker, "POST", f"{at}/deploy", {**rendering.deploy, "idempotency_key": job.id}
-        )
-        deploy_id = str(begun.members.get("deploy_id"))
-        told: set[str] = set()
-        pause = self._patience.poll_s
-        while await self._deployments.state(deployment.id) is State.STARTING:
-            record = (await self._client.command(worker, "GET", f"{at}/deploys/{deploy_id}")).members
-            await self._tell_steps(deployment.id, deploy_id, record, told)
-            status = record.get("status")
-            if status == "active":
-                return await self._until_up(job, deployment, worker, rendering, deploy_id)
-            if status in _ENDED_WITHOUT_SUCCESS:
-                return Settled(Trigger.FAIL, str(record.get("reason") or f"The deploy was {status}."))
-            if self._clock.now() >= job.deadline_at:
-                await self._cancel(worker, f"{at}/deploys/{deploy_id}")
-                return Again(f"The deploy was still {status} at its deadline.", reached_node=True)
-            await asyncio.sleep(pause)
-            pause = min(_POLL_LONGEST_S, pause * 1.05)
-        return Superseded()
-
-    async def _until_up(
-        self,
-        job: Job,
-        deployment: Deployment,
-        worker: Worker,
-        rendering: Rendering,
-        release_id: str | None = None,
-        former: frozenset[str] = frozenset(),
-    ) -> Outcome:
-        has_healthcheck = "healthcheck" in rendering.deploy
-        if release_id is not None and has_healthcheck:
-            return Settled(
-                Trigger.UP, release_id=release_id
-            )  # the worker checked it before it made it active
-        while await self._deployments.state(deployment.id) is State.STARTING:
+    async def _what_remains(self, deployment: Deployment, worker: Worker, reason: str) -> Outcome:
+        """After a redeploy that failed: does the release before it still serve?"""
+        try:
             project = (
                 await self._client.command(worker, "GET", f"/projects/{deployment.project_id}")
             ).members
-            verdict = readiness(
-                project, has_healthcheck=has_healthcheck, now=self._clock.now(), former=former
-            )
-            if isinstance(verdict, Ready):
-                return Settled(Trigger.UP, release_id=release_id)
-            if isinstance(verdict, Broken):
-                return Settled(Trigger.FAIL, verdict.why)
-            if self._clock.now() >= job.deadline_at:
-                return Again(verdict.why, reached_node=True)
-            await asyncio.sleep(self._patience.poll_s)
-        return Superseded()
-
-    async def _tell_steps(
-        self, deployment_id: str, deploy_id: str, record: Mapping[str, object], told: set[str]
-    ) -> None:
-        steps = record.get("steps")
-        fresh = [
-            Happening(
-                type=DEPLOY_STEP,
-                message=f"{step.get('name')}: {step.get('detail') or 'done'}",
-                origin=f"{deploy_id}/{step.get('name')}",
-                at=self._clock.now(),
-            )
-            for step in (steps if isinstance(steps, list) else [])
-            if isinstance(step, dict) and step.get("finished_at")
-        ]
-        unheard = [happening for happening in fresh if happening.origin not in told]
-        if unheard:
-            await self._deployments.tell(deployment_id, unheard)
-            told.update(happening.origin for happening in unheard)
-
-    async def _cancel(self, worker: Worker, deploy: str) -> None:
-        """Failure policy: logged. The deployment fails either way, and a delete or a new start settles what is left."""
-        try:
-            await self._client.command(worker, "DELETE", deploy)
-        except (NodeUnreachable, WorkerRefused) as error:
-            self._log.warning("deploy_not_cancelled", deploy=deploy, reason=str(error))
+        except WorkerRefused as refused:
+            if refused.status != 404:
+                raise
+            return Settled(Trigger.FAIL, reason)
+        status = project.get("status")
+        if status in _UNDECIDED:
+            return Again(reason, reached_node=True)
+        if status in _SERVING and deployment.release_id is not None:
+            return Settled(Trigger.KEPT, f"The new release failed, the one before still serves: {reason}")
+        return Settled(Trigger.FAIL, reason)
 
     async def _restart(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
         """Interrupted, it restarts once more: the node does not say whether it has heard of it."""
         if deployment.status is not State.STARTING:
             return Superseded()
+        release = await self._release(job, deployment)
+        if release is None:
+            return Settled(Trigger.FAIL, "There is nothing to restart: deploy it anew.")
         at = f"/projects/{deployment.project_id}"
-        rendering = await self._rendering(deployment)
+        rendering = await self._renderer.rendering(deployment, release)
         before = (await self._client.command(worker, "GET", at)).members
         await self._client.command(worker, "POST", f"{at}/restart")
-        return await self._until_up(job, deployment, worker, rendering, former=start_times(before))
+        return await self._rollout.until_up(job, deployment, worker, rendering, former=start_times(before))
 
     async def _stop(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
         at = f"/projects/{deployment.project_id}"

@@ -127,4 +127,8 @@ class IdempotencyStore:
 
 
 def _row_name(asked: Asked) -> str:
-    return json.dumps(["idempotency_keys", asked.user_id, asked.key, asked.method, asked.path])
+    return answer_row(asked.user_id, asked.key, asked.method, asked.path)
+
+
+def answer_row(user_id: str, key: str, method: str, path: str) -> str:
+    return json.dumps(["idempotency_keys", user_id, key, method, path])

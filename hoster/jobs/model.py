@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hoster.deployments.transitions import Trigger
+from hoster.releases.model import Deployed
 
 
 class Kind(StrEnum):
     START = "start"
     STOP = "stop"
     RESTART = "restart"
+    REDEPLOY = "redeploy"
     DELETE = "delete"
 
 
@@ -20,12 +22,16 @@ class Volumes(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """`attempts` counts this one. `unreachable_since` is when the node was first found silent, without an answer since."""
+    """`attempts` counts this one. `unreachable_since` is when the node was first found silent, without an answer since.
+
+    `release_id` is what a start or redeploy deploys; None when a start only starts again what the node has.
+    """
 
     id: str
     deployment_id: str
     kind: Kind
     volumes: Volumes
+    release_id: str | None
     attempts: int
     deadline_at: float
     unreachable_since: float | None
@@ -33,11 +39,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The job has ended, and this is what it found out. `release_id` is set when a new release runs."""
+    """The job has ended, and this is what it found out. `deployed` is set when the node runs a release that it made for the job."""
 
     trigger: Trigger
     reason: str | None = None
-    release_id: str | None = None
+    deployed: Deployed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,8 @@ Outcome = Settled | Superseded | Again
 class Patience:
     """Seconds. How long work may take, and how often it is tried again.
 
-    A start or restart gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop gives up at its deadline only
-    when the node answers. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
+    A start or restart gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop or redeploy gives up at its
+    deadline only when the node answers: until then nobody knows what runs. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
     """
 
     start_s: float = 900.0
@@ -79,6 +85,7 @@ def deadline_of(kind: Kind, patience: Patience, now: float) -> float:
         Kind.START: patience.start_s,
         Kind.STOP: patience.stop_s,
         Kind.RESTART: patience.start_s,
+        Kind.REDEPLOY: patience.start_s,
         Kind.DELETE: 0.0,
     }
     return now + allowed_s[kind]
@@ -91,7 +98,7 @@ def retry_in(attempts: int, patience: Patience) -> float:
 def gives_up(job: Job, outcome: Again, patience: Patience, now: float) -> bool:
     if job.kind is Kind.DELETE:
         return False
-    if job.kind is Kind.STOP:
+    if job.kind in {Kind.STOP, Kind.REDEPLOY}:
         return outcome.reached_node and now >= job.deadline_at
     silent_s = 0.0 if outcome.reached_node or job.unreachable_since is None else now - job.unreachable_since
     return now >= job.deadline_at or silent_s >= patience.unreachable_s

@@ -20,6 +20,7 @@ _WAITING_IN = {
     Kind.START: State.STARTING,
     Kind.STOP: State.STOPPING,
     Kind.RESTART: State.STARTING,
+    Kind.REDEPLOY: State.STARTING,
     Kind.DELETE: State.DELETING,
 }
 

@@ -43,6 +43,11 @@ async def logs_stream(request: web.Request) -> web.StreamResponse:
     return await _stream(request, "/logs/stream")
 
 
+async def events_stream(request: web.Request) -> web.StreamResponse:
+    """The node's own events; changes of state that were decided here are in the list."""
+    return await _stream(request, "/events/stream")
+
+
 async def _stream(request: web.Request, path: str) -> web.StreamResponse:
     deployment = await owned(request)
     query = _log_query(request) if path.startswith("/logs") else {}
@@ -83,4 +88,5 @@ ROUTES = (
     Route("GET", _BASE + "/events", events),
     Route("GET", _BASE + "/stats/stream", stats_stream),
     Route("GET", _BASE + "/logs/stream", logs_stream),
+    Route("GET", _BASE + "/events/stream", events_stream),
 )

@@ -32,6 +32,9 @@ _STATS_FIELDS = (
 _EVENT_FIELDS = ("id", "type", "container", "message", "timestamp")
 _LOG_FIELDS = ("id", "container", "timestamp", "stream", "message")
 
+_DEPLOY_FIELDS = ("deploy_id", "status", "reason", "created_at", "finished_at")
+_DEPLOY_DETAILS = ("steps", "health_attempts", "log_tail")
+
 
 class Monitor:
     """A deployment that was never placed, or that its node does not know, has no containers: that is an answer, not an error.
@@ -86,6 +89,16 @@ class Monitor:
         items += [event.as_json() for event in heard if not (answer and event.type == DEPLOY_STEP)]
         items.sort(key=lambda item: str(item["timestamp"]), reverse=True)
         return {"items": items[:limit]}
+
+    async def deploys(self, deployment: Deployment) -> list[dict[str, object]]:
+        """How each release was deployed, newest first, as the node has recorded it."""
+        answer = await self._ask(deployment, "/deploys")
+        return _select(answer.get("items"), _DEPLOY_FIELDS)
+
+    async def deploy(self, deployment: Deployment, deploy_id: str) -> dict[str, object] | None:
+        """With its steps, health attempts and last log lines. None when the node does not know it."""
+        answer = await self._ask(deployment, f"/deploys/{deploy_id}")
+        return next(iter(_select([answer], (*_DEPLOY_FIELDS, *_DEPLOY_DETAILS))), None) if answer else None
 
     async def _ask(self, deployment: Deployment, what: str) -> Mapping[str, object]:
         worker = await self.worker(deployment)

@@ -1,12 +1,13 @@
 """What owners and workers send about nodes."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from hoster.bodies import StrictBody
+from hoster.bodies import Name, StrictBody
 from hoster.deployments.resources import Resources
+from hoster.nodes.bootstrap.bodies import SshBody
 
 _ADDRESS = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -23,10 +24,26 @@ Capability = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z0-
 
 
 class NewNodeBody(StrictBody):
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
+    name: Name
     public: bool = False
     location: str = Field(default="", max_length=100)
     capabilities: list[Capability] = Field(default=[], max_length=20)
+    ssh: SshBody | None = None
+
+
+class NodeChangeBody(StrictBody):
+    """What is left out stays."""
+
+    name: Name | None = None
+    location: str | None = Field(default=None, max_length=100)
+    capabilities: list[Capability] | None = Field(default=None, max_length=20)
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        given = self.model_fields_set
+        if not given or any(getattr(self, name) is None for name in given):
+            raise ValueError("needs at least one of name, location and capabilities, and none of them null")
+        return self
 
 
 class WorkerBody(BaseModel):

@@ -4,12 +4,13 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import aiosqlite
 import structlog
 
-from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody
+from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody, NodeChangeBody
 from hoster.nodes.model import Node
 from hoster.nodes.store import NodeStore, node_of, secret_row
 from hoster.vault import Vault
@@ -26,6 +27,10 @@ _BOOTSTRAP_NAME = "first node"
 
 EVERY_NODE_OFFERS = "standard"
 """What plans without special hardware name."""
+
+
+AlsoRecord = Callable[[aiosqlite.Connection, str, str], Awaitable[None]]
+"""Called with the id of a new node and its join token."""
 
 
 class NodeNotFound(Exception):
@@ -77,8 +82,12 @@ class NodeCommands:
         self._new_id = identifier
         self._log = structlog.get_logger("nodes")
 
-    async def register(self, viewer: Viewer, body: NewNodeBody) -> tuple[Node, str]:
-        """The node and its single-use join token, which is shown this once. Raises PublicNodeRefused."""
+    async def register(
+        self, viewer: Viewer, body: NewNodeBody, also: AlsoRecord | None = None
+    ) -> tuple[Node, str]:
+        """The node and its single-use join token, which is shown this once. `also` is done in the same transaction. Raises
+        PublicNodeRefused, and what `also` raises.
+        """
         if body.public:
             raise PublicNodeRefused
         token = secrets.token_urlsafe(32)
@@ -93,11 +102,14 @@ class NodeCommands:
                     body.public,
                     body.location,
                     json.dumps(sorted(set(body.capabilities))),
-                    _hash(token),
+                    token_hash(token),
                     self._clock.now(),
                 ),
             )
-        return node_of(next(iter(rows))), token
+            node = node_of(next(iter(rows)))
+            if also is not None:
+                await also(connection, node.id, token)
+        return node, token
 
     async def expect_first_node(self, token: Secret) -> None:
         """Makes sure that a public node of the operator may join once with `token`; used or not, it is made only once."""
@@ -105,8 +117,46 @@ class NodeCommands:
             await connection.execute(
                 "INSERT INTO nodes (id, name, public, join_token_hash, created_at) VALUES (?, ?, 1, ?, ?)"
                 " ON CONFLICT (join_token_hash) DO NOTHING",
-                (self._new_id("node_"), _BOOTSTRAP_NAME, _hash(token.reveal().decode()), self._clock.now()),
+                (
+                    self._new_id("node_"),
+                    _BOOTSTRAP_NAME,
+                    token_hash(token.reveal().decode()),
+                    self._clock.now(),
+                ),
             )
+
+    async def change(self, viewer: Viewer, node_id: str, body: NodeChangeBody) -> Node:
+        """Raises NodeNotFound."""
+        capabilities = None if body.capabilities is None else {EVERY_NODE_OFFERS, *body.capabilities}
+        return await self._update(
+            viewer,
+            node_id,
+            "name = coalesce(:name, name), location = coalesce(:location, location),"
+            " capabilities = coalesce(:capabilities, capabilities)",
+            {
+                "name": None if body.name is None else body.name.strip(),
+                "location": body.location,
+                "capabilities": None if capabilities is None else json.dumps(sorted(capabilities)),
+            },
+        )
+
+    async def set_maintenance(self, viewer: Viewer, node_id: str, *, maintenance: bool) -> Node:
+        """In maintenance a node takes no new deployments; those that it has go on. Raises NodeNotFound."""
+        return await self._update(viewer, node_id, "maintenance = :on", {"on": maintenance})
+
+    async def _update(
+        self, viewer: Viewer, node_id: str, assignments: str, values: Mapping[str, object]
+    ) -> Node:
+        """`assignments` is constant text."""
+        async with self._database.transaction() as connection:
+            rows = await connection.execute_fetchall(
+                f"UPDATE nodes SET {assignments} WHERE id = :id AND owner_id = :owner RETURNING *",  # noqa: S608
+                {**values, "id": node_id, "owner": viewer.user_id},
+            )
+        changed = next(iter(rows), None)
+        if changed is None:
+            raise NodeNotFound
+        return node_of(changed)
 
     async def remove(self, viewer: Viewer, node_id: str) -> None:
         """Raises NodeNotFound (also for a public node of someone else) or NodeInUse."""
@@ -132,7 +182,7 @@ class NodeCommands:
         async with self._database.transaction() as connection:
             rows = await connection.execute_fetchall(
                 "SELECT id, owner_id, name, capabilities FROM nodes WHERE join_token_hash = ? AND joined_at IS NULL",
-                (_hash(body.token),),
+                (token_hash(body.token),),
             )
             waiting = next(iter(rows), None)
             if waiting is None:
@@ -201,6 +251,6 @@ class NodeCommands:
             )
 
 
-def _hash(token: str) -> str:
-    """A fast hash is enough: tokens are random, not chosen by people."""
+def token_hash(token: str) -> str:
+    """How a join token is kept. A fast hash is enough: tokens are random, not chosen by people."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

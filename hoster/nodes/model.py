@@ -35,11 +35,18 @@ class Node:
     version: str
     capacity: Resources
     used: Resources
+    joined_at: float | None
     last_seen_at: float | None
     created_at: float
 
     def is_online(self, now: float) -> bool:
         return self.last_seen_at is not None and now - self.last_seen_at <= OFFLINE_AFTER_S
+
+    def has_beaten_since(self, moment: float) -> bool:
+        """Whether a heartbeat came after that moment; joining is none."""
+        return None not in {self.last_seen_at, self.joined_at} and (self.last_seen_at or 0.0) > max(
+            moment, self.joined_at or 0.0
+        )
 
     def status(self, now: float) -> NodeStatus:
         if self.last_seen_at is None:

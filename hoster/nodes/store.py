@@ -121,6 +121,7 @@ def node_of(row: Row) -> Node:
         version=row["version"],
         capacity=Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]),
         used=Resources(row["used_cpu_millis"], row["used_memory_mb"], row["used_disk_mb"]),
+        joined_at=row["joined_at"],
         last_seen_at=row["last_seen_at"],
         created_at=row["created_at"],
     )

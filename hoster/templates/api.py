@@ -4,6 +4,7 @@ from aiohttp import web
 
 from hoster.access import Route
 from hoster.bodies import read_json
+from hoster.conditional import answer, permits
 from hoster.paging import parse_page
 from hoster.templates.commands import TemplateCommands, TemplateNotFound
 from hoster.templates.model import Template
@@ -29,12 +30,12 @@ async def show(request: web.Request) -> web.Response:
     template = await request.app[TEMPLATE_STORE].find(_id(request), request[VIEWER].user_id)
     if template is None:
         raise TemplateNotFound
-    return _shown(template)
+    return _shown(request, template)
 
 
 async def write(request: web.Request) -> web.Response:
     template = await request.app[TEMPLATE_COMMANDS].write(request[VIEWER], await read_json(request))
-    response = _shown(template)
+    response = _shown(request, template)
     response.set_status(201)
     response.headers["Location"] = f"{COLLECTION}/{template.id}"
     return response
@@ -42,21 +43,27 @@ async def write(request: web.Request) -> web.Response:
 
 async def revise(request: web.Request) -> web.Response:
     changes = await read_json(request)
-    return _shown(await request.app[TEMPLATE_COMMANDS].revise(request[VIEWER], _id(request), changes))
+    commands = request.app[TEMPLATE_COMMANDS]
+    return _shown(
+        request,
+        await commands.revise(request[VIEWER], _id(request), changes, permits(request, Template.as_json)),
+    )
 
 
 async def publish(request: web.Request) -> web.Response:
     commands = request.app[TEMPLATE_COMMANDS]
-    return _shown(await commands.set_published(request[VIEWER], _id(request), published=True))
+    return _shown(request, await commands.set_published(request[VIEWER], _id(request), published=True))
 
 
 async def unpublish(request: web.Request) -> web.Response:
     commands = request.app[TEMPLATE_COMMANDS]
-    return _shown(await commands.set_published(request[VIEWER], _id(request), published=False))
+    return _shown(request, await commands.set_published(request[VIEWER], _id(request), published=False))
 
 
 async def withdraw(request: web.Request) -> web.Response:
-    await request.app[TEMPLATE_COMMANDS].withdraw(request[VIEWER], _id(request))
+    await request.app[TEMPLATE_COMMANDS].withdraw(
+        request[VIEWER], _id(request), permits(request, Template.as_json)
+    )
     return web.Response(status=204)
 
 
@@ -64,8 +71,8 @@ def _id(request: web.Request) -> str:
     return request.match_info["id"]
 
 
-def _shown(template: Template) -> web.Response:
-    return web.json_response(template.as_json())
+def _shown(request: web.Request, template: Template) -> web.Response:
+    return answer(request, template.as_json())
 
 
 ROUTES = (

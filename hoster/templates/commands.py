@@ -2,18 +2,21 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import aiosqlite
 
 from hoster.deployments.naming import slug
 from hoster.templates.document import read_document, write_document
-from hoster.templates.model import Template
+from hoster.templates.model import HIDDEN, Template
 from hoster.templates.store import TemplateStore, write_revision
 from hoster.viewer import Viewer
 from shared.clock import Clock
 from shared.database import Database, Row
 from shared.ids import new_id
+
+Check = Callable[[Template], None]
+"""Made of the template as it is in the transaction, where nobody else writes; raises to refuse the change."""
 
 
 class TemplateNotFound(Exception):
@@ -39,12 +42,18 @@ class TemplateCommands:
             await write_revision(connection, template_id, 1, write_document(document), now)
         return await self._shown(viewer, template_id)
 
-    async def revise(self, viewer: Viewer, template_id: str, changes: Mapping[str, object]) -> Template:
-        """A new revision with `changes`; deployments keep the one that they were made from. Raises BodyInvalid, TemplateNotFound."""
+    async def revise(
+        self, viewer: Viewer, template_id: str, changes: Mapping[str, object], check: Check
+    ) -> Template:
+        """A new revision with `changes`; deployments keep the one that they were made from. Raises BodyInvalid, TemplateNotFound,
+        and what `check` raises.
+        """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             owned = await _owned(connection, viewer, template_id)
-            document = read_document({**json.loads(owned["document"]), **changes})
+            check(await self._shown(viewer, template_id))
+            former = json.loads(owned["document"])
+            document = read_document({**former, **_with_hidden_defaults(changes, former["variables"])})
             revision = owned["revision"] + 1
             await write_revision(connection, template_id, revision, write_document(document), now)
             await connection.execute(
@@ -62,10 +71,11 @@ class TemplateCommands:
             )
         return await self._shown(viewer, template_id)
 
-    async def withdraw(self, viewer: Viewer, template_id: str) -> None:
-        """Its revisions stay for the deployments that run them. Raises TemplateNotFound."""
+    async def withdraw(self, viewer: Viewer, template_id: str, check: Check) -> None:
+        """Its revisions stay for the deployments that run them. Raises TemplateNotFound, and what `check` raises."""
         async with self._database.transaction() as connection:
             await _owned(connection, viewer, template_id)
+            check(await self._shown(viewer, template_id))
             await connection.execute(
                 "UPDATE templates SET deleted_at = ? WHERE id = ?", (self._clock.now(), template_id)
             )
@@ -75,6 +85,29 @@ class TemplateCommands:
         if template is None:  # withdrawn in the moment since
             raise TemplateNotFound
         return template
+
+
+def _with_hidden_defaults(
+    changes: Mapping[str, object], former: Iterable[Mapping[str, object]]
+) -> Mapping[str, object]:
+    """A password's default is shown as `***`: sent back like that, it stays what it was."""
+    variables = changes.get("variables")
+    if not isinstance(variables, list):
+        return changes
+    defaults = {
+        variable["name"]: variable["default"] for variable in former if variable["type"] == "password"
+    }
+    return {
+        **changes,
+        "variables": [
+            {**variable, "default": defaults[variable["name"]]}
+            if isinstance(variable, dict)
+            and variable.get("default") == HIDDEN
+            and variable.get("name") in defaults
+            else variable
+            for variable in variables
+        ],
+    }
 
 
 async def _owned(connection: aiosqlite.Connection, viewer: Viewer, template_id: str) -> Row:

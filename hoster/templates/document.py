@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 import yaml
@@ -10,8 +11,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hoster.bodies import BodyInvalid, StrictBody, faults_of
 from hoster.deployments.resources import Resources
-from hoster.templates.compose import Service, parse_compose, references
+from hoster.templates.compose import parse_compose
 from hoster.templates.model import TemplateDocument, Variable, VariableType
+from hoster.templates.rendering import overdrawn
+from hoster.templates.stack import PLATFORM_VARIABLES, REFERENCE, Stack, referring
 from shared.problem import FieldFault
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -85,26 +88,49 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
     except ValidationError as error:
         raise BodyInvalid(faults_of(error)) from None
     names = [variable.name for variable in body.variables]
-    service = read_service(body.compose)
+    stack = read_stack(body.compose)
+    document = _document(body)
     faults = [
         FieldFault(f"variables.{name}", "is declared twice")
         for name in sorted({n for n in names if names.count(n) > 1})
     ]
     faults += [
-        FieldFault("compose", f"${{{name}}} is not one of the variables")
-        for name in sorted(references(service) - set(names))
+        FieldFault(f"variables.{name}", "is a name that the platform fills in itself")
+        for name in sorted(PLATFORM_VARIABLES.intersection(names))
+    ]
+    faults += [FieldFault(field, message) for field, message in _wrong_references(stack, frozenset(names))]
+    faults += [
+        FieldFault(field, "is less than its services may use together")
+        for field in overdrawn(stack, document.resources)
     ]
     if faults:
         raise BodyInvalid(faults)
-    return _document(body)
+    return document
 
 
+def _wrong_references(stack: Stack, names: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for field, text in referring(stack):
+        if "${" in REFERENCE.sub("", text):
+            yield (
+                field,
+                "has a ${...} that is not the plain name of a variable: there are no defaults or other forms",
+            )
+        for name in REFERENCE.findall(text):
+            if name not in names | PLATFORM_VARIABLES:
+                yield field, f"${{{name}}} is not one of the variables"
+
+
+@lru_cache(maxsize=512)
 def stored_document(text: str) -> TemplateDocument:
-    """What `write_document` wrote. Its compose file was checked then, and is only read again when it is deployed."""
+    """What `write_document` wrote. Its compose file was checked then, and is only read again when it is deployed.
+
+    A revision never changes, so its reading is remembered.
+    """
     return _document(TemplateBody.model_validate_json(text))
 
 
-def read_service(compose: str) -> Service:
+@lru_cache(maxsize=512)
+def read_stack(compose: str) -> Stack:
     """Raises BodyInvalid."""
     return parse_compose(_compose_tree(compose))
 

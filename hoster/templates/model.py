@@ -7,6 +7,9 @@ from hoster.deployments.resources import Resources
 
 Scalar = str | int | float | bool
 
+HIDDEN = "***"
+"""What is shown of a password."""
+
 
 class VariableType(StrEnum):
     STRING = "string"
@@ -34,7 +37,7 @@ class Variable:
             "name": self.name,
             "label": self.label,
             "type": self.type.value,
-            "default": "***" if secret else self.default,
+            "default": HIDDEN if secret else self.default,
             "required": self.required,
             "options": list(self.options),
             "pattern": self.pattern,

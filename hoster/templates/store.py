@@ -40,7 +40,7 @@ class TemplateStore:
         now = self._clock.now()
         rows = await connection.execute_fetchall(
             "SELECT t.id, t.revision, r.document FROM templates t JOIN template_revisions r"
-            " ON r.template_id = t.id AND r.revision = t.revision WHERE t.slug = ?",
+            " ON r.template_id = t.id AND r.revision = t.revision WHERE t.slug = ? AND t.author_id IS NULL",
             (slug,),
         )
         known = next(iter(rows), None)
@@ -48,6 +48,10 @@ class TemplateStore:
             return
         if known is None:
             identifier, revision = self._new_id("tmpl_"), 1
+            # A customer may have had the name first; a shipped template is never written into a customer's.
+            await connection.execute(
+                "UPDATE templates SET slug = slug || '-' || lower(hex(randomblob(4))) WHERE slug = ?", (slug,)
+            )
             await connection.execute(
                 "INSERT INTO templates (id, slug, revision, published, created_at, updated_at) VALUES (?, ?, 1, 1, ?, ?)",
                 (identifier, slug, now, now),

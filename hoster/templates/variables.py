@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from hoster.bodies import BodyInvalid
-from hoster.templates.compose import ENVIRONMENT_NAME
 from hoster.templates.model import Scalar, Variable, VariableType
+from hoster.templates.stack import ENVIRONMENT_NAME
 from shared.problem import FieldFault
 
 VALUE_MOST = 32_768
@@ -24,6 +24,9 @@ class Values:
     def texts(self) -> dict[str, str]:
         """As they go into an environment."""
         return {**{name: as_text(value) for name, value in self.shown.items()}, **self.secret}
+
+
+NO_VALUES = Values({}, {})
 
 
 def as_text(value: Scalar) -> str:

@@ -29,6 +29,7 @@ def free_ports(count: int) -> list[int]:
 class PlatformProcess:
     process: "subprocess.Popen[str]"
     ports: dict[str, int]
+    data: Path
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -71,7 +72,7 @@ def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
         text=True,
         start_new_session=True,
     )
-    running = PlatformProcess(process, ports)
+    running = PlatformProcess(process, ports, data)
     reader = threading.Thread(target=_collect, args=(process, running.lines), daemon=True)
     reader.start()
     try:

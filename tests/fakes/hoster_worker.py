@@ -15,7 +15,12 @@ from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 
 PAGE = 2
+KEPT_RELEASES = 5
 
+_SERVICE_KEYS = frozenset(
+    {"image", "command", "entrypoint", "environment", "expose", "volumes", "depends_on", "healthcheck", "restart", "x-web",
+     "deploy"}
+)  # fmt: skip
 _SUMMARY = frozenset({"project_id", "org_id", "name", "status", "hosts", "domains", "release"})
 
 
@@ -30,23 +35,31 @@ class FakeProject:
     status_reason: str = ""
     restarted: int = 0
     release: str | None = None
+    domains: set[str] = field(default_factory=set)
     env: dict[str, str] = field(default_factory=dict)
     deploys: dict[str, dict] = field(default_factory=dict)
+    active: list[str] = field(default_factory=list)
     by_key: dict[str, str] = field(default_factory=dict)
 
+    def services(self) -> dict[str, dict]:
+        """Those of the release that runs, as they were sent."""
+        return {} if self.release is None else self.deploys[self.release]["compose"]["services"]
+
+    def environment(self, service: str = "web") -> dict[str, str]:
+        return self.services()[service].get("environment", {})
+
     def as_json(self) -> dict[str, object]:
-        services = []
-        if self.release is not None:
-            services.append(
-                {
-                    "name": "web",
-                    "image": "localhost/hello:1",
-                    "status": "running" if self.status == "running" else "exited",
-                    "health": "healthy",
-                    "started_at": f"2026-11-22T00:00:{self.restarted:02}Z",
-                    "restarts": 0,
-                }
-            )
+        services = [
+            {
+                "name": name,
+                "image": service["image"],
+                "status": "running" if self.status == "running" else "exited",
+                "health": "healthy",
+                "started_at": f"2026-11-22T00:00:{self.restarted:02}Z",
+                "restarts": 0,
+            }
+            for name, service in self.services().items()
+        ]
         return {
             "project_id": self.project_id,
             "org_id": self.org_id,
@@ -55,7 +68,7 @@ class FakeProject:
             "status_reason": self.status_reason,
             "visibility": self.visibility,
             "hosts": [],
-            "domains": [],
+            "domains": sorted(self.domains),
             "release": self.release,
             "services": services,
         }
@@ -76,9 +89,11 @@ class FakeWorker:
         self.engine_unavailable = False
         self.lists_nonsense = False
         self.restart_s = 0.0
+        self.digests: dict[str, str] = {}
         self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
         self.stream_headers: list[dict[str, str]] = []
+        self.streams_last_s = 3600.0
         self.open_streams = 0
         self.tells_events = True
         self._nonces: set[str] = set()
@@ -97,7 +112,12 @@ class FakeWorker:
         app.router.add_get("/projects", self._page)
         app.router.add_get("/projects/{id}", self._show)
         app.router.add_delete("/projects/{id}", self._delete)
+        app.router.add_post("/projects/{id}/visibility", self._visibility)
+        app.router.add_get("/projects/{id}/releases", self._releases)
+        app.router.add_get("/projects/{id}/deploys", self._deploys)
         app.router.add_post("/projects/{id}/env", self._env)
+        app.router.add_post("/projects/{id}/domains", self._add_domain)
+        app.router.add_delete("/projects/{id}/domains", self._remove_domain)
         app.router.add_post("/projects/{id}/deploy", self._deploy)
         app.router.add_get("/projects/{id}/deploys/{deploy}", self._deploy_record)
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
@@ -109,6 +129,7 @@ class FakeWorker:
         app.router.add_get("/projects/{id}/events", self._events)
         app.router.add_get("/projects/{id}/stats/stream", self._stream)
         app.router.add_get("/projects/{id}/logs/stream", self._stream)
+        app.router.add_get("/projects/{id}/events/stream", self._stream)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
@@ -180,33 +201,81 @@ class FakeWorker:
         del self.projects[self._project(request).project_id]
         return web.json_response({})
 
-    async def _env(self, request: web.Request) -> web.Response:
+    async def _add_domain(self, request: web.Request) -> web.Response:
+        project, domain = self._project(request), (await request.json())["domain"]
+        if any(domain in other.domains for other in self.projects.values() if other is not project):
+            return _problem(409, "domain_taken")
+        project.domains.add(domain)
+        return web.json_response({"domains": sorted(project.domains)})
+
+    async def _remove_domain(self, request: web.Request) -> web.Response:
         project = self._project(request)
-        project.env |= (await request.json())["env"]
+        project.domains.discard((await request.json())["domain"])
+        return web.json_response({"domains": sorted(project.domains)})
+
+    async def _env(self, request: web.Request) -> web.Response:
+        """The variables are taken as a whole: what is not named is gone."""
+        project, body = self._project(request), await request.json()
+        assert body.get("mode", "replace") == "replace"
+        project.env = body["env"]
         return web.json_response({"keys": sorted(project.env), "applied": False})
+
+    async def _visibility(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        project.visibility = (await request.json())["visibility"]
+        return web.json_response({"visibility": project.visibility})
+
+    async def _releases(self, request: web.Request) -> web.Response:
+        """The last five that were active, newest first, as the real one keeps them."""
+        project = self._project(request)
+        items = [
+            {
+                "release_id": deploy_id,
+                "images": {
+                    name: {"image": service["image"], "image_id": "sha256:1", "digest": self.digests.get(service["image"])}
+                    for name, service in project.deploys[deploy_id]["compose"]["services"].items()
+                },
+                "current": deploy_id == project.release,
+                "created_at": "2026-11-22T00:00:00Z",
+            }
+            for deploy_id in reversed(project.active[-KEPT_RELEASES:])
+        ]  # fmt: skip
+        return web.json_response({"items": items})
+
+    async def _deploys(self, request: web.Request) -> web.Response:
+        project = self._project(request)
+        items = [
+            {"deploy_id": deploy_id, "status": deploy["status"], "reason": None, "created_at": "2026-11-22T00:00:00Z",
+             "finished_at": None}
+            for deploy_id, deploy in reversed(project.deploys.items())
+        ]  # fmt: skip
+        return web.json_response({"items": items})
 
     async def _deploy(self, request: web.Request) -> web.Response:
         project, body = self._project(request), await request.json()
-        known = project.by_key.get(body["idempotency_key"])
+        key = body.pop("idempotency_key")
+        known = project.by_key.get(key)
         deploy_id = known or f"deploy-{len(project.deploys) + 1}"
         if known is None:
-            project.by_key[body["idempotency_key"]] = deploy_id
-            project.deploys[deploy_id] = {"body": body, "begun": self.clock.now()}
+            fault = _fault(project, body)
+            if fault is not None:
+                return _problem(*fault)
+            compose = _compose(project, body)
+            project.by_key[key] = deploy_id
+            project.deploys[deploy_id] = {
+                "body": body, "compose": compose, "begun": self.clock.now(), "status": "checking", "reason": None,
+            }  # fmt: skip
             project.status = "deploying"
         return web.json_response({"deploy_id": deploy_id, "status": "queued"}, status=202)
 
     async def _deploy_record(self, request: web.Request) -> web.Response:
         project, deploy_id = self._project(request), request.match_info["deploy"]
-        deploy = project.deploys[deploy_id]
-        status, reason = "checking", None
-        if self.clock.now() - deploy["begun"] >= self.deploy_s:
-            status = "active"
-            if self.fail_deploys_with is not None:
-                status, reason = "failed", self.fail_deploys_with
-        if status == "active":
-            project.status, project.release = "running", deploy_id
-        elif status == "failed":
-            project.status = "failed"
+        deploy = project.deploys.get(deploy_id)
+        if deploy is None:
+            return _problem(404, "unknown_deploy")
+        if deploy["status"] == "checking" and self.clock.now() - deploy["begun"] >= self.deploy_s:
+            self._end(project, deploy_id)
+        status, reason = deploy["status"], deploy["reason"]
         steps = [
             {"name": "preparing", "started_at": "2026-11-22T00:00:00Z", "finished_at": "2026-11-22T00:00:01Z",
              "detail": "image is here"},
@@ -216,8 +285,23 @@ class FakeWorker:
             {"deploy_id": deploy_id, "status": status, "steps": steps, "reason": reason, "log_tail": []}
         )
 
+    def _end(self, project: FakeProject, deploy_id: str) -> None:
+        """A deploy that fails leaves the release before it serving."""
+        deploy = project.deploys[deploy_id]
+        if self.fail_deploys_with is None:
+            deploy["status"] = "active"
+            project.status, project.release = "running", deploy_id
+            project.active.append(deploy_id)
+        else:
+            deploy["status"], deploy["reason"] = "failed", self.fail_deploys_with
+            project.status = "failed" if project.release is None else "running"
+
     async def _cancel(self, request: web.Request) -> web.Response:
-        self._project(request).status = "failed"
+        project = self._project(request)
+        deploy = project.deploys[request.match_info["deploy"]]
+        if deploy["status"] == "checking":
+            deploy["status"] = "cancelled"
+            project.status = "failed" if project.release is None else "running"
         return web.json_response({})
 
     def _set(self, status: str) -> Any:
@@ -234,6 +318,7 @@ class FakeWorker:
         def restarts() -> None:
             project.restarted += 1
             project.status = "running" if self.fail_restarts_with is None else "failed"
+            project.status_reason = self.fail_restarts_with or ""
 
         asyncio.get_running_loop().call_later(self.restart_s, restarts)
         return web.json_response({"status": project.status}, status=202)
@@ -275,10 +360,35 @@ class FakeWorker:
         try:
             for piece in self.stream_pieces:
                 await response.write(piece)
-            await asyncio.sleep(3600)
+            await asyncio.sleep(self.streams_last_s)
         finally:
             self.open_streams -= 1
         return response
+
+
+def _compose(project: FakeProject, body: dict) -> dict:
+    """What the release has, however it was asked for; one that was built has the project's own variables."""
+    if "release" in body:
+        return project.deploys[body["release"]]["compose"]
+    if "git" in body:
+        return {"services": {"web": {"image": "localhost/built:1", "environment": dict(project.env)}}}
+    return body["compose"]
+
+
+def _fault(project: FakeProject, body: dict) -> tuple[int, str] | None:
+    """The worker's own strictness: a compose body of the agreed subset, or a release that is still kept."""
+    if "release" in body:
+        kept = set(body) == {"release"} and body["release"] in project.active[-KEPT_RELEASES:]
+        return None if kept else (404, "unknown_release")
+    if "git" in body:
+        return None if set(body) <= {"git", "port", "dockerfile"} else (422, "validation_failed")
+    if set(body) != {"compose", "web"} or body["web"] not in body["compose"]["services"]:
+        return 422, "validation_failed"
+    for service in body["compose"]["services"].values():
+        environment = service.get("environment", {})
+        if set(service) - _SERVICE_KEYS or not all(isinstance(text, str) for text in environment.values()):
+            return 422, "unsupported_compose"
+    return None
 
 
 def _problem(status: int, code: str) -> web.Response:

@@ -1,77 +1,21 @@
 """Routes of deploys, releases and of starting and stopping: parse, call, respond."""
 
-import re
-import shlex
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Any
 
 from aiohttp import web
-from pydantic import Field, field_validator
 
 from shared.clock import rfc3339
+from worker.deploys.bodies import DeployBody
 from worker.deploys.commands import DeployCommands
-from worker.deploys.model import Deploy, DeployRequest, HealthCheck, Release, Step
+from worker.deploys.model import Deploy, Release, Step
+from worker.deploys.request import DeployRequest, GitSource
 from worker.projects.api import project_id_in
 from worker.projects.model import Project
 from worker.projects.view import ProjectView
-from worker.requests import Body, members_of, parse_body, whole_number
+from worker.requests import parse_body, whole_number
 
 LONGEST_WAIT_S = 600
-
-_OTHER_SOURCES = frozenset({"compose", "web", "git", "archive_url", "sha256", "release", "dockerfile"})
-_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
-_PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,2047}")
-
-
-class UnsupportedSource(Exception):
-    """The body names a source that this worker cannot deploy."""
-
-
-class HealthCheckBody(Body):
-    path: str | None = None
-    interval_s: Annotated[float, Field(ge=0.05, le=60)] | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
-    deadline_s: Annotated[float, Field(gt=0, le=900)] = 60.0
-
-    @field_validator("path")
-    @classmethod
-    def check_path(cls, path: str | None) -> str | None:
-        if path is not None and _PATH.fullmatch(path) is None:
-            raise ValueError("must begin with / and hold printable ASCII without spaces or #")
-        return path
-
-
-class DeployBody(Body):
-    image: str
-    port: Annotated[int, Field(ge=1, le=65535)]
-    command: list[str] | str | None = None
-    healthcheck: HealthCheckBody | None = None
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-
-    @field_validator("image")
-    @classmethod
-    def check_image(cls, image: str) -> str:
-        if _IMAGE.fullmatch(image) is None or image.startswith("sha256:"):
-            raise ValueError("must be an image name such as localhost/hello:1 or nginx:1.27")
-        return image
-
-    @field_validator("command")
-    @classmethod
-    def split_command(cls, command: list[str] | str | None) -> list[str] | None:
-        words = shlex.split(command) if isinstance(command, str) else command
-        if words is not None and (not words or any("\0" in word for word in words)):
-            raise ValueError("must have at least one word, and no NUL character")
-        return words
-
-    def request(self) -> DeployRequest:
-        return DeployRequest(
-            image=self.image,
-            port=self.port,
-            command=None if self.command is None else tuple(self.command),
-            healthcheck=HealthCheck()
-            if self.healthcheck is None
-            else HealthCheck(**self.healthcheck.model_dump()),
-        )
 
 
 class DeployRoutes:
@@ -96,10 +40,12 @@ class DeployRoutes:
     async def deploy(self, request: web.Request) -> web.Response:
         project_id = project_id_in(request)
         wait_s = whole_number(request.query, "wait", 0, least=0, most=LONGEST_WAIT_S)
-        raw = await request.read()
-        _check_source(raw)
-        body = parse_body(DeployBody, raw)
-        deploy = await self._commands.deploy(project_id, body.request(), body.idempotency_key)
+        body = parse_body(DeployBody, await request.read())
+        if body.release is not None:
+            deploy = await self._commands.run_again(project_id, body.release, body.idempotency_key)
+        else:
+            limits = await self._commands.limits(project_id)
+            deploy = await self._commands.deploy(project_id, body.request(limits), body.idempotency_key)
         if wait_s:
             deploy = await self._commands.wait(project_id, deploy.deploy_id, wait_s)
         _deploy, steps = await self._commands.get(project_id, deploy.deploy_id)
@@ -139,7 +85,7 @@ def deploy_json(deploy: Deploy, steps: list[Step] | None) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "deploy_id": deploy.deploy_id,
         "status": deploy.status,
-        "image": deploy.request.image,
+        **_source_json(deploy.request),
         "reason": deploy.reason,
         "created_at": rfc3339(deploy.created_at),
         "finished_at": None if deploy.finished_at is None else rfc3339(deploy.finished_at),
@@ -166,20 +112,42 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 
 def _release_json(project: Project, release: Release) -> dict[str, Any]:
+    web_image = release.images[release.request.web]
     return {
         "release_id": release.release_id,
-        "image": release.request.image,
-        "image_id": release.image_id,
-        "digest": release.digest,
-        "port": release.request.port,
+        **_source_json(release.request),
+        "revision": release.revision,
+        "image_id": web_image.image_id,
+        "digest": web_image.digest,
+        "images": {
+            service.name: {
+                "image": service.image,
+                "image_id": release.images[service.name].image_id,
+                "digest": release.images[service.name].digest,
+            }
+            for service in release.request.services
+        },
+        "port": release.request.web_service.port,
         "current": release.release_id == project.release_id,
         "created_at": rfc3339(release.created_at),
     }
 
 
-def _check_source(raw: bytes) -> None:
-    others = sorted(members_of(raw) & _OTHER_SOURCES)
-    if others:
-        raise UnsupportedSource(
-            f"This worker cannot deploy from {', '.join(others)} yet; what works is {{image, port, command?, healthcheck?}}."
-        )
+def _source_json(request: DeployRequest) -> dict[str, Any]:
+    """Without commands and variables, which may hold secrets."""
+    shown: dict[str, Any] = {
+        "image": request.web_service.image,
+        "services": [service.name for service in request.services],
+        "again": request.release,
+    }
+    source = request.source
+    if isinstance(source, GitSource):
+        return {**shown, "git": {"url": source.url, "ref": source.ref}}
+    if source is not None:
+        return {**shown, "archive_url": _without_query(source.url)}
+    return shown
+
+
+def _without_query(url: str) -> str:
+    # Signed download links carry their secret there.
+    return url.partition("?")[0]

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from worker.deploys.interruptions import Interruptions
 from worker.deploys.lanes import Lanes
-from worker.deploys.model import Deploy, DeployRequest, Release, ReleaseMissing, Step
+from worker.deploys.model import Deploy, Release, ReleaseMissing, Step
 from worker.deploys.records import Records
+from worker.deploys.request import DeployRequest
 from worker.deploys.transitions import ENDED
 from worker.projects.model import Project, ProjectUnknown, State, Wanted
-from worker.runtime.engine import Engine
+from worker.runtime.engine import Engine, Limits
 
 CANCEL_WAIT_S = 10.0
 
@@ -39,20 +40,24 @@ class DeployCommands:
         self._lanes.nudge(project_id)
         return deploy
 
+    async def run_again(self, project_id: str, release_id: str, key: str | None) -> Deploy:
+        """A kept release as it was: images, services and variables. Raises ReleaseUnknown, EngineUnavailable."""
+        await self._project(project_id)
+        release = await self._records.releases.of_project(project_id, release_id)
+        request = release.request.again(release_id, fresh_environment=False)
+        return await self.deploy(project_id, request, key)
+
     async def redeploy(self, project_id: str) -> Deploy | None:
         """The current release again, with the environment as it is now; None when there is no release."""
         project = await self._project(project_id)
         if project.release_id is None:
             return None
         release = await self._records.releases.get(project.release_id)
-        request = DeployRequest(
-            image=release.request.image,
-            port=release.request.port,
-            command=release.request.command,
-            healthcheck=release.request.healthcheck,
-            release=release.release_id,
-        )
+        request = release.request.again(release.release_id, fresh_environment=True)
         return await self.deploy(project_id, request, None)
+
+    async def limits(self, project_id: str) -> Limits:
+        return (await self._project(project_id)).limits
 
     async def wait(self, project_id: str, deploy_id: str, seconds: float) -> Deploy:
         """The deploy once it has ended, or as it is after `seconds`."""

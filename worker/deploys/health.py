@@ -11,11 +11,14 @@ import aiohttp
 from yarl import URL
 
 from shared.clock import Clock
-from worker.deploys.model import HealthAttempt, HealthCheck
+from worker.deploys.model import HealthAttempt
+from worker.deploys.request import HealthCheck
 from worker.runtime.engine import ContainerSeen, Engine
 
+EAGER_S = 0.05
+EAGER_ATTEMPTS = 20
 QUICK_S = 0.25
-QUICK_ATTEMPTS = 20
+QUICK_ATTEMPTS = 40
 SLOW_S = 1.0
 KEPT_ATTEMPTS = 20
 
@@ -30,7 +33,7 @@ class Unhealthy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Healthy:
-    """`container` as it was when the last probe succeeded; `address` on the organisation's network."""
+    """`container` as it was when the last probe succeeded; `address` on the organisation's network, empty when it has ended."""
 
     container: ContainerSeen
     address: str
@@ -41,16 +44,17 @@ class Healthy:
 class Gate:
     """What must hold. `host` is the Host field of the probe, because frameworks refuse names that they do not expect.
 
-    `watch` sees the container on every turn and raises when waiting on is pointless. `least_uptime_s` counts from the start of the gate,
-    which is right after the start of the container.
+    Without `port` nothing is asked from outside: that it runs, and what its own check says, is enough. `watch` sees the container on every turn and raises when waiting on is pointless. `least_uptime_s` counts from the start of the gate,
+    which is right after the start of the container. `may_end`: having ended with 0 is as good as running.
     """
 
     network: str
-    port: int
+    port: int | None
     host: str
     check: HealthCheck
     least_uptime_s: float
     watch: Callable[[ContainerSeen], None]
+    may_end: bool = False
 
 
 class Probes:
@@ -61,13 +65,22 @@ class Probes:
         self._engine = engine
         self._clock = clock
 
-    async def once(self, address: str, gate: Gate) -> tuple[bool, str]:
+    async def once(self, container: ContainerSeen, gate: Gate) -> tuple[bool, str]:
         """Whether it is healthy, and the outcome in words. Every failure is an outcome."""
+        address = container.addresses.get(gate.network, "") if container.running else ""
+        if not address:
+            return False, f"container {container.status}"
+        if container.health not in {None, "healthy"}:
+            return False, f"the check inside the container says {container.health}"
         try:
             async with asyncio.timeout(gate.check.timeout_s):
-                if gate.check.path is None:
-                    return await _accepts(address, gate.port)
-                return await self._answers(address, gate, gate.check.path)
+                if gate.port is None:
+                    return True, "container running"
+                if gate.check.path is not None:
+                    return await self._answers(address, gate.port, gate.host, gate.check.path)
+                if container.health is not None:
+                    return True, "the check inside the container says healthy"
+                return await _accepts(address, gate.port)
         except TimeoutError:
             return False, f"no answer within {gate.check.timeout_s:g} s"
         except (aiohttp.ClientError, OSError) as error:
@@ -82,27 +95,54 @@ class Probes:
             container = await self._engine.inspect(container_id)
             if container is None:
                 raise Unhealthy("the container was removed by somebody else", tuple(attempts))
+            if gate.may_end and has_completed(container):
+                return Healthy(container, "", tuple(attempts))
             gate.watch(container)
-            address = container.addresses.get(gate.network, "") if container.running else ""
-            ok, outcome = (
-                await self.once(address, gate) if address else (False, f"container {container.status}")
-            )
+            ok, outcome = await self.once(container, gate)
             attempts = [*attempts[1 - KEPT_ATTEMPTS :], HealthAttempt(self._clock.now(), outcome)]
             elapsed = self._clock.monotonic() - begun
-            if ok and elapsed >= gate.least_uptime_s:
-                return Healthy(container, address, tuple(attempts))
-            only_too_young = ok and elapsed < gate.least_uptime_s
+            # A check of its own says more than having been up for a while.
+            least_uptime_s = 0.0 if container.health is not None else gate.least_uptime_s
+            if ok and elapsed >= least_uptime_s:
+                return Healthy(container, container.addresses[gate.network], tuple(attempts))
+            only_too_young = ok and elapsed < least_uptime_s
             if elapsed >= gate.check.deadline_s and not only_too_young:
                 reason = f"not healthy within {gate.check.deadline_s:g} s; the last answer was: {outcome}"
                 raise Unhealthy(reason, tuple(attempts))
             turn += 1
-            await asyncio.sleep(gate.check.interval_s or (QUICK_S if turn < QUICK_ATTEMPTS else SLOW_S))
+            await asyncio.sleep(gate.check.interval_s or _pause_s(turn))
 
-    async def _answers(self, address: str, gate: Gate, path: str) -> tuple[bool, str]:
-        headers = {"Host": gate.host, "User-Agent": "plane-health", "Connection": "close"}
-        url = URL.build(scheme="http", host=address, port=gate.port).join(URL(path, encoded=True))
+    async def until_completed(self, container_id: str, deadline_s: float) -> None:
+        """Until a task has ended with 0. Raises Unhealthy."""
+        begun = self._clock.monotonic()
+        while True:
+            container = await self._engine.inspect(container_id)
+            if container is None:
+                raise Unhealthy("the container was removed by somebody else")
+            if has_completed(container):
+                return
+            if container.status == "exited":
+                raise Unhealthy(f"the container ended with exit code {container.exit_code}")
+            if self._clock.monotonic() - begun >= deadline_s:
+                raise Unhealthy(f"not completed within {deadline_s:g} s")
+            await asyncio.sleep(QUICK_S)
+
+    async def _answers(self, address: str, port: int, host: str, path: str) -> tuple[bool, str]:
+        headers = {"Host": host, "User-Agent": "plane-health", "Connection": "close"}
+        url = URL.build(scheme="http", host=address, port=port).join(URL(path, encoded=True))
         async with self._session.get(url, headers=headers, allow_redirects=False) as response:
             return 200 <= response.status < 400, f"HTTP {response.status}"
+
+
+def _pause_s(turn: int) -> float:
+    """Most apps are up within a second, and their visitors should not wait for us; the others need not be asked that often."""
+    if turn < EAGER_ATTEMPTS:
+        return EAGER_S
+    return QUICK_S if turn < QUICK_ATTEMPTS else SLOW_S
+
+
+def has_completed(container: ContainerSeen) -> bool:
+    return container.status == "exited" and container.exit_code == 0
 
 
 async def _accepts(address: str, port: int) -> tuple[bool, str]:

@@ -1,4 +1,4 @@
-"""One lane for each project: whatever changes its containers runs there, one thing at a time."""
+"""One lane for each project and each add-on: whatever changes its containers runs there, one thing at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,16 +1,13 @@
 """Deploys and releases as values. Pure.
 
-Errors: DeployUnknown, DeployPastCancelling, ReleaseMissing.
+Errors: DeployUnknown, DeployPastCancelling, ReleaseMissing, ReleaseUnknown.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
+from worker.deploys.request import DeployRequest
 from worker.deploys.transitions import Status
-
-WEB = "web"
-"""The name of the only service of a release made from one image."""
 
 
 class DeployUnknown(Exception):
@@ -25,39 +22,8 @@ class ReleaseMissing(Exception):
     """The project has no release yet: deploy something first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthCheck:
-    """Seconds. Without `path`, an accepted TCP connection counts. `interval_s` None: quick at first, then every second."""
-
-    path: str | None = None
-    interval_s: float | None = None
-    timeout_s: float = 5.0
-    deadline_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployRequest:
-    """What to run. `release` names the release whose pinned image is run again, instead of resolving `image` anew."""
-
-    image: str
-    port: int
-    command: tuple[str, ...] | None = None
-    healthcheck: HealthCheck = field(default_factory=HealthCheck)
-    release: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, members: Mapping[str, Any]) -> "DeployRequest":
-        command = members["command"]
-        return cls(
-            image=members["image"],
-            port=members["port"],
-            command=None if command is None else tuple(command),
-            healthcheck=HealthCheck(**members["healthcheck"]),
-            release=members["release"],
-        )
+class ReleaseUnknown(Exception):
+    """The project has no such release, or no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +59,26 @@ class Deploy:
     finished_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseImage:
+    """`image_id` names the content on this engine, `digest` the registry's manifest where there is one."""
+
+    image_id: str
+    digest: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """`environment` is sealed. One deploy makes one release, so both have the same id."""
+    """One deploy makes one release, so both have the same id.
+
+    `images` by service; `revision` is the commit or file that was built, empty for images. `environment`, the project's, is sealed.
+    """
 
     release_id: str
     project_id: str
     request: DeployRequest
-    image_id: str
-    digest: str | None
+    images: Mapping[str, ReleaseImage]
+    revision: str
     environment: bytes | None
     created_at: float
 

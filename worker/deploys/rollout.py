@@ -1,24 +1,26 @@
 """Runs one deploy: the candidate up to its health, then the switch, then the drain of what it replaces."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from worker.deploys.candidate import UNDEPLOYABLE, Candidates
+from worker.deploys.draining import drain
 from worker.deploys.generation import Generations
+from worker.deploys.handover import Handover
 from worker.deploys.health import Healthy
 from worker.deploys.interruptions import Interrupted, Interruptions
-from worker.deploys.model import WEB, Deploy, Ending, Release
-from worker.deploys.publication import Publication
+from worker.deploys.model import Deploy, Ending, HealthAttempt, Release
+from worker.deploys.publication import Publication, Published
 from worker.deploys.records import Records
-from worker.deploys.transitions import CANDIDATE, DEADLINES_S, DRAIN_S, ENDED, Status, TransitionRefused
+from worker.deploys.startup import check_deadline_s, start_deadline_s
+from worker.deploys.transitions import CANDIDATE, DEADLINES_S, ENDED, Status, TransitionRefused
 from worker.errors import EngineUnavailable
 from worker.mesh.table import Backend
 from worker.projects.model import Project, State
-from worker.runtime import labels
+from worker.sources.build import SOURCE_DEADLINE_S
 
 MOST_ATTEMPTS = 3
-CHECK_SLACK_S = 30.0
 
 
 class _StepTimedOut(Exception):
@@ -30,11 +32,13 @@ class Rollout:
         self,
         candidates: Candidates,
         generations: Generations,
+        handover: Handover,
         publication: Publication,
         records: Records,
         interruptions: Interruptions,
     ) -> None:
         self._candidates = candidates
+        self._handover = handover
         self._generations = generations
         self._publication = publication
         self._records = records
@@ -52,7 +56,7 @@ class Rollout:
         try:
             async with self._interruptions.allowed(project.project_id):
                 release, healthy = await self._candidate(project, walk)
-            await walk.choose(release, healthy)
+            await walk.choose(release, healthy[release.request.web].attempts)
         except EngineUnavailable as error:
             await self._requeue(deploy, f"the container engine went away: {error}")
             raise
@@ -71,42 +75,47 @@ class Rollout:
             return
         await self._records.deploys.requeue(deploy, "interrupted: the worker was restarted")
 
-    async def finish(self, deploy: Deploy, replaced: Backend | None = None) -> None:
+    async def finish(self, deploy: Deploy, replaced: Sequence[Backend] = ()) -> None:
         """From the checkpoint on: the old release gets its time, then goes. Also after a crash, when nobody is left to wait for."""
         walk = _Walk(self._records, deploy)
         if deploy.status is Status.SWITCHING:
-            await self._generations.keep_running(deploy.project_id, deploy.deploy_id)
+            await self._generations.keep_running(deploy.project_id, deploy.deploy_id, deploy.request)
             await walk.begin(Status.DRAINING, DEADLINES_S[Status.DRAINING], "switched")
         detail = await drain(replaced)
-        for container in await self._generations.of_project(deploy.project_id):
-            if container.labels.get(labels.RELEASE) != deploy.deploy_id:
-                await self._generations.retire(container.container_id)
+        await self._generations.retire_others(deploy.project_id, deploy.deploy_id)
         await self._records.deploys.activate(walk.deploy, detail)
         await self._records.events.record(
-            deploy.project_id, "deploy_active", WEB, f"{deploy.deploy_id} is active"
+            deploy.project_id, "deploy_active", deploy.request.web, f"{deploy.deploy_id} is active"
         )
 
-    async def _candidate(self, project: Project, walk: "_Walk") -> tuple[Release, Healthy]:
-        async with _step(Status.PREPARING, DEADLINES_S[Status.PREPARING]):
-            await walk.begin(Status.PREPARING, DEADLINES_S[Status.PREPARING])
+    async def _candidate(self, project: Project, walk: "_Walk") -> tuple[Release, Mapping[str, Healthy]]:
+        request = walk.deploy.request
+        deadline_s = DEADLINES_S[Status.PREPARING] if request.source is None else SOURCE_DEADLINE_S
+        async with _step(Status.PREPARING, deadline_s):
+            await walk.begin(Status.PREPARING, deadline_s)
             prepared = await self._candidates.prepare(project, walk.deploy)
         async with _step(Status.CREATING, DEADLINES_S[Status.CREATING]):
             await walk.begin(Status.CREATING, DEADLINES_S[Status.CREATING], prepared.detail)
             created = await self._candidates.create(project, prepared)
-        async with _step(Status.STARTING, DEADLINES_S[Status.STARTING]):
-            await walk.begin(Status.STARTING, DEADLINES_S[Status.STARTING], created.container_id[:12])
-            started = await self._candidates.start(created, prepared)
-        deadline_s = walk.deploy.request.healthcheck.deadline_s + CHECK_SLACK_S
+        host = self._publication.hosts_of(project)[0]
+        way = await self._handover.plan(project, request)
+        deadline_s = start_deadline_s(request) + way.deadline_s
+        async with _step(Status.STARTING, deadline_s):
+            names = ", ".join(f"{name} {id_[:12]}" for name, id_ in created.containers.items())
+            await walk.begin(Status.STARTING, deadline_s, names)
+            await self._handover.make_way(project, way)
+            started = await self._candidates.start(created, prepared, host)
+        deadline_s = check_deadline_s(request)
         async with _step(Status.CHECKING, deadline_s):
-            await walk.begin(Status.CHECKING, deadline_s)
-            host = self._publication.hosts_of(project)[0]
-            return prepared.release, await self._candidates.check(started, host)
+            await walk.begin(Status.CHECKING, deadline_s, way.detail)
+            return prepared.release, await self._candidates.check(started)
 
-    async def _switch(self, project: Project, deploy: Deploy, release: Release, healthy: Healthy) -> None:
+    async def _switch(
+        self, project: Project, deploy: Deploy, release: Release, healthy: Mapping[str, Healthy]
+    ) -> None:
         # Names and visibility may have changed while the candidate came up.
         fresh = await self._records.projects.find(project.project_id) or project
-        backend = Backend(WEB, healthy.address, release.request.port, release.release_id)
-        replaced = self._publication.publish(fresh, healthy.container, backend)
+        replaced = self._publication.publish(fresh, release.request.web, entries_of(release, healthy))
         await self.finish(deploy, replaced)
 
     async def _undo(self, project: Project, deploy: Deploy, status: Status, error: Exception) -> None:
@@ -129,7 +138,9 @@ class Rollout:
         if project.release_id is None and ending.status is Status.FAILED:
             await self._records.projects.see(project.project_id, State.FAILED, ending.reason)
         message = f"{deploy.deploy_id} {ending.status}: {ending.reason}"
-        await self._records.events.record(project.project_id, f"deploy_{ending.status}", WEB, message)
+        await self._records.events.record(
+            project.project_id, f"deploy_{ending.status}", deploy.request.web, message
+        )
 
 
 class _Walk:
@@ -144,27 +155,28 @@ class _Walk:
         self.deploy = await self._deploys.begin_step(self.deploy, status, deadline_s, detail_of_last)
         await self._tell(status)
 
-    async def choose(self, release: Release, healthy: Healthy) -> None:
-        self.deploy = await self._deploys.choose(self.deploy, release, healthy.attempts)
+    async def choose(self, release: Release, attempts: tuple[HealthAttempt, ...]) -> None:
+        self.deploy = await self._deploys.choose(self.deploy, release, attempts)
         await self._tell(Status.SWITCHING)
 
     async def _tell(self, status: Status) -> None:
         await self._events.record(
-            self.deploy.project_id, "deploy_step", WEB, f"{self.deploy.deploy_id} {status}"
+            self.deploy.project_id,
+            "deploy_step",
+            self.deploy.request.web,
+            f"{self.deploy.deploy_id} {status}",
         )
 
 
-async def drain(backend: Backend | None) -> str:
-    """Waits until the requests to a backend that gets no new ones have finished; what came of it, in words."""
-    if backend is None:
-        return "nothing to drain"
-    waiting = backend.in_flight
-    try:
-        async with asyncio.timeout(DRAIN_S):
-            await backend.idle.wait()
-    except TimeoutError:
-        return f"{backend.in_flight} requests were cut off after {DRAIN_S:.0f} s"
-    return f"{waiting} requests finished"
+def entries_of(release: Release, healthy: Mapping[str, Healthy]) -> dict[str, Published]:
+    """What the mesh can reach of these: services with a port that run."""
+    entries = {}
+    for name, seen in healthy.items():
+        port = release.request.service(name).port
+        if port is not None and seen.address:
+            backend = Backend(name, seen.address, port, release.release_id)
+            entries[name] = Published(seen.container.container_id, seen.container.started_at, backend)
+    return entries
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Deploys and their steps in SQLite. Every change of status is compare-and-swap and goes through the table of transitions."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import aiosqlite
@@ -10,7 +11,6 @@ from shared.database import Database, Row
 from worker.deploys.model import (
     Deploy,
     DeployPastCancelling,
-    DeployRequest,
     DeployUnknown,
     Ending,
     HealthAttempt,
@@ -18,6 +18,8 @@ from worker.deploys.model import (
     Step,
 )
 from worker.deploys.releases import insert_release
+from worker.deploys.request import DeployRequest
+from worker.deploys.sealing import RequestCipher
 from worker.deploys.transitions import (
     CANDIDATE,
     DEADLINES_S,
@@ -31,8 +33,9 @@ KEPT_DEPLOYS = 50
 
 
 class DeployStore:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, cipher: RequestCipher, clock: Clock) -> None:
         self._database = database
+        self._cipher = cipher
         self._clock = clock
 
     async def add(self, deploy_id: str, project_id: str, request: DeployRequest, key: str | None) -> Deploy:
@@ -41,15 +44,23 @@ class DeployStore:
         async with self._database.transaction() as writer:
             known = await _by_key(writer, project_id, key)
             if known is not None:
-                return known
+                return self._deploy(known)
             await writer.execute(
                 "UPDATE deploys SET status = ?, finished_at = ?, reason = ? WHERE project_id = ? AND status = ?",
                 (Status.SUPERSEDED, now, f"replaced by {deploy_id}", project_id, Status.QUEUED),
             )
             await writer.execute(
-                "INSERT INTO deploys (deploy_id, project_id, sequence, status, request, idempotency_key, created_at)"
-                " SELECT ?, ?, COALESCE(MAX(sequence), 0) + 1, ?, ?, ?, ? FROM deploys WHERE project_id = ?",
-                (deploy_id, project_id, Status.QUEUED, json.dumps(request.to_json()), key, now, project_id),
+                "INSERT INTO deploys (deploy_id, project_id, sequence, status, request, sealed_request, idempotency_key, created_at)"
+                " SELECT ?, ?, COALESCE(MAX(sequence), 0) + 1, ?, '', ?, ?, ? FROM deploys WHERE project_id = ?",
+                (
+                    deploy_id,
+                    project_id,
+                    Status.QUEUED,
+                    self._cipher.seal(project_id, request),
+                    key,
+                    now,
+                    project_id,
+                ),
             )
             await writer.execute(
                 "DELETE FROM deploys WHERE project_id = ? AND finished_at IS NOT NULL"
@@ -65,13 +76,13 @@ class DeployStore:
         )
         if row is None:
             raise DeployUnknown(f"The project {project_id} has no deploy {deploy_id}.")
-        return _deploy(row)
+        return self._deploy(row)
 
     async def newest(self, project_id: str, limit: int) -> list[Deploy]:
         rows = await self._database.fetch_all(
             "SELECT * FROM deploys WHERE project_id = ? ORDER BY sequence DESC LIMIT ?", (project_id, limit)
         )
-        return [_deploy(row) for row in rows]
+        return [self._deploy(row) for row in rows]
 
     async def steps(self, deploy_id: str) -> list[Step]:
         rows = await self._database.fetch_all(
@@ -92,7 +103,7 @@ class DeployStore:
             "SELECT * FROM deploys WHERE project_id = ? AND finished_at IS NULL ORDER BY sequence LIMIT 1",
             (project_id,),
         )
-        return None if row is None else _deploy(row)
+        return None if row is None else self._deploy(row)
 
     async def projects_in_progress(self) -> set[str]:
         rows = await self._database.fetch_all(
@@ -122,13 +133,21 @@ class DeployStore:
                 "UPDATE deploys SET health_attempts = ? WHERE deploy_id = ?",
                 (_attempts_json(attempts), deploy.deploy_id),
             )
-            await insert_release(writer, release)
+            sealed = self._cipher.seal(release.project_id, release.request)
+            await insert_release(writer, release, sealed)
             await writer.execute(
                 "UPDATE projects SET release_id = ?, state = 'running', state_reason = '',"
                 " wanted = CASE wanted WHEN 'deleted' THEN 'deleted' ELSE 'running' END WHERE project_id = ?",
                 (release.release_id, deploy.project_id),
             )
         return replace(deploy, status=Status.SWITCHING)
+
+    async def tell(self, deploy_id: str, log_tail: Sequence[str]) -> None:
+        """The last lines of what is going on, replaced by each further call."""
+        async with self._database.transaction() as writer:
+            await writer.execute(
+                "UPDATE deploys SET log_tail = ? WHERE deploy_id = ?", (json.dumps(log_tail), deploy_id)
+            )
 
     async def activate(self, deploy: Deploy, detail: str) -> None:
         async with self._database.transaction() as writer:
@@ -227,32 +246,30 @@ class DeployStore:
             (self._clock.now(), detail, deploy.deploy_id),
         )
 
+    def _deploy(self, row: Row) -> Deploy:
+        return Deploy(
+            deploy_id=row["deploy_id"],
+            project_id=row["project_id"],
+            status=Status(row["status"]),
+            request=self._cipher.read(row),
+            attempts=row["attempts"],
+            cancel_wanted=bool(row["cancel_wanted"]),
+            reason=row["reason"],
+            log_tail=tuple(json.loads(row["log_tail"])),
+            health_attempts=tuple(HealthAttempt(**entry) for entry in json.loads(row["health_attempts"])),
+            created_at=row["created_at"],
+            finished_at=row["finished_at"],
+        )
 
-async def _by_key(writer: aiosqlite.Connection, project_id: str, key: str | None) -> Deploy | None:
+
+async def _by_key(writer: aiosqlite.Connection, project_id: str, key: str | None) -> Row | None:
     if key is None:
         return None
     async with writer.execute(
         "SELECT * FROM deploys WHERE project_id = ? AND idempotency_key = ?", (project_id, key)
     ) as cursor:
-        row = await cursor.fetchone()
-    return None if row is None else _deploy(row)
+        return await cursor.fetchone()
 
 
 def _attempts_json(attempts: tuple[HealthAttempt, ...]) -> str:
     return json.dumps([asdict(attempt) for attempt in attempts])
-
-
-def _deploy(row: Row) -> Deploy:
-    return Deploy(
-        deploy_id=row["deploy_id"],
-        project_id=row["project_id"],
-        status=Status(row["status"]),
-        request=DeployRequest.from_json(json.loads(row["request"])),
-        attempts=row["attempts"],
-        cancel_wanted=bool(row["cancel_wanted"]),
-        reason=row["reason"],
-        log_tail=tuple(json.loads(row["log_tail"])),
-        health_attempts=tuple(HealthAttempt(**entry) for entry in json.loads(row["health_attempts"])),
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-    )

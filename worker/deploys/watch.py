@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 import structlog
 
-from worker.deploys.conductor import Conductor
 from worker.deploys.lanes import Lanes
+from worker.deploys.orphans import Orphans
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.errors import EngineUnavailable
@@ -25,7 +25,9 @@ _KINDS: Mapping[str, str] = {
     "restart": "container_restarted",
     "die": "container_died",
     "oom": "container_oom",
+    "destroy": "container_removed",
 }
+_HEALTH_CHANGED = "health_status:"
 
 log = structlog.get_logger("watch")
 
@@ -40,7 +42,7 @@ class Watch:
         records: Records,
         publication: Publication,
         lanes: Lanes,
-        conductor: Conductor,
+        orphans: Orphans,
         state: EngineState,
     ) -> None:
         self._engine = engine
@@ -48,7 +50,7 @@ class Watch:
         self._records = records
         self._publication = publication
         self._lanes = lanes
-        self._conductor = conductor
+        self._orphans = orphans
         self._state = state
 
     async def follow(self) -> None:
@@ -67,11 +69,13 @@ class Watch:
             await asyncio.sleep(RECONNECT_S)
 
     async def reconcile(self) -> int:
-        """Nudges every project and removes orphans; how many orphans there were. Raises EngineUnavailable."""
-        await self._conductor.join_networks()
+        """Nudges every project and add-on and removes orphans; how many orphans there were. Raises EngineUnavailable."""
+        await self._orphans.join_networks()
         for project in await self._records.projects.all():
             self._lanes.nudge(project.project_id)
-        return await self._conductor.remove_orphans()
+        for addon in await self._records.addons.all():
+            self._lanes.nudge(addon.addon_id)
+        return await self._orphans.remove()
 
     async def reconcile_forever(self) -> None:
         while True:
@@ -103,9 +107,15 @@ class Watch:
                 log.warning("orphans_removed", count=removed)
 
     async def _happened(self, event: EngineEvent) -> None:
+        addon_id = event.labels.get(labels.ADDON)
+        if addon_id is not None:
+            # Not for the start of each health check, which is an event too.
+            if event.action in _KINDS or event.action.startswith(_HEALTH_CHANGED):
+                self._lanes.nudge(addon_id)
+            return
         project_id = event.labels.get(labels.PROJECT, "")
         if event.action == "die":
-            self._publication.withdraw(project_id, event.container_id)
+            self._publication.see_death(project_id, event.container_id, event.time_ns / 1e9)
         kind = _KINDS.get(event.action)
         if kind is None:
             return

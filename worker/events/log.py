@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from shared.clock import Clock
-from shared.database import Database
+from shared.database import Database, Row
+from worker.streams.ring import Pulse
 
 KEPT_EVENTS = 1000
 
@@ -23,6 +24,9 @@ class EventLog:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self.news = Pulse()
+        self.recorded = 0
+        """Counts what was written by this process: unchanged, there is nothing new to read."""
 
     async def record(self, project_id: str, kind: str, container: str, message: str) -> None:
         """Nothing is recorded for a project that is gone."""
@@ -37,6 +41,8 @@ class EventLog:
                 " WHERE project_id = ? ORDER BY event_id DESC LIMIT 1 OFFSET ?)",
                 (project_id, project_id, KEPT_EVENTS),
             )
+        self.recorded += 1
+        self.news.beat()
 
     async def newest(self, project_id: str, limit: int, kind: str | None) -> list[ProjectEvent]:
         """Newest first."""
@@ -44,16 +50,22 @@ class EventLog:
             "SELECT * FROM events WHERE project_id = ? AND (? IS NULL OR kind = ?) ORDER BY event_id DESC LIMIT ?",
             (project_id, kind, kind, limit),
         )
-        return [
-            ProjectEvent(
-                event_id=row["event_id"],
-                at=row["at"],
-                kind=row["kind"],
-                container=row["container"],
-                message=row["message"],
-            )
-            for row in rows
-        ]
+        return [_event(row) for row in rows]
+
+    async def after(self, project_id: str, event_id: int, limit: int) -> list[ProjectEvent]:
+        """Oldest first."""
+        rows = await self._database.fetch_all(
+            "SELECT * FROM events WHERE project_id = ? AND event_id > ? ORDER BY event_id LIMIT ?",
+            (project_id, event_id, limit),
+        )
+        return [_event(row) for row in rows]
+
+    async def oldest_id(self, project_id: str) -> int:
+        """0 when the project has no events."""
+        row = await self._database.fetch_one(
+            "SELECT COALESCE(MIN(event_id), 0) AS oldest FROM events WHERE project_id = ?", (project_id,)
+        )
+        return 0 if row is None else int(row["oldest"])
 
     async def last_id(self) -> int:
         row = await self._database.fetch_one("SELECT COALESCE(MAX(event_id), 0) AS last FROM events")
@@ -68,3 +80,13 @@ class EventLog:
         for row in rows:
             kinds.setdefault(row["project_id"], []).append(row["kind"])
         return kinds
+
+
+def _event(row: Row) -> ProjectEvent:
+    return ProjectEvent(
+        event_id=row["event_id"],
+        at=row["at"],
+        kind=row["kind"],
+        container=row["container"],
+        message=row["message"],
+    )

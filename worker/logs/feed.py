@@ -1,19 +1,25 @@
 """One container's log, followed once however many read it, with its newest part kept in a ring.
 
+Facts (Docker 20.10): a log that is followed is re-opened at its beginning each time it is rotated. Who is more than one rotation behind loses
+whole files, and then gets others again. A log that is read to its end is read in order, all files of it. So a feed follows only when it is close to the
+end, and not for long: then it reads to the end once more.
+
 Failure policy: when the engine's stream ends (the container stopped, the engine went away, the log was rotated under it) the feed waits a
 moment and goes on after the last line it had; nothing is lost, because the engine keeps the log. When the container is gone, the
 feed is closed.
 """
 
 import asyncio
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 
 from worker.errors import ContainerGone, EngineUnavailable
-from worker.logs.line import LogLine, Marker, read_from, short_id
+from worker.logs.line import LogLine, Marker, is_torn, mark_at, read_from, short_id
 from worker.logs.query import LogsWanted
 from worker.logs.recent import Stretch, lines_of, read_stretch, stretch_of
 from worker.streams.engine import ContainerSource, LogQuery, ServiceContainer
@@ -21,6 +27,10 @@ from worker.streams.ring import Pulse, Ring
 
 KEPT_LINES = 2000
 KEPT_BYTES = 1024 * 1024
+FOLLOWED_BYTES = 4 * 1024 * 1024
+"""Less than a rotation (10 MiB) away from a point that was reached by reading."""
+BEHIND_S = 1.0
+CLOSE_LINES = 1000
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -36,6 +46,7 @@ class ContainerFeed:
         self._nudged = asyncio.Event()
         self._before = 0
         self._last = 0
+        self._shortest_delay = math.inf
         self._log = structlog.get_logger("logs.feed")
 
     def nudge(self) -> None:
@@ -64,6 +75,11 @@ class ContainerFeed:
             return mark >= self._before
         return bool(kept) and mark >= kept[0].mark
 
+    def is_torn_after(self, mark: int) -> bool:
+        """Of a mark that is covered: whether the engine itself no longer has what came right after it."""
+        kept = self.ring.kept()
+        return self.ring.start == 0 and bool(kept) and is_torn(mark, kept[0].mark)
+
     def index_after(self, mark: int) -> int:
         kept = self.ring.kept()
         return self.ring.start + bisect_right(kept, mark, key=lambda line: line.mark)
@@ -83,11 +99,45 @@ class ContainerFeed:
             self._before = stretch.before if len(stretch.lines) >= KEPT_LINES else 0
             self._keep(stretch.lines)
             self.ready.set()
-        query = LogQuery(since_ns=read_from(self._last), follow=True)
+        while True:
+            while await self._read_to_the_end() > CLOSE_LINES:
+                pass
+            if not await self._follow():
+                return
+
+    async def _read_to_the_end(self) -> int:
+        """How many lines that were."""
+        query = LogQuery(since_ns=read_from(self._last))
         marker = Marker(self.container.container_id, self.container.service)
+        count = 0
         async with aclosing(lines_of(self._source, self.container, query, marker, self._last)) as batches:
             async for lines in batches:
+                if count == 0 and is_torn(self._last, marker.first):
+                    lines[0] = replace(lines[0], torn=True)
+                count += len(lines)
                 self._keep(lines)
+        return count
+
+    async def _follow(self) -> bool:
+        """Whether it fell behind, or followed for long enough; else the engine has ended the stream."""
+        query = LogQuery(since_ns=read_from(self._last), follow=True)
+        marker = Marker(self.container.container_id, self.container.service)
+        received = 0
+        async with aclosing(lines_of(self._source, self.container, query, marker, self._last)) as batches:
+            async for lines in batches:
+                if marker.goes_back:
+                    return True
+                self._keep(lines)
+                received += sum(line.size for line in lines)
+                if received > FOLLOWED_BYTES or self._is_behind(lines[-1]):
+                    return True
+        return False
+
+    def _is_behind(self, line: LogLine) -> bool:
+        """Compared with the shortest time that a line ever took to get here: the engine's clock need not be ours."""
+        delay = asyncio.get_running_loop().time() - line.mark / mark_at(1_000_000_000)
+        self._shortest_delay = min(self._shortest_delay, delay)
+        return delay - self._shortest_delay > BEHIND_S
 
     def _keep(self, lines: Iterable[LogLine]) -> None:
         for line in lines:

@@ -17,9 +17,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from worker.streams.event_id import gap
 from worker.streams.log_frames import LogRecord
 
 OVERLAP_NS = 2_000_000_000
+BACK_NS = 1_000_000_000
 _PLACES = 100_000
 _OVERHEAD_BYTES = 256
 _REMEMBERED = 1024
@@ -27,11 +29,15 @@ _REMEMBERED = 1024
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`container` is the short id. `members` is the JSON of the line without its id, made once for all readers."""
+    """`container` is the short id. `members` is the JSON of the line without its id, made once for all readers.
+
+    `torn`: what came before it may be missing, because the engine no longer has it.
+    """
 
     container: str
     mark: int
     members: str
+    torn: bool = False
 
     @property
     def size(self) -> int:
@@ -41,7 +47,8 @@ class LogLine:
         return f'{{"id":"{line_id}",{self.members}}}'
 
     def as_event(self, line_id: str) -> bytes:
-        return f"id: {line_id}\nevent: log\ndata: {self.as_json(line_id)}\n\n".encode()
+        event = f"id: {line_id}\nevent: log\ndata: {self.as_json(line_id)}\n\n".encode()
+        return gap(None, "rotated") + event if self.torn else event
 
 
 def mark_at(ns: int) -> int:
@@ -54,12 +61,25 @@ def read_from(mark: int) -> int:
     return max(mark // _PLACES - OVERLAP_NS, 0)
 
 
+def is_torn(mark: int, first: int | None) -> bool:
+    """Whether lines after `mark` may be missing, when the log as it is now begins with `first`: then the line of `mark` is no longer in it.
+
+    The engine rotates logs, and keeps so many bytes only.
+    """
+    return mark > 0 and first is not None and first > mark + 1
+
+
 class Marker:
-    """Gives marks to the records of one container, in the log's order."""
+    """Gives marks to the records of one container, in the log's order. `first` is the first one given, wanted or not.
+
+    `goes_back`: a record was more than a second older than the one before it.
+    """
 
     def __init__(self, container_id: str, service: str) -> None:
         self._container = short_id(container_id)
         self._service = json.dumps(service)
+        self.first: int | None = None
+        self.goes_back = False
         self._last = -1
         self._recent: dict[int, None] = {}
 
@@ -68,7 +88,11 @@ class Marker:
         for record in records:
             if record.whole and self._was_given(record):
                 continue
-            self._last = max(mark_at(record.ns), self._last + 1)
+            mark = mark_at(record.ns)
+            self.goes_back |= mark + _PLACES * BACK_NS < self._last
+            self._last = max(mark, self._last + 1)
+            if self.first is None:
+                self.first = self._last
             if self._last > after:
                 yield LogLine(self._container, self._last, self._members(record))
 

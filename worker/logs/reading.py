@@ -14,7 +14,7 @@ from worker.errors import ContainerGone, EngineUnavailable
 from worker.logs.cursor import Cursor
 from worker.logs.feed import ContainerFeed
 from worker.logs.hub import ProjectHub
-from worker.logs.line import LogLine, Marker, read_from
+from worker.logs.line import LogLine, Marker, is_torn, read_from
 from worker.logs.recent import lines_of
 from worker.streams.engine import ContainerSource, LogQuery
 from worker.streams.event_id import gap
@@ -32,6 +32,7 @@ class _Place:
     mark: int
     index: int | None = None
     backlog: AsyncGenerator[list[LogLine], None] | None = None
+    marker: Marker | None = None
     catch_ups: int = 0
 
 
@@ -128,7 +129,7 @@ class LogReading:
                 return b""
             if feed.covers(place.mark):
                 place.index = feed.index_after(place.mark)
-                return b""
+                return gap(None, "rotated") if feed.is_torn_after(place.mark) else b""
             place.catch_ups += 1
             if place.catch_ups > CATCH_UPS:
                 return self._give_up(place, "slow_reader")
@@ -145,14 +146,15 @@ class LogReading:
         if lines is None:
             place.backlog = None
             return b""
+        torn, place.marker = place.marker is not None and is_torn(place.mark, place.marker.first), None
         place.mark = lines[-1].mark
-        return self._encode(lines)
+        return (gap(None, "rotated") if torn else b"") + self._encode(lines)
 
     def _backlog(self, place: _Place) -> AsyncGenerator[list[LogLine], None]:
         container = place.feed.container
         query = LogQuery(since_ns=read_from(place.mark))
-        marker = Marker(container.container_id, container.service)
-        return lines_of(self._source, container, query, marker, place.mark)
+        place.marker = Marker(container.container_id, container.service)
+        return lines_of(self._source, container, query, place.marker, place.mark)
 
     def _give_up(self, place: _Place, reason: str) -> bytes:
         place.backlog = None

@@ -24,7 +24,8 @@ from worker.mesh.admission import check_organisation, needs_token
 from worker.mesh.claims import Claims
 from worker.mesh.credential import MeshCredential, find_credential, without_ours
 from worker.mesh.elsewhere import Elsewhere
-from worker.mesh.errors import MeshRefusal, ProjectUnavailable, UnknownHost
+from worker.mesh.errors import MeshRefusal, MissingToken, ProjectUnavailable, UnknownHost
+from worker.mesh.hold import Hold
 from worker.mesh.hop import Hop
 from worker.mesh.host import host_name
 from worker.mesh.problems import TABLE, respond
@@ -64,7 +65,7 @@ class MeshDirector:
             if found is None:
                 return self._direct_elsewhere(head, host)
             if not needs_token(found):
-                return self._forward(head, found, None, None)
+                return self._pass_on(head, found, None, None)
             credential = find_credential(head.fields)
             claims = self._tokens.verify(credential.token)
             if isinstance(claims, Claims):
@@ -82,9 +83,10 @@ class MeshDirector:
         try:
             claims = await pending
             # Looked up again: what was found before the wait may be gone, or belong to someone else by now.
-            return self._admit(head, self._find(head), credential, claims)
+            decision = self._admit(head, self._find(head), credential, claims)
         except MeshRefusal as refusal:
             return self._refuse(head, refusal)
+        return decision if isinstance(decision, Forward | Respond) else await decision
 
     def _direct_elsewhere(self, head: RequestHead, host: str) -> Decision | Awaitable[Decision]:
         if self._elsewhere is None:
@@ -104,9 +106,34 @@ class MeshDirector:
             raise UnknownHost
         return found
 
-    def _admit(self, head: RequestHead, found: Found, credential: MeshCredential, claims: Claims) -> Decision:
+    def _admit(
+        self, head: RequestHead, found: Found, credential: MeshCredential, claims: Claims
+    ) -> Decision | Awaitable[Decision]:
         check_organisation(found, claims)
+        return self._pass_on(head, found, credential, claims)
+
+    def _pass_on(
+        self, head: RequestHead, found: Found, credential: MeshCredential | None, claims: Claims | None
+    ) -> Decision | Awaitable[Decision]:
+        hold = found.route.hold
+        if found.backend is None and hold is not None and not hold.is_full:
+            return self._pass_on_later(head, hold, credential, claims)
         return self._forward(head, found, credential, claims)
+
+    async def _pass_on_later(
+        self, head: RequestHead, hold: Hold, credential: MeshCredential | None, claims: Claims | None
+    ) -> Decision:
+        await hold.wait()
+        try:
+            # As after the wait for a key: everything may have changed.
+            found = self._find(head)
+            if claims is not None:
+                check_organisation(found, claims)
+            elif needs_token(found):
+                raise MissingToken
+            return self._forward(head, found, credential, claims)
+        except MeshRefusal as refusal:
+            return self._refuse(head, refusal)
 
     def _forward(
         self, head: RequestHead, found: Found, credential: MeshCredential | None, claims: Claims | None

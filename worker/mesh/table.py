@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from worker.mesh.hold import Hold
+
 
 class Visibility(StrEnum):
     PRIVATE = "private"
@@ -37,7 +39,8 @@ class Backend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRoute:
-    """How one project is reached. `backends` is empty while it is stopped or not yet healthy (503).
+    """How one project is reached. `backends` is empty while it is stopped or not yet healthy (503), or, with a `hold`, between two
+    releases (requests wait).
 
     `public_hosts` are the names below the public suffix and the project's own domains, lower-case, without port. `allowed_orgs`
     is what `MeshTable.allow` says.
@@ -50,6 +53,7 @@ class ProjectRoute:
     web_service: str
     backends: dict[str, Backend]
     allowed_orgs: frozenset[str] = frozenset()
+    hold: Hold | None = None
 
 
 Grant = tuple[str, frozenset[str]]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from worker.deploys.interruptions import Interruptions
 from worker.deploys.lanes import Lanes
-from worker.deploys.model import WEB
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
 from worker.errors import EngineUnavailable
@@ -52,7 +51,7 @@ class ProjectCommands:
     async def publish_all(self) -> None:
         """At start: every recorded project is known to the mesh, and answers 503 until its container has been seen."""
         for project in await self._projects.all():
-            self._publication.refresh(project, WEB)
+            self._publication.refresh(project)
 
     async def create(self, new: NewProject, reserved_suffixes: tuple[str, ...]) -> Project:
         """Raises ProjectExists, DomainTaken, DomainInvalid, EngineUnavailable, NetworkPoolExhausted; then nothing was made."""
@@ -65,7 +64,7 @@ class ProjectCommands:
             None if secret is None else self._cipher.seal(f"webhook/{project_id}", {"webhook_secret": secret})
         )
         await self._projects.add(new.project, Sealed(None, sealed))
-        self._publication.refresh(new.project, WEB)
+        self._publication.refresh(new.project)
         return new.project
 
     async def delete(self, project_id: str, *, drop_volumes: bool) -> None:
@@ -120,5 +119,5 @@ class ProjectCommands:
 
     async def _republish(self, project_id: str) -> list[str]:
         project = await self.get(project_id)
-        self._publication.refresh(project, WEB)
+        self._publication.refresh(project)
         return list(project.domains)

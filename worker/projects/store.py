@@ -89,6 +89,15 @@ class ProjectStore:
         )
         return None if row is None else row["environment"]
 
+    async def webhook_secret(self, project_id: str) -> bytes | None:
+        """Sealed; None without one. Raises ProjectUnknown."""
+        row = await self._database.fetch_one(
+            "SELECT webhook_secret FROM projects WHERE project_id = ?", (project_id,)
+        )
+        if row is None:
+            raise ProjectUnknown(f"There is no project {project_id} on this node.")
+        return None if row["webhook_secret"] is None else bytes(row["webhook_secret"])
+
     async def set_environment(self, project_id: str, sealed: bytes) -> None:
         await self._write("UPDATE projects SET environment = ? WHERE project_id = ?", sealed, project_id)
 
@@ -112,8 +121,12 @@ class ProjectStore:
         )
 
     async def see(self, project_id: str, state: State, reason: str = "") -> None:
+        """A project that is to be restarted is not running, whatever was seen just before somebody asked for that."""
         await self._write(
-            "UPDATE projects SET state = ?, state_reason = ? WHERE project_id = ?", state, reason, project_id
+            "UPDATE projects SET state = ?1, state_reason = ?2 WHERE project_id = ?3 AND NOT (?1 = 'running' AND restart_wanted)",
+            state,
+            reason,
+            project_id,
         )
 
     async def restarted(self, project_id: str) -> None:

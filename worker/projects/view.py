@@ -1,17 +1,18 @@
 """How a project is shown."""
 
-from datetime import datetime
 from typing import Any
 
 from shared.clock import rfc3339
 from worker.deploys.generation import Generations
-from worker.deploys.model import WEB, ReleaseMissing
+from worker.deploys.model import Release, ReleaseMissing
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
+from worker.deploys.request import Service
+from worker.deploys.startup import is_done
 from worker.errors import EngineUnavailable
 from worker.projects.model import Project, State, shown_status
 from worker.runtime import labels
-from worker.runtime.engine import ContainerSeen, Engine
+from worker.runtime.engine import ContainerSeen, Engine, unix_seconds
 
 
 class ProjectView:
@@ -71,45 +72,58 @@ class ProjectView:
         if project.release_id is None:
             return []
         try:
-            image = (await self._records.releases.get(project.release_id)).request.image
+            release = await self._records.releases.get(project.release_id)
         except ReleaseMissing:
-            image = ""
-        service: dict[str, Any] = {"name": WEB, "image": image, "status": "unknown", "health": "unknown"}
+            return []
+        unknown = {"status": "unknown", "health": "unknown", "started_at": None, "restarts": 0}
         try:
-            container = await self._container(project)
+            found = await self._containers(project)
         except EngineUnavailable:
-            return [{**service, "started_at": None, "restarts": 0}]
-        if container is None:
-            return [
-                {**service, "status": "missing", "health": "unhealthy", "started_at": None, "restarts": 0}
-            ]
+            return [_service(service, release) | unknown for service in release.request.services]
         return [
-            {
-                **service,
-                "status": container.status,
-                "health": self._health(project, container),
-                "started_at": _moment(container.started_at),
-                "restarts": container.restarts,
-            }
+            _service(service, release) | self._seen(project, service, found.get(service.name))
+            for service in release.request.services
         ]
 
-    async def _container(self, project: Project) -> ContainerSeen | None:
+    async def _containers(self, project: Project) -> dict[str, ContainerSeen]:
+        found = {}
         for listed in await self._generations.of_project(project.project_id):
             if listed.labels.get(labels.RELEASE) == project.release_id:
-                return await self._engine.inspect(listed.container_id)
-        return None
+                container = await self._engine.inspect(listed.container_id)
+                if container is not None:
+                    found[listed.labels.get(labels.SERVICE, "")] = container
+        return found
 
-    def _health(self, project: Project, container: ContainerSeen) -> str:
-        published = self._publication.of(project.project_id)
+    def _seen(self, project: Project, service: Service, container: ContainerSeen | None) -> dict[str, Any]:
+        if container is None:
+            return {"status": "missing", "health": "unhealthy", "started_at": None, "restarts": 0}
+        return {
+            "status": "completed" if is_done(service, container) else container.status,
+            "health": self._health(project, service, container),
+            "started_at": _moment(container.started_at),
+            "restarts": container.restarts,
+        }
+
+    def _health(self, project: Project, service: Service, container: ContainerSeen) -> str:
+        if is_done(service, container):
+            return "healthy"
+        published = self._publication.of(project.project_id).get(service.name)
         if published is not None and published.container_id == container.container_id:
-            return "healthy" if published.healthy else "unhealthy"
+            return (container.health or "healthy") if published.healthy else "unhealthy"
+        if container.running and service.port is None:
+            return container.health or "healthy"
         if project.state is State.STARTING:
             return "starting"
         return "unhealthy" if project.state in {State.FAILED, State.CRASHED} else "unknown"
+
+
+def _service(service: Service, release: Release) -> dict[str, Any]:
+    """`image` of what was built is the id of the image."""
+    return {"name": service.name, "image": service.image or release.images[service.name].image_id}
 
 
 def _moment(engine_time: str) -> str | None:
     """The engine's nanoseconds in the platform's form; None for a container that was never started (year 1)."""
     if engine_time.startswith("0001-"):
         return None
-    return rfc3339(datetime.fromisoformat(engine_time).timestamp())
+    return rfc3339(unix_seconds(engine_time))

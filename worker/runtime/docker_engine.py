@@ -6,25 +6,30 @@ unreachable engine is `DockerError` 900. So events are read here, and every call
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiodocker
 import aiohttp
 
 from worker.errors import EngineUnavailable
+from worker.runtime.build_output import BuildOutput, build_parameters
 from worker.runtime.engine import (
+    BuildMessage,
+    BuildOrder,
     ContainerListed,
     ContainerSeen,
     ContainerSpec,
     EngineEvent,
     EngineRefused,
+    ImageListed,
     ImageSeen,
     NetworkSeen,
 )
-from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, container_config
+from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, container_config
 
 CALL_DEADLINE_S = 15.0
 CREATE_DEADLINE_S = 60.0
@@ -91,9 +96,9 @@ class DockerEngine:
                 if error.status != 409:
                     raise
 
-    async def keep_running(self, container_id: str, *, on: bool) -> None:
-        policy = {"RestartPolicy": KEEP_RUNNING if on else NO_RESTART}
-        await self._call("POST", f"containers/{container_id}/update", body=policy)
+    async def keep_running(self, container_id: str, *, on: bool, only_failed: bool = False) -> None:
+        wanted = (RESTART_FAILED if only_failed else KEEP_RUNNING) if on else NO_RESTART
+        await self._call("POST", f"containers/{container_id}/update", body={"RestartPolicy": wanted})
 
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         async with _deadline(CALL_DEADLINE_S):
@@ -128,11 +133,18 @@ class DockerEngine:
         return [_network_seen(network) for network in found]
 
     async def create_network(
-        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, bridge: str
+        self,
+        name: str,
+        subnet: IPv4Network,
+        labels: Mapping[str, str],
+        *,
+        bridge: str,
+        internal: bool = False,
     ) -> str:
         config = {
             "Name": name,
             "Driver": "bridge",
+            "Internal": internal,
             "CheckDuplicate": True,
             "Labels": dict(labels),
             "Options": {"com.docker.network.bridge.name": bridge},
@@ -142,9 +154,10 @@ class DockerEngine:
             network = await self._docker.networks.create(config)
         return str(network.id)
 
-    async def connect(self, network_id: str, container_id: str) -> None:
+    async def connect(self, network_id: str, container_id: str, aliases: Sequence[str] = ()) -> None:
+        body = {"Container": container_id, "EndpointConfig": {"Aliases": list(aliases)}}
         try:
-            await self._call("POST", f"networks/{network_id}/connect", body={"Container": container_id})
+            await self._call("POST", f"networks/{network_id}/connect", body=body)
         except EngineRefused as refusal:
             if "already exists in network" not in str(refusal):
                 raise
@@ -162,12 +175,51 @@ class DockerEngine:
         async with _deadline(CREATE_DEADLINE_S):
             await (await self._docker.networks.get(network_id)).delete()
 
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        await self._call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
+
     async def remove_volumes(self, labels: Mapping[str, str]) -> int:
         listed = await self._call("GET", "volumes", params={"filters": _label_filter(labels)})
         volumes = listed["Volumes"] or []
         for volume in volumes:
             await self._call("DELETE", f"volumes/{volume['Name']}")
         return len(volumes)
+
+    async def build(
+        self, context: AsyncIterator[bytes], order: BuildOrder
+    ) -> AsyncGenerator[BuildMessage, None]:
+        endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
+        # aiodocker's build has neither limits nor a network, hence the plain query.
+        query = self._docker._query(  # noqa: SLF001 - see above
+            "build",
+            "POST",
+            params=build_parameters(order),
+            data=context,
+            headers={"Content-Type": "application/x-tar"},
+            timeout=endless,
+        )
+        output = BuildOutput()
+        async with _deadline(None), query as response:
+            try:
+                async for octets in response.content.iter_any():
+                    for message in output.feed(octets):
+                        yield message
+            finally:
+                response.close()
+
+    async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
+        found = await self._call("GET", "images/json", params={"filters": _label_filter(labels)})
+        return [
+            ImageListed(image["Id"], image["Labels"] or {}, tuple(image["RepoTags"] or ())) for image in found
+        ]
+
+    async def remove_image(self, reference: str) -> bool:
+        try:
+            # Without its untagged parents: each is removed by itself, when nobody needs it.
+            await self._call("DELETE", f"images/{quote(reference, safe='')}", params={"noprune": "1"})
+        except EngineRefused as refusal:
+            return refusal.status == 404
+        return True
 
     async def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
         filters = json.dumps({"type": ["container"], "label": [f"{k}={v}" for k, v in labels.items()]})
@@ -200,12 +252,12 @@ class DockerEngine:
 
 
 @asynccontextmanager
-async def _deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
+async def _deadline(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
     try:
         async with asyncio.timeout(seconds) as limit:
             yield limit
     except TimeoutError as error:
-        raise EngineUnavailable(f"no answer within {seconds:.0f} s") from error
+        raise EngineUnavailable(f"no answer within {seconds or 0:.0f} s") from error
     except aiodocker.DockerError as error:
         if error.status == _UNREACHABLE:
             raise EngineUnavailable(error.message) from error
@@ -243,6 +295,7 @@ def _container_seen(found: dict[str, Any]) -> ContainerSeen:
         oom_killed=state["OOMKilled"],
         restarts=found["RestartCount"],
         addresses={name: end["IPAddress"] for name, end in networks.items() if end["IPAddress"]},
+        health=(state.get("Health") or {}).get("Status"),
     )
 
 

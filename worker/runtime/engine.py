@@ -4,11 +4,12 @@ Rules:
 - Every call has a deadline. An engine that does not answer in time is as unreachable as one that refuses the connection.
 - Nothing here remembers that the engine was away: the next call simply tries again.
 
-Errors: EngineUnavailable (of `worker.errors`), EngineRefused, ImageUnavailable.
+Errors: EngineUnavailable (of `worker.errors`), EngineRefused, ImageUnavailable, BuildFailed.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Protocol
 
@@ -25,6 +26,10 @@ class ImageUnavailable(Exception):
     """An image can neither be pulled nor is it on this node."""
 
 
+class BuildFailed(Exception):
+    """A step of a build failed; the message is the engine's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one container may use. `cpu` in cores. `disk_mb` is bookkeeping: overlay2 has no quota of its own."""
@@ -35,9 +40,32 @@ class Limits:
     pids: int = 256
 
 
+@dataclass(frozen=True, slots=True)
+class MountedVolume:
+    """A named volume of ours at a path inside the container; never a path of the host."""
+
+    volume: str
+    path: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerProbe:
+    """A health check that the engine runs inside the container. `test` in Docker's form: `CMD ...`, `CMD-SHELL ...`, `NONE`. Seconds."""
+
+    test: tuple[str, ...]
+    interval_s: float
+    timeout_s: float
+    start_period_s: float
+    retries: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """One container to create. `image_id` is content-addressed, so what runs is what was checked."""
+    """One container to create. `image_id` is content-addressed, so what runs is what was checked. None: as the image has it.
+
+    `aliases` are further names on the network.
+    """
 
     name: str
     image_id: str
@@ -46,11 +74,18 @@ class ContainerSpec:
     labels: Mapping[str, str]
     network: str
     limits: Limits
+    entrypoint: tuple[str, ...] | None = None
+    mounts: tuple[MountedVolume, ...] = ()
+    probe: ContainerProbe | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSeen:
-    """A container as the engine shows it now. `started_at` is the engine's RFC 3339 text, unique to each start."""
+    """A container as the engine shows it now. `started_at` is the engine's RFC 3339 text, unique to each start.
+
+    `health` is what the check inside says (`starting`, `healthy`, `unhealthy`), None when there is none.
+    """
 
     container_id: str
     name: str
@@ -63,6 +98,12 @@ class ContainerSeen:
     oom_killed: bool
     restarts: int
     addresses: Mapping[str, str]
+    health: str | None = None
+
+
+def unix_seconds(engine_time: str) -> float:
+    """Of the engine's RFC 3339 text, cut to microseconds."""
+    return datetime.fromisoformat(engine_time).timestamp()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +129,38 @@ class ImageSeen:
 
     image_id: str
     digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageListed:
+    image_id: str
+    labels: Mapping[str, str]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOrder:
+    """What to build out of a context. `network` is where the build's own steps run; `tag` names the result."""
+
+    dockerfile: str
+    tag: str
+    labels: Mapping[str, str]
+    network: str
+    memory_mb: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class BuildMessage:
+    """A piece of a build's output. `layer` is an image that a step ended with, `made` whether this build made it (or found it in its
+    cache), `pulled` the name of a base image that was not here before, `image_id` the result.
+    """
+
+    text: str = ""
+    layer: str | None = None
+    made: bool = False
+    pulled: str | None = None
+    image_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +194,8 @@ class Engine(Protocol):
     async def remove(self, container_id: str) -> None:
         """Kills it if need be, and removes its anonymous volumes. A container that is gone is no error."""
 
-    async def keep_running(self, container_id: str, *, on: bool) -> None:
-        """Whether the engine restarts the container when it ends or the machine boots."""
+    async def keep_running(self, container_id: str, *, on: bool, only_failed: bool = False) -> None:
+        """Whether the engine restarts the container when it ends (`only_failed`: unless it ended with 0) or the machine boots."""
 
     async def inspect(self, container_id: str) -> ContainerSeen | None: ...
 
@@ -137,18 +210,42 @@ class Engine(Protocol):
     async def networks(self) -> list[NetworkSeen]: ...
 
     async def create_network(
-        self, name: str, subnet: IPv4Network, labels: Mapping[str, str], *, bridge: str
+        self,
+        name: str,
+        subnet: IPv4Network,
+        labels: Mapping[str, str],
+        *,
+        bridge: str,
+        internal: bool = False,
     ) -> str:
-        """The id of a new network, whose bridge is an interface of this machine called `bridge` (at most 15 characters)."""
+        """The id of a new network, whose bridge is an interface of this machine called `bridge` (at most 15 characters).
 
-    async def connect(self, network_id: str, container_id: str) -> None:
-        """A container that is connected already is no error."""
+        `internal`: its containers reach each other through it, and nothing else.
+        """
+
+    async def connect(self, network_id: str, container_id: str, aliases: Sequence[str] = ()) -> None:
+        """A container that is connected already is no error. `aliases` are its names within that network."""
 
     async def disconnect(self, network_id: str, container_id: str) -> None: ...
 
     async def remove_network(self, network_id: str) -> None: ...
 
+    async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """One that exists stays as it is."""
+
     async def remove_volumes(self, labels: Mapping[str, str]) -> int: ...
+
+    def build(self, context: AsyncIterator[bytes], order: BuildOrder) -> AsyncGenerator[BuildMessage, None]:
+        """What the build says as it goes; the last message has the image. Closing it ends the build. Raises BuildFailed.
+
+        The deadline is the caller's: nobody but the caller knows how long a build may take.
+        """
+
+    async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
+        """Those that carry all of `labels`."""
+
+    async def remove_image(self, reference: str) -> bool:
+        """Whether it went: one that is used, by a container or by another image, stays. One that is gone is no error."""
 
     def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
         """Follows what happens from now on; the first item is None: from here on nothing is missed. Ends when the engine goes."""

@@ -15,7 +15,7 @@ REFRESH_DEADLINE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class PinnedImage:
-    """`detail` says for a person where the content came from."""
+    """`detail` says for a person where the content came from; `pulled`: it was not on this node before."""
 
     reference: str
     image_id: str
@@ -49,6 +49,8 @@ async def pin_image(engine: Engine, reference: str) -> PinnedImage:
     pulled = await engine.image(name)
     if pulled is None:
         raise ImageUnavailable(f"The image {reference} was pulled and is gone again.")
+    if held is not None and held.image_id == pulled.image_id:
+        return _held(reference, pulled, "up to date")
     return PinnedImage(reference, pulled.image_id, pulled.digest, "pulled", pulled=True)
 
 

@@ -1,10 +1,14 @@
-"""One bridge network for each organisation: its containers reach each other, and nobody else's."""
+"""One bridge network for each organisation: its containers reach each other, and nobody else's.
+
+A release of several services has a second, internal network of its own. Only there do its containers have the names of their services, so that
+each `web` finds the `db` of its own release: never that of another project of the organisation, and never that of the release it replaces.
+"""
 
 import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 
 import structlog
@@ -51,7 +55,8 @@ class OrgNetworks:
             seen = await self._engine.networks()
             network = self._of(org_id, seen)
             if network is None:
-                network_id = await self._create(org_id, seen)
+                marks = {labels.INSTANCE: self._instance, labels.ORG: org_id}
+                network_id = await self._create(self.name(org_id), marks, seen, internal=False)
             else:
                 network_id = network.network_id
             own = await self._own_id()
@@ -65,7 +70,7 @@ class OrgNetworks:
         if own is None:
             return
         for network in await self._engine.networks():
-            if network.labels.get(labels.INSTANCE) == self._instance:
+            if self._is_org_network(network):
                 await self._engine.connect(network.network_id, own)
 
     async def remove(self, org_id: str) -> None:
@@ -77,18 +82,35 @@ class OrgNetworks:
             own = await self._own_id()
             if own is not None:
                 await self._engine.disconnect(network.network_id, own)
-            try:
-                await self._engine.remove_network(network.network_id)
-            except EngineRefused as refusal:
-                self._log.warning("network_stays", network=network.name, reason=str(refusal))
+            await self._remove(network)
 
     async def orgs(self) -> set[str]:
         """The organisations that have a network of ours."""
         return {
             network.labels.get(labels.ORG, "")
             for network in await self._engine.networks()
-            if network.labels.get(labels.INSTANCE) == self._instance
+            if self._is_org_network(network)
         }
+
+    async def ensure_release(self, marks: Mapping[str, str]) -> str:
+        """The id of the network of the release that `marks` name, created if need be; raises NetworkPoolExhausted."""
+        name = f"plane-{self._instance[2:10]}-{marks[labels.RELEASE]}"
+        async with self._turn:
+            seen = await self._engine.networks()
+            found = next((n for n in seen if n.name == name and self._is_ours(n)), None)
+            return (
+                found.network_id
+                if found is not None
+                else await self._create(name, marks, seen, internal=True)
+            )
+
+    async def of_releases(self) -> list[NetworkSeen]:
+        """The networks of all releases, whose projects and releases their labels name."""
+        return [n for n in await self._engine.networks() if self._is_ours(n) and labels.RELEASE in n.labels]
+
+    async def remove_release(self, network: NetworkSeen) -> None:
+        """Failure policy: as with the network of an organisation."""
+        await self._remove(network)
 
     async def bridges(self) -> set[str]:
         """The interfaces of our networks under the names that the engine gives of itself (older networks have them)."""
@@ -103,20 +125,27 @@ class OrgNetworks:
         """Fixed length, whatever the organisation is called; unique to this worker and organisation."""
         return f"plane-{self._instance[2:10]}-{hashlib.sha256(org_id.encode()).hexdigest()[:12]}"
 
-    async def _create(self, org_id: str, seen: list[NetworkSeen]) -> str:
+    async def _create(
+        self, name: str, marks: Mapping[str, str], seen: list[NetworkSeen], *, internal: bool
+    ) -> str:
         routes = await asyncio.to_thread(self._routes)
         taken = [subnet for network in seen for subnet in network.subnets] + routes
-        marks = {labels.INSTANCE: self._instance, labels.ORG: org_id}
-        name = self.name(org_id)
         for subnet in free_subnets(self._pool, taken):
             try:
-                bridge = self._bridge(name)
-                return await self._engine.create_network(name, subnet, marks, bridge=bridge)
+                return await self._engine.create_network(
+                    name, subnet, marks, bridge=self._bridge(name), internal=internal
+                )
             except EngineRefused as refusal:
                 # Taken by something that we cannot see from here (a route of the host while we run in a container).
                 if _OVERLAPS not in str(refusal):
                     raise
         raise NetworkPoolExhausted(f"no free range is left in {self._pool}")
+
+    async def _remove(self, network: NetworkSeen) -> None:
+        try:
+            await self._engine.remove_network(network.network_id)
+        except EngineRefused as refusal:
+            self._log.warning("network_stays", network=network.name, reason=str(refusal))
 
     def _bridge(self, network_name: str) -> str:
         """At most 15 characters (IFNAMSIZ); the firewall knows all of them by `bridges_pattern`."""
@@ -124,10 +153,13 @@ class OrgNetworks:
         return _bridge_prefix(self._instance) + base64.b32encode(digest).decode().lower()[:7]
 
     def _of(self, org_id: str, seen: list[NetworkSeen]) -> NetworkSeen | None:
-        marks = (self._instance, org_id)
-        return next(
-            (n for n in seen if (n.labels.get(labels.INSTANCE), n.labels.get(labels.ORG)) == marks), None
-        )
+        return next((n for n in seen if self._is_org_network(n) and n.labels.get(labels.ORG) == org_id), None)
+
+    def _is_org_network(self, network: NetworkSeen) -> bool:
+        return self._is_ours(network) and labels.RELEASE not in network.labels
+
+    def _is_ours(self, network: NetworkSeen) -> bool:
+        return network.labels.get(labels.INSTANCE) == self._instance
 
     async def _own_id(self) -> str | None:
         if not self._own_container:

@@ -1,8 +1,4 @@
-"""What logs and numbers need of the container engine, and Docker as its means.
-
-Docker's streams get a client of their own: a live log occupies a connection for as long as somebody reads it, and aiodocker's pool
-of 100 connections would leave none for deploying.
-"""
+"""What logs and numbers need of the container engine, and Docker as its means."""
 
 import asyncio
 import json
@@ -15,6 +11,7 @@ import aiohttp
 
 from worker.errors import ContainerGone, EngineUnavailable
 from worker.runtime import labels
+from worker.runtime.connection import engine_session
 from worker.streams.log_frames import FramedLog, LogDecoder, LogRecord, LogUnreadable, TerminalLog
 
 CALL_DEADLINE_S = 10.0
@@ -65,15 +62,7 @@ class DockerSource:
     """Must be made on the running loop. `address` is a `DOCKER_HOST` (`unix://...`, `tcp://...`), `instance` our label's value."""
 
     def __init__(self, address: str, instance: str) -> None:
-        connector: aiohttp.BaseConnector
-        if address.startswith("unix://"):
-            connector, self._base = (
-                aiohttp.UnixConnector(address.removeprefix("unix://"), limit=0),
-                "http://engine",
-            )
-        else:
-            connector, self._base = aiohttp.TCPConnector(limit=0), "http://" + address.partition("://")[2]
-        self._session = aiohttp.ClientSession(connector=connector)
+        self._session, self._base = engine_session(address)
         self._ours = f"{labels.INSTANCE}={instance}"
 
     async def close(self) -> None:

@@ -160,6 +160,17 @@ async def test_each_kind_of_missing_or_bad_credential_has_its_code(gateway: Any)
     assert await code(token=token) == (401, "token_expired")
 
 
+async def test_the_plans_are_shown_to_whoever_is_signed_in(gateway: Any) -> None:
+    signed_up = await gateway.sign_up()
+
+    plans = await gateway.call("GET", "/mod/plans", token=signed_up["token"])
+    mine = (await gateway.call("GET", "/mod/auth/me", token=signed_up["token"])).body["plan"]
+
+    assert mine in plans.body["items"]
+    assert plans.body["default"] == signed_up["user"]["plan_id"]
+    assert (await gateway.call("GET", "/mod/plans")).status == 401
+
+
 async def test_usage_shows_the_period_the_limits_and_the_totals(gateway: Any) -> None:
     signed_up = await gateway.sign_up()
     gateway.books.kept.append(event_of(signed_up["user"], "req-1"))

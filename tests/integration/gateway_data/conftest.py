@@ -58,6 +58,8 @@ class Upstream:
     seen: list[dict[str, Any]] = field(default_factory=list)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     performed_one: asyncio.Event = field(default_factory=asyncio.Event)
+    cancels: bool = False
+    cancelled: set[str] = field(default_factory=set)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -72,15 +74,20 @@ class Upstream:
             }
         )
         if request.path.startswith("/internal/operations/"):
-            request_id = request.path.rsplit("/", 1)[1]
-            if request_id not in self.performed:
-                return web.json_response({}, status=404)
-            return web.json_response(
-                {"request_id": request_id, "event_type": self.performed[request_id], "status": 202}
-            )
+            return self.reconcile(request.method, request.path.rsplit("/", 1)[1])
         if request.path == "/api/v1/deployments" and request.method == "POST":
             return await self.create(request)
         return web.json_response({"path": request.path})
+
+    def reconcile(self, method: str, request_id: str) -> web.Response:
+        if request_id in self.performed:
+            return web.json_response(
+                {"request_id": request_id, "event_type": self.performed[request_id], "status": 202}
+            )
+        if method == "DELETE" and self.cancels:
+            self.cancelled.add(request_id)
+        gone = request_id in self.cancelled
+        return web.json_response({"cancellable": self.cancels}, status=410 if gone else 404)
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         wanted = request.query.get("do", "perform")
@@ -91,9 +98,11 @@ class Upstream:
         if wanted in {"perform", "perform-then-hold"}:
             self.performed[request.headers["X-Request-ID"]] = "deployment.created"
             self.performed_one.set()
-        if wanted.endswith("hold"):
+        if wanted.endswith("hold") or wanted == "hold-then-perform":
             self.performed_one.set()
             await self.hold.wait()
+        if wanted == "hold-then-perform":
+            self.performed[request.headers["X-Request-ID"]] = "deployment.created"
         return web.json_response({}, status=202, headers={"X-Event-Type": "deployment.created"})
 
 
@@ -183,8 +192,9 @@ async def start_gateway(
 ) -> AsyncIterator[StartGateway]:
     started: list[GatewayProcess] = []
 
-    async def start(redis_url: str | None = None, **settings: object) -> GatewayProcess:
+    async def start(redis_url: str | None = None, workers: str = "1", **settings: object) -> GatewayProcess:
         gateway = GatewayProcess(tmp_path, free_port(), redis_url)
+        gateway.environment["GATEWAY_WORKERS"] = workers
         gateway.write_routes(upstream.url, **settings)
         started.append(gateway)
         await gateway.start()

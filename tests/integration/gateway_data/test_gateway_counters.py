@@ -247,7 +247,7 @@ async def test_what_is_forgotten_is_cleared_with_the_next_reservation(redis: Ope
     await reserve(redis.counters, second)
 
     with Redis.from_url(redis_url) as client:
-        held = client.hgetall(f"apigate:{{{USER}}}:open:{first.period.name}")
+        held = client.hgetall(f"apigate:{{{USER}}}:open:{first.period.name}:{redis.link.server_run}")
     assert held == {second.request_id.encode(): b"gw_1"}
 
 

@@ -45,6 +45,53 @@ async def test_a_killed_gateway_settles_what_it_was_doing(
     assert (await ada.create())[1]["X-Quota-Used"] == str(2 + performed)
 
 
+async def test_what_the_upstream_performs_after_the_kill_and_after_it_was_asked_is_recorded(
+    start_gateway: StartGateway, sign_up: SignUp, upstream: Upstream, redis_url: str
+) -> None:
+    gateway = await start_gateway(redis_url)
+    ada = await sign_up(gateway)
+    call = asyncio.ensure_future(ada.create("hold-then-perform"))
+    await upstream.performed_one.wait()
+    gateway.end(signal.SIGKILL)
+    with contextlib.suppress(aiohttp.ClientError):
+        await call
+    await gateway.start()
+    await until(lambda: sum(one["target"].startswith("/internal/operations/") for one in upstream.seen) > 1)
+    upstream.hold.set()
+
+    ada = await sign_up(gateway)
+    await until(lambda: _is_settled(ada))
+    (event,) = (await ada.get("/mod/usage/events"))["items"]
+    assert [event["id"]] == list(upstream.performed)
+    assert (event["event_type"], event["cost"]) == ("deployment.created", 1.0)
+    assert (await ada.get("/mod/usage"))["quota"]["used"] == 1
+
+
+async def test_without_a_reconcile_path_what_was_under_way_is_recorded_and_free(
+    start_gateway: StartGateway, sign_up: SignUp, upstream: Upstream
+) -> None:
+    gateway = await start_gateway()
+    routes = gateway.routes.read_text()
+    gateway.routes.write_text(routes.replace("reconcile: /internal/operations/{request_id}", ""))
+    gateway.end()
+    await gateway.start()
+    ada = await sign_up(gateway)
+    call = asyncio.ensure_future(ada.create("perform-then-hold"))
+    await upstream.performed_one.wait()
+    gateway.end(signal.SIGKILL)
+    with contextlib.suppress(aiohttp.ClientError):
+        await call
+    await gateway.start()
+
+    ada = await sign_up(gateway)
+    await until(lambda: _is_settled(ada))
+    (event,) = (await ada.get("/mod/usage/events"))["items"]
+    assert [event["id"]] == list(upstream.performed)
+    assert (event["status"], event["event_type"], event["cost"]) == (0, None, 0)
+    assert (await ada.get("/mod/usage"))["quota"]["used"] == 0
+    assert "request_cannot_be_reconciled" in gateway.log()
+
+
 async def test_what_was_answered_survives_the_kill(
     start_gateway: StartGateway, sign_up: SignUp, upstream: Upstream, redis_url: str
 ) -> None:

@@ -89,6 +89,19 @@ async def test_a_torn_tail_is_cut_off_and_written_over(tmp_path: Path, cut: int)
     await close(journal)
 
 
+async def test_zeros_where_a_record_was_to_be_are_cut_off(tmp_path: Path) -> None:
+    whole = intent()
+    journal = await open_journal(tmp_path)
+    journal.begin(whole)
+    await close(journal)
+    path = segment_path(tmp_path, 1)
+    os.truncate(path, path.stat().st_size + 4096)
+
+    journal = await open_journal(tmp_path)
+    assert journal.open_intents() == [whole]
+    await close(journal)
+
+
 async def test_a_flipped_bit_is_not_taken_for_a_record(tmp_path: Path) -> None:
     journal = await open_journal(tmp_path)
     journal.begin(intent())

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.metering.recovery import Inquiry, Recovery
+from gateway.metering.inquiry import Inquiry
+from gateway.metering.performed_price import PerformedPrice
+from gateway.metering.recovery import Recovery
 from gateway.metering.segments import START
 from gateway.routes.route import Upstream as Route
 from gateway.routes.units import parse_target
@@ -34,10 +35,11 @@ from tests.integration.gateway_data.metering_desk import (
 @pytest.fixture
 def recovery_of(upstream: Any) -> Callable[[Desk], Awaitable[Recovery]]:
     async def make(of: Desk) -> Recovery:
-        spec = UpstreamSpec(name="hoster", targets=(parse_target(upstream.url),))
+        spec = UpstreamSpec(name="hoster", targets=(parse_target(upstream.url),), response_timeout=0.4)
         route = Route(spec, None, "/internal/operations/{request_id}")
         inquiry = Inquiry(UpstreamClient(), Secret(SECRET), CLOCK, new_id)
-        return Recovery(of.meter, of.ledger, inquiry, {"hoster": route}.get, CLOCK, grace_s=0.3)
+        price = PerformedPrice(lambda _: None)
+        return Recovery(of.meter, of.ledger, inquiry, {"hoster": route}.get, price, CLOCK, slack_s=0.1)
 
     return make
 
@@ -75,19 +77,20 @@ async def test_an_intent_left_open_becomes_what_the_upstream_says(
         )
         assert await again.used() == 1
         assert recovery.recovered == 2
+    assert [one["method"] for one in upstream.seen] == ["GET"] * len(upstream.seen)
     asked = dict(upstream.seen[0]["headers"])
     signed = SignedRequest("GET", upstream.seen[0]["target"], asked["X-Request-ID"])
     verify(SECRET, asked["X-Identity-Signature"], ANONYMOUS, signed, CLOCK.now())
 
 
-async def test_a_young_request_that_was_not_performed_yet_is_asked_about_again(
+async def test_a_request_that_was_not_performed_yet_is_asked_about_until_it_cannot_be_any_more(
     tmp_path: Path, upstream: Any, recovery_of: Any
 ) -> None:
     async with desk(tmp_path) as first:
         young = intent(created_at=CLOCK.now())
         first.meter.begin(young)
         recovery = await recovery_of(first)
-        recovery.inquire(young, replace(result(young, cost=0.0), status=502, event_type=None))
+        recovery.inquire(young, result(young, cost=0.0)._replace(status=502, event_type=None))
         async with supervised({"recovery": recovery.run}, lambda: None):
             await until(lambda: bool(upstream.seen))
             upstream.performed[young.id] = "deployment.created"
@@ -95,6 +98,45 @@ async def test_a_young_request_that_was_not_performed_yet_is_asked_about_again(
 
         (event,) = (await first.books.events(USER, 10, None))[0]
         assert (event.status, event.event_type, event.cost) == (502, "deployment.created", 1.0)
+
+
+async def test_an_upstream_that_can_cancel_ends_a_request_at_once_and_for_good(
+    tmp_path: Path, upstream: Any, recovery_of: Any
+) -> None:
+    upstream.cancels = True
+    async with desk(tmp_path) as first:
+        one = intent(created_at=CLOCK.now())
+        first.meter.begin(one)
+        recovery = await recovery_of(first)
+        await recovery.begin(first.journal.open_intents())
+        began = CLOCK.monotonic()
+        async with supervised({"recovery": recovery.run}, lambda: None):
+            await settled(recovery)
+
+        assert CLOCK.monotonic() - began < 0.4
+        assert upstream.cancelled == {one.id}
+        assert (await first.events(), await first.used()) == ([], 0)
+        asked = upstream.seen[-1]
+        assert asked["method"] == "DELETE"
+        headers = dict(asked["headers"])
+        signed = SignedRequest("DELETE", asked["target"], headers["X-Request-ID"])
+        verify(SECRET, headers["X-Identity-Signature"], ANONYMOUS, signed, CLOCK.now())
+
+
+async def test_without_a_reconcile_path_a_request_left_open_is_an_event_that_costs_nothing(
+    tmp_path: Path, upstream: Any, recovery_of: Any
+) -> None:
+    async with desk(tmp_path) as first:
+        one = intent(upstream="one that is gone")
+        first.meter.begin(one)
+        recovery = await recovery_of(first)
+        await recovery.begin(first.journal.open_intents())
+        async with supervised({"recovery": recovery.run}, lambda: None):
+            await settled(recovery)
+
+        (event,) = (await first.books.events(USER, 10, None))[0]
+        assert (event.id, event.status, event.event_type, event.cost) == (one.id, 0, None, 0.0)
+        assert (await first.used(), upstream.seen) == (0, [])
 
 
 async def test_an_upstream_that_cannot_be_reached_leaves_the_intent_open(

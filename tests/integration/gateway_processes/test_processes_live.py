@@ -210,9 +210,12 @@ async def test_no_process_outlives_a_killed_control_process(
     gateway.end(signal.SIGKILL)
     await until(lambda: sum(is_alive(pid) for pid in pids) == 1, 2)
     # The next one can start at once, and takes up what the last one's relay process is still doing.
-    await gateway.start()
+    starting = asyncio.ensure_future(gateway.start())
+    # Less than the time that a relay process on its own gives its requests, however long the next gateway takes to start.
+    await asyncio.sleep(2)
     upstream.hold.set()
     assert await held == 202
+    await starting
     await until(lambda: not any(is_alive(pid) for pid in pids), 6)
 
     ada = await sign_up(gateway)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ from hoster.__main__ import MIGRATIONS
 from hoster.app import Parts, build_app
 from hoster.config import Config
 from hoster.jobs.model import Patience
+from hoster.keys.file import open_vault
 from hoster.templates.catalog import read_catalog
-from hoster.vault import open_vault
-from hoster.web.pages import read_pages
+from hoster.web.pages import Asset, Pages
 from shared import identity, signature
 from shared.clock import SystemClock
 from shared.database import Database
 from shared.identity import Identity, SignedRequest
 from shared.signature import Command
 from tests.fakes.hoster_worker import FakeWorker
+from tests.servers.dns_zone import DnsZone
 
 IDENTITY_SECRET = "an identity secret of more than 32 bytes"
 JOIN_TOKEN = "first-node-join-token"
@@ -126,7 +127,7 @@ class User:
         await eventually(is_gone, 20)
 
 
-def config_for(folder: Path) -> Config:
+def config_for(folder: Path, **more: str) -> Config:
     return Config.from_env(
         {
             "IDENTITY_SECRET": IDENTITY_SECRET,
@@ -135,6 +136,7 @@ def config_for(folder: Path) -> Config:
             "APP_DOMAIN": "apps.localhost",
             "APP_URL_PORT": "8090",
             "HOSTER_PORT": "0",
+            **more,
         }
     )
 
@@ -147,12 +149,19 @@ class Hoster:
 
 
 @pytest.fixture
-def start_hoster(tmp_path: Path) -> Callable[[], Any]:
-    config = config_for(tmp_path)
-    vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
-    catalog, pages = read_catalog(), read_pages()
+def dns_zone() -> Iterator[DnsZone]:
+    with DnsZone() as zone:
+        yield zone
 
-    async def start() -> tuple[Hoster, Database]:
+
+@pytest.fixture
+def start_hoster(tmp_path: Path, dns_zone: DnsZone) -> Callable[[], Any]:
+    vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
+    catalog = read_catalog()
+    pages = Pages(Asset("text/html; charset=utf-8", b"<!doctype html><title>Console</title>", {}), {})
+
+    async def start(port: int = 0, **settings: str) -> tuple[Hoster, Database]:
+        config = config_for(tmp_path, DNS_RESOLVER=dns_zone.address, **settings)
         database = await Database.open(tmp_path / "hoster.db", MIGRATIONS)
         died: list[str] = []
         app = build_app(
@@ -169,7 +178,7 @@ def start_hoster(tmp_path: Path) -> Callable[[], Any]:
         )
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         return Hoster(f"http://127.0.0.1:{runner.addresses[0][1]}", app, runner), database
 
     return start

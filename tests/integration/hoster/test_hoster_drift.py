@@ -99,7 +99,7 @@ async def test_a_node_that_came_back_empty_gets_its_apps_back_with_their_variabl
     for deployment in deployments:
         back = await user.until(deployment["id"], "running")
         assert (back["hosts"], back["status_reason"]) == (deployment["hosts"], None)
-        assert _project(worker, deployment).env == {"MESSAGE": "hi"}
+        assert _project(worker, deployment).environment() == {"MESSAGE": "hi"}
         assert await _drift_events(user, deployment) == ["The node had lost the app; it is brought back."]
     assert (await _shown(user, stopped))["status"] == "stopped"
     assert await _billed(user) == before

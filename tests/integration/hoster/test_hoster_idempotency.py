@@ -14,9 +14,9 @@ from hoster.billing.store import BillingStore
 from hoster.deployments.limits import parse_limits
 from hoster.idempotency.middleware import idempotency_middleware
 from hoster.idempotency.store import IdempotencyStore
+from hoster.keys.file import open_vault
 from hoster.problems import PROBLEMS
 from hoster.users.store import UserStore
-from hoster.vault import open_vault
 from hoster.viewer import VIEWER, Viewer
 from shared.clock import SystemClock
 from shared.database import Database
@@ -218,7 +218,7 @@ async def test_a_first_request_that_takes_too_long_is_a_conflict_for_the_second_
         return web.Response(text="done")
 
     answers = IdempotencyStore(database, vault, SystemClock(), owner="me")
-    once = idempotency_middleware(answers, BillingStore(database), wait_s=0.2)
+    once = idempotency_middleware(answers, BillingStore(database, SystemClock()), wait_s=0.2)
     app = web.Application(middlewares=[problem_middleware(PROBLEMS, lambda: "r"), introduced, once])
     app.router.add_post("/slow", slow)
     runner = web.AppRunner(app, access_log=None)

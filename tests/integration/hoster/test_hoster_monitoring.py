@@ -130,3 +130,34 @@ async def test_streams_end_when_the_service_stops(
         async with asyncio.timeout(1.5):
             await hoster.runner.shutdown()
             assert await response.content.read() == b""
+
+
+async def test_every_reader_of_a_node_that_dies_comes_back_to_where_it_was(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = PIECES
+    target = f"{running}/events/stream"
+    whole = b"".join(PIECES)
+
+    async def read_until_it_breaks() -> bytes:
+        headers = user.headers("GET", target, "r")
+        async with user.session.get(user.base_url + target, headers=headers) as response:
+            return await response.content.read()
+
+    readers = [asyncio.create_task(read_until_it_breaks()) for _ in range(20)]
+
+    async def all_are_there() -> bool:
+        return worker.open_streams == len(readers)
+
+    await eventually(all_are_there, 10)
+    await worker.stop()
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*readers) == [whole] * len(readers)
+    away = await user.ask("GET", target)
+    assert (away.status, away.body["code"]) == (503, "node_unreachable")
+
+    await worker.start()
+    headers = {**user.headers("GET", target, "r"), "Last-Event-ID": "e-1"}
+    async with user.session.get(user.base_url + target, headers=headers) as response:
+        assert await response.content.readexactly(len(whole)) == whole
+        assert worker.stream_headers[-1]["Last-Event-ID"] == "e-1"

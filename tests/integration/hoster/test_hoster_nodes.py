@@ -1,5 +1,7 @@
 import asyncio
+import os
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,17 @@ import aiohttp
 import pytest
 
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import CAPACITY, JOIN_TOKEN, Hoster, User, beat, join_worker
+from tests.integration.hoster.conftest import (
+    CAPACITY,
+    IDENTITY_SECRET,
+    JOIN_TOKEN,
+    Hoster,
+    User,
+    beat,
+    join_worker,
+)
+
+NODES = "/api/v1/nodes"
 
 
 async def _join(hoster: Hoster, session: aiohttp.ClientSession, token: Any) -> Any:
@@ -41,10 +53,10 @@ async def test_a_join_token_is_used_once(hoster: Hoster, session: aiohttp.Client
 
 @pytest.mark.usefixtures("hoster")
 async def test_a_customers_node_cannot_offer_itself_to_other_customers(user: User) -> None:
-    refused = await user.ask("POST", "/api/v1/nodes", {"name": "trap", "public": True})
+    refused = await user.ask("POST", "/api/v1/nodes", {"name": "ambush", "public": True})
 
     assert (refused.status, refused.body["code"]) == (403, "public_node_refused")
-    assert "trap" not in str((await user.ask("GET", "/api/v1/nodes")).body)
+    assert "ambush" not in str((await user.ask("GET", "/api/v1/nodes")).body)
 
 
 @pytest.mark.usefixtures("hoster", "worker")
@@ -172,3 +184,65 @@ async def test_status_pages_count(user: User) -> None:
     }  # fmt: skip
     stats = (await user.ask_raw("GET", "/stats", None, {})).body
     assert stats["templates"]["published"] >= 1
+
+
+async def test_an_owner_changes_a_node_and_takes_it_out_of_placement_for_a_while(
+    user: User, stranger: User, hoster: Hoster, session: aiohttp.ClientSession, hello_id: str
+) -> None:
+    made = (await user.ask("POST", NODES, {"name": "mine"})).body
+    at = f"{NODES}/{made['id']}"
+    joined = await join_worker(hoster.base_url, session, made["join_token"])
+    try:
+        changed = await user.ask("PATCH", at, {"name": "rack 4", "location": "eu", "capabilities": ["ssd"]})
+        assert changed.status == 200, changed.body
+        assert (changed.body["name"], changed.body["location"]) == ("rack 4", "eu")
+        assert set(changed.body["capabilities"]) == {"ssd", "standard"}
+        for body in ({}, {"name": None}, {"address": "http://x"}, {"public": True}, {"name": " "}):
+            assert (await user.ask("PATCH", at, body)).status == 422, body
+
+        for method in ("POST", "POST"):
+            assert (await user.ask(method, f"{at}/maintenance")).body["status"] == "maintenance"
+        order = {"name": "x", "template_id": hello_id}
+        refused = await user.ask("POST", "/api/v1/deployments", order)
+        assert (refused.status, refused.body["reasons"]) == (409, {"maintenance": 1, "offline": 1})
+        assert (await user.ask("DELETE", f"{at}/maintenance")).body["status"] == "online"
+        assert (await user.ask("POST", "/api/v1/deployments", order)).status == 202
+        assert (await user.ask("DELETE", at)).status == 409
+        for method, path in (("PATCH", at), ("POST", f"{at}/maintenance"), ("DELETE", f"{at}/maintenance")):
+            assert (
+                await stranger.ask(method, path, {"name": "x"} if method == "PATCH" else None)
+            ).status == 404
+    finally:
+        await joined.stop()
+
+
+async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
+    hoster: Hoster, worker: FakeWorker, user: User, hello_id: str, tmp_path: Path
+) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "IDENTITY_SECRET": IDENTITY_SECRET,
+        "HOSTER_DATA_DIR": str(tmp_path),
+    }
+
+    async def run(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hoster", "nodes", *arguments, env=environment, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        told, _ = await process.communicate()
+        return process.returncode, told.decode()
+
+    assert worker.node_id in (await run("list"))[1]
+    assert (await run("maintenance", worker.node_id, "on"))[0] == 0
+    order = {"name": "x", "template_id": hello_id}
+    assert (await user.ask("POST", "/api/v1/deployments", order)).body["reasons"] == {"maintenance": 1}
+    assert (await run("maintenance", worker.node_id, "off"))[0] == 0
+    made = await user.ask("POST", "/api/v1/deployments", order)
+    assert made.status == 202
+    status, told = await run("remove", worker.node_id)
+    assert (status, "1 deployments" in told) == (2, True)
+    await user.ask("DELETE", f"/api/v1/deployments/{made.body['id']}")
+    await user.until_gone(made.body["id"])
+    assert (await run("remove", worker.node_id))[0] == 0
+    assert (await run("maintenance", "node_x", "on"))[0] == 2

@@ -40,6 +40,6 @@ async def test_only_what_runs_can_be_restarted_and_only_by_its_owner(
     await user.until(created.body["id"], "running")
     worker.fail_restarts_with = "it does not come up"
     await user.ask("POST", f"{one}/restart")
-    assert (await user.until(created.body["id"], "failed"))["status_reason"] == "The app failed to start."
+    assert (await user.until(created.body["id"], "failed"))["status_reason"] == "it does not come up"
     again = await asyncio.wait_for(user.ask("POST", f"{one}/restart"), 5)
     assert again.status == 409

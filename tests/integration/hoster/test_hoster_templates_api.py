@@ -2,18 +2,22 @@ from typing import Any
 
 import pytest
 
+from hoster import status_api
 from hoster.deployments.transitions import State
+from hoster.templates.api import TEMPLATE_STORE
+from hoster.templates.document import read_document
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import User
+from tests.integration.hoster.conftest import Hoster, User
 
 TEMPLATES = "/api/v1/templates"
+DEPLOYMENTS = "/api/v1/deployments"
 COMPOSE = """
 services:
   web:
     image: localhost/hello:1
     ports: [8080]
     command: run --greeting ${GREETING}
-    environment: {PASSWORD: "${PASSWORD}"}
+    environment: {PASSWORD: "${PASSWORD}", URL: "${APP_URL}", HOST: "${APP_HOST}"}
     healthcheck: {x-path: /healthz}
 """
 BODY: dict[str, Any] = {
@@ -83,11 +87,13 @@ async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, work
     await user.ask("POST", f"/api/v1/deployments/{created.body['id']}/start")
     running = await user.until(created.body["id"], State.RUNNING.value)
     project = next(iter(worker.projects.values()))
-    deployed = project.deploys["deploy-1"]["body"]
+    deployed = project.services()["web"]
     assert deployed["image"] == "localhost/hello:1"
     assert deployed["command"] == ["run", "--greeting", "hello there"]
-    assert len(project.env["PASSWORD"]) >= 24
+    assert len(project.environment()["PASSWORD"]) >= 24
     assert running["variables"]["PASSWORD"] == "***"
+    where = (project.environment()["URL"], project.environment()["HOST"])
+    assert where == (running["url"], running["hosts"][0])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,8 @@ async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, work
     [
         ({"compose": COMPOSE + "    privileged: true\n"}, "compose.services.web.privileged"),
         ({"compose": COMPOSE + "    volumes: ['/:/host']\n"}, "compose.services.web.volumes"),
-        ({"compose": COMPOSE.replace("${GREETING}", "${NOPE}")}, "compose"),
+        ({"compose": COMPOSE.replace("${GREETING}", "${NOPE}")}, "compose.services.web.command"),
+        ({"compose": COMPOSE.replace("${GREETING}", "${GREETING:-x}")}, "compose.services.web.command"),
         ({"author_id": "user_b"}, "author_id"),
         ({"published": True}, "published"),
         ({"resources": {"cpu_cores": -1, "memory_mb": 128, "disk_mb": 64}}, "resources.cpu_cores"),
@@ -111,3 +118,84 @@ async def test_what_a_template_may_not_say_is_refused_by_name(
     refused = await user.ask("PATCH", f"{TEMPLATES}/{template['id']}", change)
     assert refused.status == 422
     assert (await user.ask("GET", f"{TEMPLATES}/{template['id']}")).body == template
+
+
+async def test_a_template_that_has_changed_since_it_was_read_is_not_overwritten(user: User) -> None:
+    one = (await user.ask("POST", TEMPLATES, BODY)).headers["Location"]
+    tag = (await user.ask("GET", one)).headers["ETag"]
+
+    async def ask(method: str, number: int, name: str, body: object = None) -> Any:
+        headers = {**user.headers(method, one, f"conditional-{number}"), name: tag}
+        return await user.ask(method, one, body, headers=headers)
+
+    assert (await ask("GET", 1, "If-None-Match")).status == 304
+    assert (await ask("PATCH", 2, "If-Match", {"description": "mine"})).body["revision"] == 2
+    late = await ask("PATCH", 3, "If-Match", {"description": "also mine"})
+    assert (late.status, late.body["code"]) == (412, "precondition_failed")
+    assert (await ask("DELETE", 4, "If-Match")).status == 412
+    shown = (await user.ask("GET", one)).body
+    assert (shown["revision"], shown["description"]) == (2, "mine")
+
+
+async def test_a_new_shipped_template_takes_the_slug_and_leaves_a_customers_template_alone(
+    user: User, hoster: Hoster
+) -> None:
+    mine = (await user.ask("POST", TEMPLATES, {**BODY, "name": "Brand New"})).body
+    assert mine["slug"] == "brand-new"
+    shipped = read_document({**BODY, "name": "Brand New", "description": "from the platform"})
+    store = hoster.app[TEMPLATE_STORE]
+    await store.ship({"brand-new": shipped})
+    await store.ship({"brand-new": shipped})
+
+    found = (await user.ask("GET", f"{TEMPLATES}?q=brand+new")).body["items"]
+    assert [(one["slug"], one["author_id"], one["revision"]) for one in found[:1]] == [("brand-new", None, 1)]
+    kept = (await user.ask("GET", f"{TEMPLATES}/{mine['id']}")).body
+    assert (kept["description"], kept["revision"]) == (mine["description"], 1)
+    assert kept["slug"].startswith("brand-new-")
+
+
+async def test_what_is_not_permitted_any_more_is_refused_by_name_at_every_order(
+    user: User, worker: FakeWorker, hoster: Hoster
+) -> None:
+    """As after an upgrade of the platform that forbids something: the revision is in the database already."""
+    template = (await user.ask("POST", TEMPLATES, BODY)).body
+    body = {"name": "x", "template_id": template["id"]}
+    waiting = (await user.ask("POST", DEPLOYMENTS, {**body, "start": False})).body["id"]
+    running = (await user.ask("POST", DEPLOYMENTS, body)).body["id"]
+    first = (await user.until(running, "running"))["release_id"]
+    await user.ask("POST", f"{DEPLOYMENTS}/{running}/redeploy")
+    await user.until(running, "running")
+    database = hoster.app[status_api.DATABASE]
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE template_revisions SET document = json_set(document, '$.compose', ?) WHERE template_id = ?",
+            (COMPOSE + "    privileged: true\n", template["id"]),
+        )
+
+    one = f"{DEPLOYMENTS}/{running}"
+    for method, target, order in (
+        ("POST", DEPLOYMENTS, body),
+        ("POST", f"{DEPLOYMENTS}/{waiting}/start", None),
+        ("POST", f"{one}/redeploy", None),
+        ("POST", f"{one}/rollback", {"release_id": first}),
+        ("PATCH", one, {"variables": {"GREETING": "hi"}}),
+        ("PATCH", f"{TEMPLATES}/{template['id']}", {"description": "new"}),
+    ):
+        refused = await user.ask(method, target, order)
+        assert refused.status == 422, (method, target, refused.body)
+        assert [fault["field"] for fault in refused.body["errors"]] == ["compose.services.web.privileged"]
+    assert (await user.ask("GET", one)).body["status"] == "running"
+    assert (await user.ask("GET", "/api/v1/billing/events")).body["total"] == 2
+    assert sum(len(project.deploys) for project in worker.projects.values()) == 2
+
+
+async def test_a_hidden_default_that_is_sent_back_stays_what_it_was(user: User, worker: FakeWorker) -> None:
+    variables = [BODY["variables"][0], {"name": "PASSWORD", "type": "password", "default": "from the author"}]
+    template = (await user.ask("POST", TEMPLATES, {**BODY, "variables": variables})).body
+    assert template["variables"][1]["default"] == "***"
+    target = f"{TEMPLATES}/{template['id']}"
+    assert (await user.ask("PATCH", target, {"variables": template["variables"]})).body["revision"] == 2
+
+    created = await user.ask("POST", DEPLOYMENTS, {"name": "x", "template_id": template["id"]})
+    await user.until(created.body["id"], "running")
+    assert next(iter(worker.projects.values())).environment()["PASSWORD"] == "from the author"

@@ -14,7 +14,7 @@ import pytest
 from shared.clock import SystemClock
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET, Commander
-from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of
+from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of, remove_with_descendants
 from tests.integration.worker_deploys.running import eventually
 from worker.config import Config
 from worker.logs.system import SystemLogs
@@ -22,6 +22,7 @@ from worker.platform import Installation
 from worker.projects.environment import load_key
 from worker.runtime.instance import load_instance
 from worker.service import Startup, serve
+from worker.services.catalog import load_catalog
 
 DOCKERFILE = """\
 FROM scratch
@@ -45,7 +46,7 @@ def tiny_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> 
     name = f"localhost/worker-deploys-test:{uuid.uuid4().hex[:12]}"
     docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
     yield name
-    docker("rmi", "-f", name)
+    remove_with_descendants(name)
 
 
 @pytest.fixture
@@ -92,6 +93,7 @@ async def running_worker(
     installation = Installation(
         instance=await asyncio.to_thread(load_instance, config.data_dir),
         environment_key=await asyncio.to_thread(load_key, config.data_dir),
+        catalog=await asyncio.to_thread(load_catalog, config.catalog),
     )
     clock = SystemClock()
     startup = Startup(
@@ -139,3 +141,14 @@ async def agent(
     yield process
     process.remove()
     remove_everything_of(process.instance)
+
+
+@pytest.fixture
+async def building_worker(
+    docker_engine: str, tmp_path: Path, free_port: Callable[[], int], session: aiohttp.ClientSession
+) -> AsyncIterator[Worker]:
+    """A worker that may fetch sources from this machine."""
+    variables = worker_variables(docker_engine, tmp_path / "data", free_port)
+    async with running_worker({**variables, "WORKER_ALLOW_LOCAL_GIT": "1"}, session) as started:
+        yield started
+    remove_everything_of(started.instance)

@@ -37,9 +37,50 @@ def inspect(container_id: str) -> dict[str, Any]:
     return found[0]
 
 
+def descendants(image: str) -> set[str]:
+    """The images that were built on top of one, layer by layer."""
+    parents = _parents()
+    found: set[str] = set()
+    wanted = {inspect(image)["Id"]}
+    while wanted:
+        wanted = {one for one, parent in parents.items() if parent in wanted}
+        found |= wanted
+    return found
+
+
+def remove_with_descendants(image: str) -> None:
+    """Also what tests built on it and did not live to remove. A container that is just going may hold one for a moment."""
+    for _turn in range(20):
+        left = descendants(image)
+        if not left:
+            break
+        for one in left - set(_parents().values()):
+            subprocess.run(["docker", "rmi", "-f", one], capture_output=True, timeout=60, check=False)
+    docker("rmi", "-f", image)
+
+
+def _parents() -> dict[str, str]:
+    """Others make and remove images meanwhile: what is gone when it is looked at is left out."""
+    ids = set(docker("images", "-aq", "--no-trunc").split())
+    seen = subprocess.run(
+        ["docker", "inspect", "--type=image", "--format", "{{.Id}} {{.Parent}}", *ids],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return {line.partition(" ")[0]: line.partition(" ")[2] for line in seen.stdout.splitlines() if line}
+
+
 def remove_everything_of(instance: str) -> None:
     containers = container_ids(instance)
     if containers:
         docker("rm", "-f", "-v", *containers)
     for network in network_ids(instance):
         docker("network", "rm", network)
+    volumes = docker("volume", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+    if volumes:
+        docker("volume", "rm", *volumes)
+    images = docker("images", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
+    if images:
+        docker("rmi", "-f", *set(images))

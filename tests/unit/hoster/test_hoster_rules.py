@@ -65,7 +65,7 @@ def test_health_is_judged_from_the_containers(services: Any, health: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("project", "has_healthcheck", "verdict"),
+    ("project", "is_checked", "verdict"),
     [
         ({"status": "running", "services": [_service()]}, True, Ready),
         ({"status": "running", "services": [_service(health="starting")]}, True, Waiting),
@@ -77,15 +77,13 @@ def test_health_is_judged_from_the_containers(services: Any, health: Any) -> Non
         ({}, False, Waiting),
     ],
 )
-def test_running_means_healthy_or_up_for_ten_seconds(
-    project: Any, has_healthcheck: Any, verdict: Any
-) -> None:
-    assert isinstance(readiness(project, has_healthcheck=has_healthcheck, now=NOW), verdict)
+def test_running_means_healthy_or_up_for_ten_seconds(project: Any, is_checked: Any, verdict: Any) -> None:
+    assert isinstance(readiness(project, is_checked=is_checked, now=NOW), verdict)
 
 
 def _job(kind: Any, **more: Any) -> Any:
     return Job(
-        **{"id": "job_1", "deployment_id": "dep_1", "kind": kind, "volumes": Volumes.KEEP, "attempts": 1,
+        **{"id": "job_1", "deployment_id": "dep_1", "kind": kind, "volumes": Volumes.KEEP, "release_id": None, "attempts": 1,
            "deadline_at": NOW, "unreachable_since": None, **more}
     )  # fmt: skip
 
@@ -99,6 +97,7 @@ def _job(kind: Any, **more: Any) -> Any:
         (_job(Kind.START, unreachable_since=NOW - 100), False, NOW - 10, True),
         (_job(Kind.STOP), True, NOW, True),
         (_job(Kind.STOP, unreachable_since=NOW - 10**6), False, NOW + 10**6, False),
+        (_job(Kind.REDEPLOY, unreachable_since=NOW - 10**6), False, NOW + 10**6, False),
         (_job(Kind.DELETE), True, NOW + 10**6, False),
         (_job(Kind.DELETE, unreachable_since=0.0), False, NOW + 10**6, False),
     ],

@@ -3,16 +3,21 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hoster.bodies import BodyInvalid
+from hoster.deployments.resources import Resources
 from hoster.templates.catalog import FOLDER, read_catalog
-from hoster.templates.compose import HealthCheck, parse_compose
-from hoster.templates.document import read_document, read_service, stored_document, write_document
+from hoster.templates.compose import parse_compose
+from hoster.templates.document import read_document, read_stack, stored_document, write_document
 from hoster.templates.model import Variable, VariableType
-from hoster.templates.rendering import render_service
+from hoster.templates.rendering import overdrawn, render_stack
+from hoster.templates.stack import REFERENCE
 from hoster.templates.variables import plain, resolve
 
 SERVICE = {"image": "a/b:1", "expose": ["80"]}
+RESOURCES = Resources(500, 128, 64)
 
 
 def _compose(**service: Any) -> Any:
@@ -32,61 +37,58 @@ def _variable(**more: Any) -> Any:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "key",
-    ["build", "privileged", "cap_add", "devices", "network_mode", "pid", "ipc", "volumes", "labels", "security_opt", "user",
-     "extends", "secrets", "sysctls", "userns_mode", "env_file", "x-other"],
-)  # fmt: skip
-def test_what_is_not_in_the_subset_is_refused_by_its_full_name(key: Any) -> None:
-    assert _fields(parse_compose, _compose(**{key: "x"})) == [f"compose.services.web.{key}"]
-
-
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"ports": ["8080:80"], "expose": None}, "compose.services.web.expose"),
-        ({"expose": ["127.0.0.1:80"]}, "compose.services.web.expose"),
-        ({"expose": ["0"]}, "compose.services.web.expose"),
-        ({"expose": ["80", "81"]}, "compose.services.web.expose"),
-        ({"image": "-v /:/host"}, "compose.services.web.image"),
-        ({"command": "a 'b"}, "compose.services.web.command"),
-        ({"environment": {"A=B": "1"}}, "compose.services.web.environment.A=B"),
-        ({"healthcheck": {"test": ["CMD", "x"], "x-path": "/"}}, "compose.services.web.healthcheck.test"),
-        ({"healthcheck": {"x-path": "no-slash"}}, "compose.services.web.healthcheck.x-path"),
-        ({"healthcheck": {"x-path": "/", "interval": "1y"}}, "compose.services.web.healthcheck.interval"),
-        ({"x-web": False}, "compose.services.web.x-web"),
-    ],
-)
-def test_a_wrong_value_is_refused_by_its_full_name(change: Any, field: Any) -> None:
-    assert field in _fields(parse_compose, _compose(**change))
-
-
-def test_top_level_keys_and_several_services_are_refused() -> None:
-    assert _fields(parse_compose, {**_compose(), "networks": {}}) == ["compose.networks"]
-    assert _fields(parse_compose, {"services": {"a": SERVICE, "b": SERVICE}}) == ["compose.services"]
-    assert "compose" in _fields(parse_compose, "text")
-    assert _fields(read_service, "a: &x [*x]") == ["compose"]
-    assert _fields(read_service, "a: [") == ["compose"]
-
-
 def test_values_are_put_in_byte_for_byte_and_once() -> None:
-    service = parse_compose(
+    stack = parse_compose(
         _compose(
             command="serve --title ${V} $V",
             environment={"A": "<${V}>", "B": "$${V}"},
             healthcheck={"x-path": "/up"},
         )
     )
-    rendered = render_service(service, {"V": "${V} 'two words'\n"})
+    rendered = render_stack(stack, {"V": "${V} 'two words'\n"}, RESOURCES, {})
+    service = rendered.services["web"]
 
-    assert rendered.deploy["command"] == ["serve", "--title", "${V} 'two words'\n", "$V"]
-    assert rendered.environment == {"A": "<${V} 'two words'\n>", "B": "$${V} 'two words'\n"}
-    assert rendered.deploy["healthcheck"] == {
-        "path": "/up",
-        "interval_s": 1.0,
-        "timeout_s": 2.0,
-        "deadline_s": 60.0,
+    assert service["command"] == ["serve", "--title", "${V} 'two words'\n", "$V"]
+    assert service["environment"] == {"A": "<${V} 'two words'\n>", "B": "$${V} 'two words'\n"}
+    assert service["healthcheck"] == {"x-path": "/up"}
+    assert rendered.is_checked
+
+
+@given(value=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200))
+def test_any_value_arrives_as_it_is(value: str) -> None:
+    stack = parse_compose(_compose(command=["say", "${V}"], environment={"A": "${V}${V}", "W": "${W}"}))
+    service = render_stack(stack, {"V": value, "W": "w"}, RESOURCES, {}).services["web"]
+
+    assert service["command"] == ["say", value]
+    assert service["environment"] == {"A": value + value, "W": "w"}
+
+
+def test_services_share_what_the_template_has_and_an_overdraft_is_refused() -> None:
+    limited = {"deploy": {"resources": {"limits": {"cpus": "0.25", "memory": "64M", "pids": 50}}}}
+    once = {**SERVICE, "depends_on": []}
+    tree = {
+        "services": {
+            "web": {
+                **SERVICE,
+                "x-web": True,
+                "depends_on": {"once": {"condition": "service_completed_successfully"}},
+            },
+            "db": {**SERVICE, **limited},
+            "cache": SERVICE,
+            "once": once,
+        }
     }
+    rendered = render_stack(parse_compose(tree), {}, Resources(1250, 256, 1), {"db": "a/b@sha256:1"})
+    limits = {name: service["deploy"]["resources"]["limits"] for name, service in rendered.services.items()}  # type: ignore[index]
+
+    assert limits["db"] == {"cpus": "0.25", "memory": 64 * 2**20, "pids": 50}
+    assert limits["web"] == limits["cache"] == {"cpus": "0.5", "memory": 96 * 2**20}
+    assert rendered.services["db"]["image"] == "a/b@sha256:1"
+    assert overdrawn(parse_compose(tree), Resources(200, 64, 1)) == [
+        "resources.cpu_cores",
+        "resources.memory_mb",
+    ]
+    assert overdrawn(parse_compose(tree), Resources(1250, 256, 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -137,18 +139,65 @@ def test_authors_patterns_that_could_run_for_ever_are_refused() -> None:
         assert _fields(read_document, document) == ["variables.0.pattern"]
 
 
-def test_every_shipped_template_keeps_the_rules_and_survives_storage() -> None:
-    catalog = read_catalog()
-    assert "hello" in catalog
-    for document in catalog.values():
-        assert stored_document(write_document(document)) == document
-        assert read_document(json.loads(write_document(document))) == document
-    hello = read_service(catalog["hello"].compose)
-    assert (hello.image, hello.port) == ("localhost/hello:1", 8080)
-    assert hello.healthcheck == HealthCheck("/healthz", 1.0, 2.0, 60.0)
+CATALOG = read_catalog()
+FREE_PLAN = {"cpu_cores": 1, "memory_mb": 1024, "disk_mb": 5120}
+
+
+def test_the_catalogue_has_what_people_look_for() -> None:
+    assert {
+        "hello", "static-site", "wordpress", "postgres", "redis", "gitea", "uptime-kuma", "n8n", "ghost", "vaultwarden", "umami",
+    } <= CATALOG.keys()  # fmt: skip
+    hello = read_stack(CATALOG["hello"].compose).web
+    assert (hello.image, hello.ports, hello.healthcheck) == (
+        "localhost/hello:1",
+        (8080,),
+        {"x-path": "/healthz"},
+    )
+
+
+@pytest.mark.parametrize("slug", sorted(CATALOG))
+def test_a_shipped_template_keeps_the_rules_and_can_be_rendered(slug: str) -> None:
+    document = CATALOG[slug]
+    assert stored_document(write_document(document)) == document
+    assert read_document(json.loads(write_document(document))) == document
+    assert document.description
+    assert document.category != "other"
+    assert all(variable.label != variable.name for variable in document.variables)
+    assert {
+        name: amount for name, amount in document.resources.as_json().items() if amount > FREE_PLAN[name]
+    } == {}
+
+    values = resolve(document.variables, _needed(document.variables), lambda: "generated-password")
+    stack = read_stack(document.compose)
+    platform = {"APP_URL": "http://x.example/", "APP_HOST": "x.example"}
+    rendered = render_stack(stack, {**platform, **values.texts()}, document.resources, {})
+    assert "${" not in json.dumps(rendered.services)
+    used = {name for service in stack.services.values() for text in (*service.environment.values(), *service.command)
+            for name in REFERENCE.findall(text)}  # fmt: skip
+    assert {variable.name for variable in document.variables} <= used
+    for service in stack.services.values():
+        tag = service.image.rpartition(":")[2]
+        assert tag[0].isdigit() or tag.partition("-v")[2][:1].isdigit(), f"{service.image} is not pinned"
+        assert "latest" not in tag
+        assert service.image.startswith("localhost/") or service.restart == "unless-stopped"
+    assert sum(
+        service["deploy"]["resources"]["limits"]["memory"] for service in rendered.services.values()
+    ) <= (  # type: ignore[index]
+        document.resources.memory_mb * 2**20
+    )
+
+
+def _needed(variables: Any) -> Any:
+    """Values for those that only the customer can know."""
+    known = {"DOMAIN": "https://vault.example.org"}
+    return {
+        variable.name: known[variable.name]
+        for variable in variables
+        if variable.required and variable.default is None and variable.type is not VariableType.PASSWORD
+    }
 
 
 def test_a_reference_without_a_variable_is_refused() -> None:
     document = yaml.safe_load((FOLDER / "hello.yaml").read_text())
     document["variables"] = []
-    assert _fields(read_document, document) == ["compose"]
+    assert _fields(read_document, document) == ["compose.services.web.environment.MESSAGE"]

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from hoster.deployments.diagram import FILE, diagram
 from hoster.deployments.transitions import (
     InvalidTransition,
     Move,
@@ -26,6 +27,9 @@ CONTRACT = {
     Trigger.GONE: {"deleting": "deleted", "deleted": "="},
     Trigger.FAIL: {"scheduled": "failed", "starting": "failed", "running": "failed", "stopping": "failed"},
     Trigger.RESTART: {"running": "starting"},
+    Trigger.REDEPLOY: {"running": "starting", "failed": "starting"},
+    Trigger.ROLLBACK: {"running": "starting", "failed": "starting"},
+    Trigger.KEPT: {"starting": "running"},
     Trigger.LOST: {"running": "starting"},
     Trigger.STRAYED: {"stopped": "stopping"},
     Trigger.RECOVERED: {"failed": "running"},
@@ -67,3 +71,7 @@ def test_waiting_is_given_up_where_the_state_can_no_longer_come(
     state: State, target: Any, sensible: Any
 ) -> None:
     assert may_still_reach(state, target) is sensible
+
+
+def test_the_diagram_in_the_repository_is_the_table() -> None:
+    assert FILE.read_text(encoding="utf-8") == diagram(), "run python -m hoster.deployments.diagram"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.config import ConfigInvalid, Secret
 from worker.config import Config
 from worker.deploys.crashes import RestartWindow
-from worker.deploys.publication import Publication
+from worker.deploys.publication import Publication, Published
 from worker.deploys.transitions import (
     CANDIDATE,
     CHOSEN,
@@ -27,7 +27,7 @@ from worker.projects.environment import (
     merged,
 )
 from worker.projects.model import DomainInvalid, Project, ProjectIdInvalid, checked_domain, checked_project_id
-from worker.runtime.engine import ContainerSeen, Limits
+from worker.runtime.engine import Limits
 from worker.runtime.images import with_tag
 from worker.runtime.subnets import free_subnets, host_routes
 
@@ -162,33 +162,29 @@ def test_a_publication_takes_out_only_the_container_that_died() -> None:
         created_at=0,
     )
     first, second = (Backend("web", f"10.0.0.{at}", 80, f"r{at}") for at in (1, 2))
+    database = Backend("db", "10.0.0.3", 5432, "r2")
 
-    assert publication.publish(project, _container("c1"), first) is None
-    assert publication.publish(project, _container("c2"), second) is first
-    assert publication.withdraw("p", "c1") is None
-    found = table.find("www.example.org")
-    assert found is not None
-    assert found.backend is second
-    assert publication.withdraw("p", "c2") is second
-    found = table.find("p.zexio.app")
-    assert found is not None
-    assert found.backend is None
-
-
-def _container(container_id: str) -> ContainerSeen:
-    return ContainerSeen(
-        container_id=container_id,
-        name=container_id,
-        labels={},
-        image="",
-        status="running",
-        running=True,
-        started_at="2026-11-22T00:00:00Z",
-        exit_code=0,
-        oom_killed=False,
-        restarts=0,
-        addresses={},
+    assert (
+        publication.publish(project, "web", {"web": Published("c1", "2026-11-22T06:00:00.5Z", first)}) == []
     )
+    both = {
+        "web": Published("c2", "2026-11-22T06:00:01.123456789Z", second),
+        "db": Published("c3", "2026-11-22T06:00:01Z", database),
+    }
+    assert publication.publish(project, "web", both) == [first]
+    publication.see_death("p", "c1", 1795327300.0)
+    publication.see_death("p", "c2", 1795327201.0)
+    assert _backend(table, "www.example.org") is second
+    assert _backend(table, "db.p.zexio.internal") is database
+    publication.see_death("p", "c2", 1795327202.0)
+    assert _backend(table, "p.zexio.app") is None
+    assert _backend(table, "db.p.zexio.internal") is database
+
+
+def _backend(table: MeshTable, host: str) -> Backend | None:
+    found = table.find(host)
+    assert found is not None
+    return found.backend
 
 
 def test_every_fault_of_the_configuration_is_told_at_once_and_no_secret_with_them() -> None:

@@ -1,0 +1,1 @@
+"""Customers' own host names: claimed, proved by DNS, and told to the node."""

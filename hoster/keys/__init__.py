@@ -1,0 +1,1 @@
+"""The keys that seal secrets at rest: their file, and exchanging them."""

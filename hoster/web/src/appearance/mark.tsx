@@ -1,0 +1,5 @@
+import address from "./mark.svg";
+
+export function Mark() {
+  return <img class="mark" src={address} alt="" width="28" height="28" />;
+}

@@ -1,0 +1,57 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/preact-query";
+import { useEffect, useState } from "preact/hooks";
+import { pageAt } from "./pages/pages";
+import { Shell } from "./pages/shell";
+import { Problem } from "./problems/problem";
+import { currentPath, go, useLocation } from "./routing/location";
+import { safeDestination } from "./routing/pattern";
+import { currentSession, onSessionChange } from "./session/session";
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 2_000,
+      // Only what may pass by itself is tried again, and only twice: then the reason is shown.
+      retry: (failures, error) =>
+        failures < 2 && error instanceof Problem && (error.status === 0 || error.status >= 502),
+      retryDelay: (attempt) => 400 * 2 ** attempt,
+    },
+  },
+});
+
+export function Console() {
+  const signedIn = useSignedIn();
+  const location = useLocation();
+  const page = pageAt(location.pathname);
+  const mustSignIn = !signedIn && !page.open;
+  const mustLeave = signedIn && page.open && page.name !== "not-found";
+
+  useEffect(() => {
+    if (mustSignIn) go(`/sign-in?next=${encodeURIComponent(currentPath())}`, { replace: true });
+    else if (mustLeave) go(safeDestination(location.searchParams.get("next")), { replace: true });
+  }, [mustSignIn, mustLeave, location.searchParams]);
+
+  if (mustSignIn || mustLeave) return null;
+  return (
+    <QueryClientProvider client={queries}>
+      <Shell signedIn={signedIn} path={location.pathname}>
+        {page.draw()}
+      </Shell>
+    </QueryClientProvider>
+  );
+}
+
+/** What one account has seen is not kept for the next one. */
+function useSignedIn(): boolean {
+  const [signedIn, setSignedIn] = useState(() => currentSession() !== null);
+  useEffect(
+    () =>
+      onSessionChange(() => {
+        const now = currentSession() !== null;
+        if (!now) queries.clear();
+        setSignedIn(now);
+      }),
+    [],
+  );
+  return signedIn;
+}

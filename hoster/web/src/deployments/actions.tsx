@@ -1,0 +1,74 @@
+import { useQueryClient } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { Button } from "@/elements/button";
+import { ProblemNotice } from "@/elements/problem_notice";
+import { newIdempotencyKey, request } from "@/session/request";
+import { Deletion } from "./deletion";
+import { type Deployment, pathOf } from "./deployment";
+
+type Verb = "start" | "stop" | "restart" | "redeploy";
+
+/** Which state allows what; anything else would only be refused. */
+const ALLOWED: Readonly<Record<Verb, readonly string[]>> = {
+  start: ["stopped", "failed"],
+  stop: ["running"],
+  restart: ["running"],
+  redeploy: ["running", "failed"],
+};
+
+const NAMES: Readonly<Record<Verb, string>> = {
+  start: "Start",
+  stop: "Stop",
+  restart: "Restart",
+  redeploy: "Redeploy",
+};
+
+export function Actions({ deployment }: { readonly deployment: Deployment }) {
+  const queries = useQueryClient();
+  const [busy, setBusy] = useState<Verb | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const [deleting, setDeleting] = useState(false);
+
+  const act = async (verb: Verb) => {
+    setBusy(verb);
+    setProblem(null);
+    try {
+      await request(`${pathOf(deployment.id)}/${verb}`, {
+        method: "POST",
+        headers: { "Idempotency-Key": newIdempotencyKey() },
+      });
+    } catch (error) {
+      setProblem(error);
+    } finally {
+      setBusy(null);
+      void queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
+    }
+  };
+
+  const shown = (Object.keys(ALLOWED) as Verb[]).filter((verb) => ALLOWED[verb].includes(deployment.status));
+  return (
+    <>
+      {shown.map((verb) => (
+        <Button
+          key={verb}
+          kind={verb === "start" ? "primary" : "plain"}
+          busy={busy === verb}
+          onClick={() => act(verb)}
+        >
+          {NAMES[verb]}
+        </Button>
+      ))}
+      {deployment.status !== "deleting" && (
+        <Button kind="danger" onClick={() => setDeleting(true)}>
+          Delete
+        </Button>
+      )}
+      {problem !== null && (
+        <div class="actions-problem">
+          <ProblemNotice problem={problem} />
+        </div>
+      )}
+      {deleting && <Deletion deployment={deployment} onClose={() => setDeleting(false)} />}
+    </>
+  );
+}

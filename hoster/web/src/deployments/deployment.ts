@@ -1,0 +1,70 @@
+import { useQuery } from "@tanstack/preact-query";
+import { request } from "@/session/request";
+import { useList } from "@/session/use_list";
+import type { Resources, Scalar } from "@/templates/template";
+
+export interface GitSource {
+  readonly url: string;
+  readonly ref: string;
+  readonly ssh_key_id?: string | null;
+}
+
+export interface Source {
+  readonly image?: string;
+  readonly git?: GitSource;
+  readonly port: number;
+}
+
+export type Variables = Readonly<Record<string, Scalar>>;
+
+export interface Deployment {
+  readonly id: string;
+  readonly name: string;
+  readonly template_id: string | null;
+  readonly template_revision: number | null;
+  readonly source: Source | null;
+  readonly visibility: "public" | "private";
+  readonly status: string;
+  readonly status_reason: string | null;
+  readonly node_id: string | null;
+  readonly url: string;
+  readonly hosts: readonly string[];
+  /** `***` for what is secret. */
+  readonly variables: Variables;
+  /** Fields that were saved and are not yet in force. */
+  readonly pending_changes?: readonly string[];
+  readonly resources: Resources;
+  readonly release_id: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly started_at: string | null;
+  readonly stopped_at: string | null;
+}
+
+const MOVING = new Set(["pending", "scheduled", "starting", "stopping", "deleting"]);
+const LOOK_WHILE_MOVING_MS = 1_000;
+
+/** Something is being done to it, so its state will change by itself. */
+export function isMoving(deployment: Deployment): boolean {
+  return MOVING.has(deployment.status);
+}
+
+export function pathOf(id: string): string {
+  return `/api/v1/deployments/${encodeURIComponent(id)}`;
+}
+
+/** Asked again only while something moves; at rest nothing is asked. */
+export function useDeployments() {
+  return useList<Deployment>(["deployments"], "/api/v1/deployments", {
+    lookAgain: (items) => (items.some(isMoving) ? LOOK_WHILE_MOVING_MS : false),
+  });
+}
+
+export function useDeployment(id: string) {
+  return useQuery({
+    queryKey: ["deployment", id],
+    queryFn: () => request<Deployment>(pathOf(id)),
+    refetchInterval: (query) =>
+      query.state.data !== undefined && isMoving(query.state.data) ? LOOK_WHILE_MOVING_MS : false,
+  });
+}

@@ -1,0 +1,141 @@
+import { useQueryClient } from "@tanstack/preact-query";
+import { lazy, Suspense } from "preact/compat";
+import { useEffect } from "preact/hooks";
+import { Loaded } from "@/elements/loaded";
+import { PageHeading } from "@/elements/page_heading";
+import { StateBadge } from "@/elements/state_badge";
+import { useStream } from "@/live/use_stream";
+import { LogPanel } from "@/logs/log_panel";
+import { NotFoundPage } from "@/pages/not_found_page";
+import { Problem } from "@/problems/problem";
+import { Link } from "@/routing/link";
+import { go } from "@/routing/location";
+import { Actions } from "./actions";
+import { type Deployment, pathOf, useDeployment } from "./deployment";
+import { Overview } from "./overview";
+
+const GraphsTab = lazy(() => import("@/graphs/graphs_tab"));
+const ReleasesTab = lazy(() => import("./releases_tab"));
+const EventsTab = lazy(() => import("./events_tab"));
+const VariablesTab = lazy(() => import("./variables_tab"));
+const SettingsTab = lazy(() => import("./settings_tab"));
+const DomainsTab = lazy(() => import("./domains_tab"));
+
+const TABS = [
+  ["overview", "Overview"],
+  ["logs", "Logs"],
+  ["metrics", "Metrics"],
+  ["releases", "Releases"],
+  ["variables", "Variables"],
+  ["domains", "Domains"],
+  ["events", "Events"],
+  ["settings", "Settings"],
+] as const;
+
+export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab: string }) {
+  const deployment = useDeployment(id);
+  useGone(deployment.error, deployment.data?.status);
+  useNews(id);
+  if (!TABS.some(([name]) => name === tab)) return <NotFoundPage />;
+  return (
+    <>
+      <PageHeading title={deployment.data?.name ?? "Deployment"}>
+        {deployment.data !== undefined && <Actions deployment={deployment.data} />}
+      </PageHeading>
+      <Loaded query={deployment} lines={10}>
+        {(found) => (
+          <>
+            <Facts deployment={found} />
+            <Tabs id={id} tab={tab} />
+            <Suspense fallback={<p class="page-waiting" />}>
+              <Tab deployment={found} tab={tab} />
+            </Suspense>
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+/** Deleted to the end, here or in another tab: back to the list, which no longer has it. */
+function useGone(error: unknown, status: string | undefined): void {
+  const gone =
+    status === "deleted" ||
+    (error instanceof Problem && error.code === "deployment_not_found" && status !== undefined);
+  useEffect(() => {
+    if (gone) go("/deployments", { replace: true });
+  }, [gone]);
+}
+
+/** What happens at the machine makes what is shown here old. */
+function useNews(id: string): void {
+  const queries = useQueryClient();
+  useStream(`${pathOf(id)}/monitoring/events/stream`, () => {
+    void queries.invalidateQueries({ queryKey: ["deployment", id] });
+  });
+}
+
+function Facts({ deployment }: { readonly deployment: Deployment }) {
+  const address = deployment.status === "running";
+  return (
+    <div class="deployment-facts">
+      <p class="row" aria-live="polite">
+        <StateBadge state={deployment.status} />
+        {deployment.visibility === "private" && <span class="tag">private</span>}
+        {address ? (
+          <a href={deployment.url} target="_blank" rel="noreferrer">
+            {deployment.url}
+          </a>
+        ) : (
+          <span class="muted">{deployment.url}</span>
+        )}
+      </p>
+      {deployment.status_reason !== null && deployment.status_reason !== "" && (
+        <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
+          {deployment.status_reason}
+          {deployment.status === "failed" &&
+            ". The steps below say where it failed; correct it, then redeploy or start it."}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Tabs({ id, tab }: { readonly id: string; readonly tab: string }) {
+  return (
+    <nav class="tabs" aria-label="Of this deployment">
+      {TABS.map(([name, title]) => (
+        <Link
+          key={name}
+          to={name === "overview" ? `/deployments/${id}` : `/deployments/${id}/${name}`}
+          aria-current={name === tab ? "page" : undefined}
+        >
+          {title}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+function Tab({ deployment, tab }: { readonly deployment: Deployment; readonly tab: string }) {
+  switch (tab) {
+    case "logs":
+      return (
+        <LogPanel path={`${pathOf(deployment.id)}/monitoring/logs/stream?tail=1000`} name={deployment.name} />
+      );
+    case "metrics":
+      return <GraphsTab deployment={deployment} />;
+    case "releases":
+      return <ReleasesTab deployment={deployment} />;
+    case "variables":
+      return <VariablesTab deployment={deployment} />;
+    case "domains":
+      return <DomainsTab deployment={deployment} />;
+    case "settings":
+      return <SettingsTab deployment={deployment} />;
+    case "events":
+      return <EventsTab deployment={deployment} />;
+    default:
+      return <Overview deployment={deployment} />;
+  }
+}

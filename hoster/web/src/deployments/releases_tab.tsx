@@ -1,0 +1,140 @@
+import { useQueryClient } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { Button } from "@/elements/button";
+import { Confirmation } from "@/elements/confirmation";
+import { Empty } from "@/elements/empty";
+import { Loaded } from "@/elements/loaded";
+import { Moment } from "@/elements/moment";
+import { More } from "@/elements/more";
+import { StateBadge } from "@/elements/state_badge";
+import { newIdempotencyKey, request } from "@/session/request";
+import { useList } from "@/session/use_list";
+import { type Deployment, isMoving, pathOf, type Source, type Variables } from "./deployment";
+import { differences } from "./release_differences";
+
+export interface Release {
+  readonly id: string;
+  readonly status: string;
+  readonly reason: string | null;
+  readonly current: boolean;
+  readonly template_revision: number | null;
+  readonly source: Source | null;
+  readonly variables: Variables;
+  readonly images: readonly {
+    readonly service: string;
+    readonly image: string;
+    readonly digest: string | null;
+  }[];
+  readonly restores: string | null;
+  readonly created_at: string;
+  readonly deployed_at: string | null;
+}
+
+export function useReleases(id: string) {
+  return useList<Release>(["deployment", id, "releases"], `${pathOf(id)}/releases`);
+}
+
+export default function ReleasesTab({ deployment }: { readonly deployment: Deployment }) {
+  const releases = useReleases(deployment.id);
+  return (
+    <>
+      <p class="muted">
+        A release is what was deployed at one time: the template's revision, the variables and the images.
+        Rolling back restores all three, and leaves the data in volumes as it is.
+      </p>
+      <Loaded query={releases}>
+        {(items) =>
+          items.length === 0 ? (
+            <Empty title="No release yet">
+              <p>Each deploy that is begun makes one.</p>
+            </Empty>
+          ) : (
+            <ol class="releases">
+              {items.map((release, index) => (
+                <ReleaseRow
+                  key={release.id}
+                  deployment={deployment}
+                  release={release}
+                  before={items[index + 1]}
+                />
+              ))}
+            </ol>
+          )
+        }
+      </Loaded>
+      <More query={releases} />
+    </>
+  );
+}
+
+interface ReleaseRowProps {
+  readonly deployment: Deployment;
+  readonly release: Release;
+  readonly before: Release | undefined;
+}
+
+function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
+  const [asking, setAsking] = useState(false);
+  const queries = useQueryClient();
+  const rollBack = async () => {
+    await request(`${pathOf(deployment.id)}/rollback`, {
+      method: "POST",
+      body: { release_id: release.id },
+      headers: { "Idempotency-Key": newIdempotencyKey() },
+    });
+    await queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
+  };
+  const changes = before === undefined ? [] : differences(before, release);
+  return (
+    <li class="card release">
+      <div class="row">
+        <StateBadge state={release.current ? "active" : release.status} />
+        <strong>
+          <Moment at={release.created_at} />
+        </strong>
+        <code class="muted">{release.id}</code>
+        <span class="spacer" />
+        {!release.current && release.status === "deployed" && (
+          <Button small disabled={isMoving(deployment)} onClick={() => setAsking(true)}>
+            Roll back to this
+          </Button>
+        )}
+      </div>
+      {release.reason !== null && <p class="notice is-problem">{release.reason}</p>}
+      <ul class="plain-list">
+        {release.images.map((image) => (
+          <li key={image.service}>
+            {image.service}: <code>{image.image}</code>{" "}
+            {image.digest !== null && <code class="muted">{shortDigest(image.digest)}</code>}
+          </li>
+        ))}
+        {release.restores !== null && (
+          <li>
+            Restores <code>{release.restores}</code>
+          </li>
+        )}
+        {changes.map((change) => (
+          <li key={change}>{change}</li>
+        ))}
+      </ul>
+      {asking && (
+        <Confirmation
+          title="Roll back?"
+          verb="Roll back"
+          onClose={() => setAsking(false)}
+          onConfirm={rollBack}
+        >
+          <p>
+            {deployment.name} goes back to the release of <Moment at={release.created_at} />: its template
+            revision, variables and images. The present release serves until the old one is up. Data in
+            volumes stays as it is now.
+          </p>
+        </Confirmation>
+      )}
+    </li>
+  );
+}
+
+function shortDigest(digest: string): string {
+  return digest.replace(/^.*sha256:/, "sha256:").slice(0, 19);
+}

@@ -1,0 +1,56 @@
+import { useQueryClient } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { Button } from "@/elements/button";
+import { Field } from "@/elements/field";
+import { ProblemNotice } from "@/elements/problem_notice";
+import { TextField } from "@/elements/text_field";
+import { useSubmit } from "@/elements/use_submit";
+import { request } from "@/session/request";
+import { type Deployment, pathOf } from "./deployment";
+import { PendingChanges } from "./pending_changes";
+
+export default function SettingsTab({ deployment }: { readonly deployment: Deployment }) {
+  const queries = useQueryClient();
+  const [name, setName] = useState(deployment.name);
+  const [visibility, setVisibility] = useState(deployment.visibility);
+  const changed = name !== deployment.name || visibility !== deployment.visibility;
+  const form = useSubmit(async () => {
+    const body = visibility === deployment.visibility ? { name } : { name, visibility };
+    await request<Deployment>(pathOf(deployment.id), { method: "PATCH", body });
+    await queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
+  });
+  return (
+    <>
+      <PendingChanges deployment={deployment} />
+      <form class="narrow" onSubmit={form.submit}>
+        <TextField
+          label="Name"
+          required
+          value={name}
+          onValue={setName}
+          hint="The address stays as it is."
+          fault={form.fault("name")}
+          input={{ maxLength: 100 }}
+        />
+        <Field label="Visibility" required fault={form.fault("visibility")}>
+          {(ties) => (
+            <select
+              {...ties}
+              value={visibility}
+              onChange={(event) =>
+                setVisibility(event.currentTarget.value === "private" ? "private" : "public")
+              }
+            >
+              <option value="public">Public: anybody may open it</option>
+              <option value="private">Private: my organisation only</option>
+            </select>
+          )}
+        </Field>
+        <ProblemNotice problem={form.problem} />
+        <Button type="submit" kind="primary" busy={form.busy} disabled={!changed}>
+          Save
+        </Button>
+      </form>
+    </>
+  );
+}

@@ -1,0 +1,39 @@
+import type { ComponentChildren } from "preact";
+
+interface ButtonProps {
+  readonly children: ComponentChildren;
+  readonly onClick?: () => void;
+  readonly kind?: "plain" | "primary" | "danger";
+  readonly type?: "button" | "submit";
+  readonly small?: boolean;
+  readonly disabled?: boolean;
+  /** Work is under way; the button cannot be pressed meanwhile. */
+  readonly busy?: boolean;
+  /** For a button that stays pressed. */
+  readonly pressed?: boolean;
+  /** What it says to those who cannot see its sign. */
+  readonly label?: string;
+}
+
+export function Button({
+  kind = "plain",
+  type = "button",
+  small = false,
+  busy = false,
+  ...rest
+}: ButtonProps) {
+  const classes = ["button", `is-${kind}`, small && "is-small"].filter(Boolean).join(" ");
+  return (
+    <button
+      type={type}
+      class={classes}
+      disabled={rest.disabled || busy}
+      aria-busy={busy}
+      aria-pressed={rest.pressed}
+      aria-label={rest.label}
+      onClick={rest.onClick}
+    >
+      {rest.children}
+    </button>
+  );
+}

@@ -1,0 +1,36 @@
+import type { ComponentChildren, JSX } from "preact";
+import { Field } from "./field";
+
+interface TextFieldProps {
+  readonly label: string;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly hint?: ComponentChildren;
+  readonly fault?: string | undefined;
+  readonly required?: boolean;
+  readonly input?: JSX.IntrinsicElements["input"];
+}
+
+export function TextField({
+  label,
+  value,
+  onValue,
+  hint,
+  fault,
+  required = false,
+  input = {},
+}: TextFieldProps) {
+  return (
+    <Field label={label} hint={hint} fault={fault} required={required}>
+      {(ties) => (
+        <input
+          type="text"
+          {...input}
+          {...ties}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}

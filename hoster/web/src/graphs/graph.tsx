@@ -1,0 +1,113 @@
+import { useEffect, useId, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import { colours } from "./colours";
+
+interface GraphProps {
+  readonly title: string;
+  /** The newest value in words, which is also what those get who cannot see the line. */
+  readonly now: string;
+  readonly data: readonly (readonly (number | null)[])[];
+  readonly names: readonly string[];
+  /** Grows whenever `data` has changed. */
+  readonly version: number;
+  /** Unix seconds at which something was deployed. */
+  readonly markers: readonly number[];
+  readonly format: (value: number) => string;
+  /** Between two lines of the grid, smallest first. */
+  readonly steps: readonly number[];
+}
+
+const HEIGHT = 180;
+
+export function Graph({ title, now, data, names, version, markers, format, steps }: GraphProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const heading = useId();
+  const shownMarkers = useRef(markers);
+  shownMarkers.current = markers;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a plot is made once; what changes is given to it below
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const made = new uPlot(
+      options(element.clientWidth, { names, format, steps }, () => shownMarkers.current),
+      data as unknown as uPlot.AlignedData,
+      element,
+    );
+    plot.current = made;
+    const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    sizes.observe(element);
+    return () => {
+      sizes.disconnect();
+      made.destroy();
+    };
+  }, []);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of `data`
+  useEffect(() => {
+    plot.current?.setData(data as unknown as uPlot.AlignedData);
+  }, [version, markers]);
+
+  return (
+    <section class="card graph" aria-labelledby={heading}>
+      <h2 id={heading}>{title}</h2>
+      <p class="graph-now">{now === "" ? "No numbers yet" : now}</p>
+      <div ref={place} class="graph-place" aria-hidden="true" />
+    </section>
+  );
+}
+
+type Scale = Pick<GraphProps, "names" | "format" | "steps">;
+
+function options(
+  width: number,
+  { names, format, steps }: Scale,
+  markers: () => readonly number[],
+): uPlot.Options {
+  const { line, second, grid, ink } = colours();
+  const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+  return {
+    width,
+    height: HEIGHT,
+    legend: { show: names.length > 1 },
+    cursor: { y: false },
+    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
+    axes: [
+      { ...axis, space: 90, values: (_plot, values) => values.map(timeOfDay) },
+      { ...axis, size: 84, incrs: [...steps], values: (_plot, values) => values.map(format) },
+    ],
+    series: [
+      {},
+      ...names.map((label, index) => ({
+        label,
+        stroke: index === 0 ? line : second,
+        width: 2,
+        value: (_plot: uPlot, value: number | null) => (value === null ? "" : format(value)),
+      })),
+    ],
+    hooks: { draw: [(plot) => drawMarkers(plot, markers(), ink)] },
+  };
+}
+
+function drawMarkers(plot: uPlot, markers: readonly number[], colour: string): void {
+  const { ctx, bbox } = plot;
+  const { min, max } = plot.scales.x ?? {};
+  if (min === undefined || max === undefined || min === null || max === null) return;
+  ctx.save();
+  ctx.strokeStyle = colour;
+  ctx.setLineDash([6, 6]);
+  for (const marker of markers) {
+    if (marker < min || marker > max) continue;
+    const x = plot.valToPos(marker, "x", true);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function timeOfDay(unix: number): string {
+  return new Date(unix * 1000).toLocaleTimeString(undefined, { hour12: false });
+}

@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { Series } from "./series";
+
+function reading(second: number, rx: number) {
+  const container = {
+    cpu_percent: 5,
+    memory_usage_bytes: 10,
+    memory_limit_bytes: 100,
+    network_rx_bytes: rx,
+    network_tx_bytes: 0,
+  };
+  return { containers: [container, container], collected_at: new Date(second * 1000).toISOString() };
+}
+
+test("counters become rates, and a container that began anew has none", () => {
+  const series = new Series();
+  for (const [second, rx] of [
+    [0, 100],
+    [2, 300],
+    [4, 50],
+  ] as const)
+    series.add(reading(second, rx));
+  expect(series.received).toEqual([null, 200, null]);
+  expect(series.cpu).toEqual([10, 10, 10]);
+});
+
+test("what a reconnect repeats is counted once, and a long silence leaves a hole", () => {
+  const series = new Series();
+  for (const second of [0, 2, 2, 0, 100]) series.add(reading(second, 0));
+  expect(series.times).toEqual([0, 2, 3, 100]);
+  expect(series.cpu).toEqual([10, 10, null, 10]);
+});

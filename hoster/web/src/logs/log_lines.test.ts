@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { type LogLine, LogLines } from "./log_lines";
+import { rowWindow } from "./window";
+
+function line(number: number): LogLine {
+  return { id: `c-${number}`, container: "web", timestamp: "", stream: "stdout", message: `line ${number}` };
+}
+
+test("the newest lines are kept, and how many were let go of is known", () => {
+  const lines = new LogLines(100);
+  for (let from = 0; from < 1000; from += 10)
+    lines.append(Array.from({ length: 10 }, (_, index) => line(from + index)));
+  expect(lines.count + lines.dropped).toBe(1000);
+  expect(lines.count).toBeLessThanOrEqual(110);
+  expect(lines.at(lines.count - 1)?.message).toBe("line 999");
+  expect(lines.at(0)?.message).toBe(`line ${lines.dropped}`);
+});
+
+test("a line that a reconnect repeats is shown once", () => {
+  const lines = new LogLines();
+  lines.append([line(1), line(2)]);
+  lines.append([line(2), line(3)]);
+  expect(lines.count).toBe(3);
+});
+
+test("searching sees through colours and case", () => {
+  const lines = new LogLines();
+  lines.append([{ ...line(1), message: "\x1b[31mER\x1b[0mROR" }, line(2)]);
+  expect(lines.find("error")).toEqual([0]);
+});
+
+test("only rows in view are drawn, wherever the view is", () => {
+  expect(rowWindow(0, 400, 20, 100_000)).toEqual({ first: 0, end: 40 });
+  const middle = rowWindow(1_000_000, 400, 20, 100_000);
+  expect(middle.first).toBeLessThanOrEqual(50_000);
+  expect(middle.end - middle.first).toBeLessThan(100);
+  expect(rowWindow(9_999_999, 400, 20, 5)).toEqual({ first: 0, end: 5 });
+});

@@ -1,0 +1,66 @@
+/** The newest lines of a log, in order, each once; bounded, so that a tab may stay open for weeks. */
+import { plainText } from "./ansi";
+
+export const MOST_LINES = 100_000;
+
+export interface LogLine {
+  /** Null: not a line of the log but a word about it, such as a gap. */
+  readonly id: string | null;
+  readonly container: string;
+  readonly timestamp: string;
+  readonly stream: string;
+  readonly message: string;
+}
+
+export class LogLines {
+  private lines: LogLine[] = [];
+  private lastId: string | null = null;
+  /** How many lines were let go of to stay within the bound. */
+  dropped = 0;
+
+  constructor(private readonly most: number = MOST_LINES) {}
+
+  get count(): number {
+    return this.lines.length;
+  }
+
+  at(index: number): LogLine | undefined {
+    return this.lines[index];
+  }
+
+  append(fresh: readonly LogLine[]): void {
+    for (const line of fresh) {
+      // After a reconnect the server begins behind the last id; should one overlap all the same, it is shown once.
+      if (line.id !== null && line.id === this.lastId) continue;
+      if (line.id !== null) this.lastId = line.id;
+      this.lines.push(line);
+    }
+    // Let go in bigger steps: cutting the front of an array costs as much as it is long.
+    if (this.lines.length > this.most * 1.1) {
+      const excess = this.lines.length - this.most;
+      this.lines = this.lines.slice(excess);
+      this.dropped += excess;
+    }
+  }
+
+  clear(): void {
+    this.lines = [];
+  }
+
+  /** Indexes of the lines that contain `text`, whatever its case. */
+  find(text: string): number[] {
+    const wanted = text.toLowerCase();
+    if (wanted === "") return [];
+    const found: number[] = [];
+    for (const [index, line] of this.lines.entries()) {
+      if (plainText(line.message).toLowerCase().includes(wanted)) found.push(index);
+    }
+    return found;
+  }
+
+  asText(): string {
+    return this.lines
+      .map((line) => `${line.timestamp} ${line.container} ${line.stream} ${plainText(line.message)}\n`)
+      .join("");
+  }
+}

@@ -1,0 +1,101 @@
+import { useMemo, useState } from "preact/hooks";
+import { Button } from "@/elements/button";
+import { save } from "@/elements/save";
+import { StreamLight } from "@/elements/stream_light";
+import { LogView } from "./log_view";
+import { useLog } from "./use_log";
+
+interface LogPanelProps {
+  readonly path: string;
+  /** What the saved file is called. */
+  readonly name: string;
+  readonly compact?: boolean;
+}
+
+/** A live log with its controls: follow, pause, search, save. */
+export function LogPanel({ path, name, compact = false }: LogPanelProps) {
+  const log = useLog(path);
+  const [following, setFollowing] = useState(true);
+  const [search, setSearch] = useState("");
+  const [place, setPlace] = useState(-1);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the lines
+  const found = useMemo(
+    () => (search === "" ? [] : log.lines.find(search)),
+    [search, log.lines, log.version],
+  );
+  const target = found[place] ?? null;
+
+  const look = (text: string) => {
+    setSearch(text);
+    setPlace(-1);
+  };
+  const turn = (by: number) => {
+    if (found.length === 0) return;
+    setFollowing(false);
+    setPlace(place < 0 ? (by > 0 ? 0 : found.length - 1) : (place + by + found.length) % found.length);
+  };
+  const searchKey = (event: KeyboardEvent) => {
+    if (event.key === "Enter") turn(event.shiftKey ? -1 : 1);
+    if (event.key === "Escape") look("");
+  };
+
+  return (
+    <div class={compact ? "log-panel is-compact" : "log-panel"}>
+      <div class="log-controls">
+        <StreamLight state={log.state} />
+        <input
+          type="search"
+          class="log-search"
+          placeholder="Search"
+          aria-label="Search in the log"
+          value={search}
+          onInput={(event) => look(event.currentTarget.value)}
+          onKeyDown={searchKey}
+        />
+        {search !== "" && (
+          <span class="log-found">
+            <span aria-live="polite">
+              {place < 0 ? `${found.length} found` : `${place + 1} of ${found.length}`}
+            </span>
+            <Button small onClick={() => turn(-1)} label="Previous match">
+              ↑
+            </Button>
+            <Button small onClick={() => turn(1)} label="Next match">
+              ↓
+            </Button>
+          </span>
+        )}
+        <span class="spacer" />
+        <Button small pressed={following} onClick={() => setFollowing(!following)}>
+          Follow
+        </Button>
+        <Button small pressed={log.paused} onClick={() => log.pause(!log.paused)}>
+          {log.paused ? `Resume${log.held > 0 ? ` (${log.held} new)` : ""}` : "Pause"}
+        </Button>
+        <Button
+          small
+          onClick={() => save(`${name}.log`, log.lines.asText())}
+          disabled={log.lines.count === 0}
+        >
+          Download
+        </Button>
+      </div>
+      <LogView
+        lines={log.lines}
+        version={log.version}
+        following={following}
+        onFollowing={setFollowing}
+        search={search}
+        target={target}
+        label="Log lines"
+      />
+      <p class="log-foot">{footOf(log.lines.count, log.lines.dropped)}</p>
+    </div>
+  );
+}
+
+function footOf(count: number, dropped: number): string {
+  if (count === 0) return "No lines yet. They appear here as the app writes them.";
+  const older = dropped > 0 ? `; ${dropped.toLocaleString()} older ones were let go of` : "";
+  return `${count.toLocaleString()} lines${older}`;
+}

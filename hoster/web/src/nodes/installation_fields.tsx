@@ -1,0 +1,124 @@
+import { Field } from "@/elements/field";
+import { TextField } from "@/elements/text_field";
+import { useSshKeys } from "@/keys/ssh_key";
+
+/** How the platform reaches a machine on which it installs the worker itself. */
+export interface Installation {
+  readonly wanted: boolean;
+  readonly host: string;
+  readonly port: string;
+  readonly user: string;
+  readonly keyId: string;
+  readonly hostKey: string;
+}
+
+export const EMPTY_INSTALLATION: Installation = {
+  wanted: false,
+  host: "",
+  port: "22",
+  user: "root",
+  keyId: "",
+  hostKey: "",
+};
+
+export function installationBody(installation: Installation): object {
+  if (!installation.wanted) return {};
+  const { host, port, user, keyId, hostKey } = installation;
+  const ssh = { host: host.trim(), port: Number(port), user: user.trim(), ssh_key_id: keyId };
+  return { ssh: hostKey.trim() === "" ? ssh : { ...ssh, host_key: hostKey.trim() } };
+}
+
+interface InstallationFieldsProps {
+  readonly installation: Installation;
+  readonly onInstallation: (installation: Installation) => void;
+  readonly fault: (field: string) => string | undefined;
+}
+
+export function InstallationFields(props: InstallationFieldsProps) {
+  const { installation, onInstallation } = props;
+  return (
+    <>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={installation.wanted}
+          onChange={(event) => onInstallation({ ...installation, wanted: event.currentTarget.checked })}
+        />
+        Install it for me over SSH
+      </label>
+      {installation.wanted && <MachineFields {...props} />}
+    </>
+  );
+}
+
+/** How to log in to the machine. */
+export function MachineFields({ installation, onInstallation, fault }: InstallationFieldsProps) {
+  const change = (fields: Partial<Installation>) => onInstallation({ ...installation, ...fields });
+  return (
+    <>
+      <TextField
+        label="Host"
+        required
+        value={installation.host}
+        onValue={(host) => change({ host })}
+        fault={fault("ssh.host")}
+      />
+      <TextField
+        label="Port"
+        required
+        value={installation.port}
+        onValue={(port) => change({ port })}
+        fault={fault("ssh.port")}
+        input={{ type: "number", min: 1, max: 65535 }}
+      />
+      <TextField
+        label="User"
+        required
+        value={installation.user}
+        onValue={(user) => change({ user })}
+        fault={fault("ssh.user")}
+      />
+      <KeyField
+        installation={installation}
+        onKey={(keyId) => change({ keyId })}
+        fault={fault("ssh.ssh_key_id")}
+      />
+      <TextField
+        label="Host key"
+        value={installation.hostKey}
+        onValue={(hostKey) => change({ hostKey })}
+        fault={fault("ssh.host_key")}
+        hint="Left empty, the key that the machine shows at first is kept, and no other is accepted later."
+      />
+    </>
+  );
+}
+
+interface KeyFieldProps {
+  readonly installation: Installation;
+  readonly onKey: (id: string) => void;
+  readonly fault: string | undefined;
+}
+
+function KeyField({ installation, onKey, fault }: KeyFieldProps) {
+  const keys = useSshKeys();
+  return (
+    <Field
+      label="SSH key"
+      required
+      fault={fault}
+      hint="Its public half must be in the user's authorized_keys."
+    >
+      {(ties) => (
+        <select {...ties} value={installation.keyId} onChange={(event) => onKey(event.currentTarget.value)}>
+          <option value="">Choose one</option>
+          {(keys.data ?? []).map((key) => (
+            <option key={key.id} value={key.id}>
+              {key.name}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,99 @@
+import { useQueryClient } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { Button } from "@/elements/button";
+import { CopyText } from "@/elements/copy_text";
+import { Dialog } from "@/elements/dialog";
+import { ProblemNotice } from "@/elements/problem_notice";
+import { StateBadge } from "@/elements/state_badge";
+import { TextField } from "@/elements/text_field";
+import { useSubmit } from "@/elements/use_submit";
+import { request } from "@/session/request";
+import {
+  EMPTY_INSTALLATION,
+  type Installation,
+  InstallationFields,
+  installationBody,
+} from "./installation_fields";
+import { type NewNode, useNodes } from "./node";
+
+export function NewNodeDialog({ onClose }: { readonly onClose: () => void }) {
+  const [made, setMade] = useState<NewNode | null>(null);
+  return (
+    <Dialog title={made === null ? "Add a node" : `Let ${made.name} join`} onClose={onClose}>
+      {made === null ? (
+        <NewNodeForm onMade={setMade} onClose={onClose} />
+      ) : (
+        <JoinCommand node={made} onClose={onClose} />
+      )}
+    </Dialog>
+  );
+}
+
+interface NewNodeFormProps {
+  readonly onMade: (node: NewNode) => void;
+  readonly onClose: () => void;
+}
+
+function NewNodeForm({ onMade, onClose }: NewNodeFormProps) {
+  const queries = useQueryClient();
+  const [name, setName] = useState("");
+  const [location, setLocation] = useState("");
+  const [installation, setInstallation] = useState<Installation>(EMPTY_INSTALLATION);
+  const form = useSubmit(async () => {
+    const body = { name: name.trim(), location: location.trim(), ...installationBody(installation) };
+    onMade(await request<NewNode>("/api/v1/nodes", { method: "POST", body }));
+    await queries.invalidateQueries({ queryKey: ["nodes"] });
+  });
+  return (
+    <form onSubmit={form.submit}>
+      <div class="dialog-body">
+        <TextField
+          label="Name"
+          required
+          value={name}
+          onValue={setName}
+          fault={form.fault("name")}
+          input={{ maxLength: 100 }}
+        />
+        <TextField
+          label="Location"
+          value={location}
+          onValue={setLocation}
+          fault={form.fault("location")}
+          hint="Such as a city; only to tell nodes apart."
+          input={{ maxLength: 100 }}
+        />
+        <InstallationFields installation={installation} onInstallation={setInstallation} fault={form.fault} />
+        <ProblemNotice problem={form.problem} />
+      </div>
+      <div class="dialog-foot">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button kind="primary" type="submit" busy={form.busy}>
+          Add
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function JoinCommand({ node, onClose }: { readonly node: NewNode; readonly onClose: () => void }) {
+  const nodes = useNodes();
+  const status = nodes.data?.find((one) => one.id === node.id)?.status ?? node.status;
+  return (
+    <>
+      <div class="dialog-body">
+        <p>Run this on the machine, in the platform's folder. The token works once and is not shown again.</p>
+        <CopyText text={node.join_command} label="the join command" />
+        <p class="row" role="status">
+          <StateBadge state={status} />
+          {status === "joining" ? "Waiting for it to join." : "It has joined."}
+        </p>
+      </div>
+      <div class="dialog-foot">
+        <Button kind="primary" onClick={onClose}>
+          Done
+        </Button>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,122 @@
+import { useQueryClient } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
+import { megabytes } from "@/elements/amounts";
+import { Button } from "@/elements/button";
+import { Confirmation } from "@/elements/confirmation";
+import { Meter } from "@/elements/meter";
+import { Moment } from "@/elements/moment";
+import { ProblemNotice } from "@/elements/problem_notice";
+import { StateBadge } from "@/elements/state_badge";
+import { useSubmit } from "@/elements/use_submit";
+import { request } from "@/session/request";
+import { BootstrapProgress } from "./bootstrap_progress";
+import { InstallAgainDialog } from "./install_again_dialog";
+import { type Node, nodePath } from "./node";
+
+export function NodeCard({ node }: { readonly node: Node }) {
+  const { capacity } = node;
+  const joined = node.last_seen_at !== null;
+  return (
+    <li class="card">
+      <div class="row">
+        <h2>{node.name}</h2>
+        <StateBadge state={node.status} />
+        {node.public && <span class="tag">platform</span>}
+      </div>
+      <p class="muted">
+        {joined ? (
+          <>
+            Seen <Moment at={node.last_seen_at} />
+            {node.location !== "" && `, in ${node.location}`}
+            {node.version !== "" && `, version ${node.version}`}
+          </>
+        ) : (
+          "It appears here as soon as its join command has run."
+        )}
+      </p>
+      {joined && (
+        <>
+          <Meter label="CPU cores" used={round(capacity.used.cpu_cores)} most={capacity.cpu_cores} />
+          <Meter label="Memory" used={capacity.used.memory_mb} most={capacity.memory_mb} format={megabytes} />
+          <Meter label="Disk" used={capacity.used.disk_mb} most={capacity.disk_mb} format={megabytes} />
+        </>
+      )}
+      <p class="muted">
+        <code>{node.id}</code>
+        {node.address !== null && (
+          <>
+            {" "}
+            at <code>{node.address}</code>
+          </>
+        )}
+      </p>
+      {node.capabilities.length > 0 && (
+        <p class="row">
+          {node.capabilities.map((one) => (
+            <span class="tag" key={one}>
+              {one}
+            </span>
+          ))}
+        </p>
+      )}
+      {node.bootstrap !== undefined && node.bootstrap !== null && (
+        <BootstrapProgress bootstrap={node.bootstrap} />
+      )}
+      {!node.public && <NodeActions node={node} />}
+    </li>
+  );
+}
+
+function NodeActions({ node }: { readonly node: Node }) {
+  const queries = useQueryClient();
+  const [removing, setRemoving] = useState(false);
+  const [installing, setInstalling] = useState(false);
+  const reload = () => queries.invalidateQueries({ queryKey: ["nodes"] });
+  const inMaintenance = node.status === "maintenance";
+  const maintenance = useSubmit(async () => {
+    await request(`${nodePath(node.id)}/maintenance`, { method: inMaintenance ? "DELETE" : "POST" });
+    await reload();
+  });
+  const remove = async () => {
+    await request(nodePath(node.id), { method: "DELETE" });
+    await reload();
+  };
+  return (
+    <>
+      <p class="row">
+        {node.last_seen_at !== null && (
+          <Button small busy={maintenance.busy} onClick={() => maintenance.submit()}>
+            {inMaintenance ? "End maintenance" : "Maintenance"}
+          </Button>
+        )}
+        {node.bootstrap?.status === "failed" && (
+          <Button small kind="primary" onClick={() => setInstalling(true)}>
+            Install again
+          </Button>
+        )}
+        <Button small onClick={() => setRemoving(true)} label={`Remove ${node.name}`}>
+          Remove
+        </Button>
+      </p>
+      <ProblemNotice problem={maintenance.problem} />
+      {installing && <InstallAgainDialog node={node} onClose={() => setInstalling(false)} />}
+      {removing && (
+        <Confirmation
+          title={`Remove ${node.name}?`}
+          verb="Remove"
+          onClose={() => setRemoving(false)}
+          onConfirm={remove}
+        >
+          <p>
+            The machine can no longer be used here; to bring it back it has to join again. Only a node without
+            deployments can be removed.
+          </p>
+        </Confirmation>
+      )}
+    </>
+  );
+}
+
+function round(cores: number): number {
+  return Math.round(cores * 100) / 100;
+}

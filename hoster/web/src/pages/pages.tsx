@@ -1,0 +1,77 @@
+/** Which page a path shows. The order does not matter: no two patterns match one path. */
+import type { JSX } from "preact";
+import { lazy, Suspense } from "preact/compat";
+import { DeploymentPage } from "@/deployments/deployment_page";
+import { DeploymentsPage } from "@/deployments/deployments_page";
+import { match, type Params } from "@/routing/pattern";
+import { DeployPage } from "@/templates/deploy_page";
+import { GalleryPage } from "@/templates/gallery_page";
+import { NotFoundPage } from "./not_found_page";
+import { SignInPage } from "./sign_in_page";
+import { SignUpPage } from "./sign_up_page";
+
+const DeploySourcePage = lazy(() => import("@/templates/deploy_source_page"));
+const NodesPage = lazy(() => import("@/nodes/nodes_page"));
+const SshKeysPage = lazy(() => import("@/keys/ssh_keys_page"));
+const ApiKeysPage = lazy(() => import("@/keys/api_keys_page"));
+const UsagePage = lazy(() => import("@/usage/usage_page"));
+const AccountPage = lazy(() => import("./account_page"));
+const UsersPage = lazy(() => import("@/administration/users_page"));
+const PlansPage = lazy(() => import("@/administration/plans_page"));
+
+interface Page {
+  readonly name: string;
+  /** For people who are not signed in. */
+  readonly open: boolean;
+  draw(): JSX.Element;
+}
+
+type Draw = (params: Params) => JSX.Element;
+
+const OPEN: Readonly<Record<string, Draw>> = {
+  "/sign-in": () => <SignInPage />,
+  "/sign-up": () => <SignUpPage />,
+};
+
+const PAGES: Readonly<Record<string, Draw>> = {
+  "": () => <DeploymentsPage />,
+  "/deployments": () => <DeploymentsPage />,
+  "/deployments/:id": ({ id = "" }) => <DeploymentPage id={id} tab="overview" />,
+  "/deployments/:id/:tab": ({ id = "", tab = "" }) => <DeploymentPage id={id} tab={tab} />,
+  "/templates": () => <GalleryPage />,
+  "/templates/:id": ({ id = "" }) => <DeployPage templateId={id} />,
+  "/deploy/:source": ({ source = "" }) => <DeploySourcePage source={source} />,
+  "/nodes": () => <NodesPage />,
+  "/ssh-keys": () => <SshKeysPage />,
+  "/api-keys": () => <ApiKeysPage />,
+  "/usage": () => <UsagePage />,
+  "/account": () => <AccountPage />,
+  "/admin/users": () => <UsersPage />,
+  "/admin/plans": () => <PlansPage />,
+};
+
+export function pageAt(path: string): Page {
+  return (
+    find(OPEN, true, path) ??
+    find(PAGES, false, path) ?? { name: "not-found", open: false, draw: () => <NotFoundPage /> }
+  );
+}
+
+function find(pages: Readonly<Record<string, Draw>>, open: boolean, path: string): Page | null {
+  for (const [pattern, draw] of Object.entries(pages)) {
+    const params = match(pattern, path);
+    if (params === null) continue;
+    // The key makes another deployment another page, with nothing left over from the one before.
+    const key = `${pattern} ${params.id ?? ""}`;
+    return {
+      name: pattern,
+      open,
+      draw: () => (
+        <Suspense key={key} fallback={<p class="page-waiting" />}>
+          {draw(params)}
+        </Suspense>
+      ),
+    };
+  }
+  return null;
+}

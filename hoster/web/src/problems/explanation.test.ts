@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { explain } from "./explanation";
+import { Problem } from "./problem";
+
+test("a used up quota says when it is full again and how to go on before", () => {
+  const { what, next, link } = explain(
+    new Problem(402, "quota_exceeded", "", [], {}, 60, new Date("2026-12-01T00:00:00Z")),
+  );
+  expect(what).toContain("used up");
+  expect(next).toMatch(/full again on .*2026/);
+  expect(next).toContain("larger plan");
+  expect(link?.path).toBe("/usage");
+});
+
+test("a plan's limit is named in words", () => {
+  const problem = new Problem(403, "plan_limit_reached", "", [], {
+    limit: "max_memory_mb",
+    used: 900,
+    max: 1024,
+  });
+  expect(explain(problem).what).toBe("Your plan allows 1024 MB of memory, and 900 are in use.");
+});
+
+test("every error has a sentence, also one that nobody foresaw", () => {
+  expect(explain(new Problem(418, "teapot", "Short and stout.")).what).toBe("Short and stout.");
+  expect(explain(new TypeError("x is not a function")).next).toContain("Reload");
+});

@@ -1,0 +1,75 @@
+import { Problem, problemOf } from "@/problems/problem";
+import { currentSession, endSession } from "./session";
+
+const DEADLINE_MS = 25_000;
+/** What ends a session; any other 401 is about the request. */
+const SESSION_OVER = new Set(["missing_credentials", "invalid_token", "token_expired", "token_revoked"]);
+
+export interface Call {
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** One exchange with the API as the person who is signed in. Throws Problem; an ended session also signs out. */
+export async function request<Answer>(path: string, call: Call = {}): Promise<Answer> {
+  const response = await exchange(path, call);
+  if (response.status === 204) return undefined as Answer;
+  return (await response.json()) as Answer;
+}
+
+/** The response itself, for those who need its header fields. Throws Problem for everything but 2xx. */
+export async function exchange(path: string, call: Call = {}): Promise<Response> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), DEADLINE_MS);
+  call.signal?.addEventListener("abort", () => deadline.abort(), { once: true });
+  try {
+    return await accepted(path, call, deadline.signal);
+  } catch (error) {
+    if (error instanceof Problem || call.signal?.aborted) throw error;
+    const detail = deadline.signal.aborted
+      ? `The platform did not answer within ${DEADLINE_MS / 1000} seconds.`
+      : "The platform cannot be reached.";
+    throw new Problem(0, "unreachable", detail);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function accepted(path: string, call: Call, signal: AbortSignal): Promise<Response> {
+  const token = currentSession()?.token;
+  const response = await send(path, call, signal, token);
+  if (response.ok) return response;
+  const problem = await problemOf(response);
+  if (token === undefined || !isSessionOver(problem)) throw problem;
+  const renewed = currentSession()?.token;
+  // Another tab may have renewed the session while this request was under way.
+  if (renewed !== undefined && renewed !== token) return accepted(path, call, signal);
+  endSession();
+  throw problem;
+}
+
+export function isSessionOver(problem: Problem): boolean {
+  return problem.status === 401 && SESSION_OVER.has(problem.code);
+}
+
+function send(path: string, call: Call, signal: AbortSignal, token: string | undefined): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
+  if (token !== undefined) headers.Authorization = `Bearer ${token}`;
+  if (call.body !== undefined) headers["Content-Type"] = "application/json";
+  return fetch(path, {
+    method: call.method ?? "GET",
+    headers,
+    signal,
+    cache: "no-store",
+    ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+  });
+}
+
+/** For a POST that may be sent again: the platform performs it once. Not from `crypto.randomUUID`, which plain HTTP does not have. */
+export function newIdempotencyKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (octet) =>
+    octet.toString(16).padStart(2, "0"),
+  ).join("");
+}

@@ -1,0 +1,32 @@
+import { type InfiniteData, useInfiniteQuery } from "@tanstack/preact-query";
+import type { PageOf } from "@/elements/page_list";
+import type { Problem } from "@/problems/problem";
+import { request } from "./request";
+
+type Cursor = string | null;
+
+interface ListOptions<Item> {
+  /** Milliseconds until the next look, judged by what the list holds now; false rests. */
+  readonly lookAgain?: (items: readonly Item[]) => number | false;
+}
+
+/** A list of the API, page by page; `data` is all items so far. */
+export function useList<Item>(key: readonly unknown[], path: string, options: ListOptions<Item> = {}) {
+  return useInfiniteQuery<PageOf<Item>, Problem, readonly Item[], readonly unknown[], Cursor>({
+    queryKey: key,
+    queryFn: ({ pageParam, signal }) => request<PageOf<Item>>(withCursor(path, pageParam), { signal }),
+    initialPageParam: null,
+    getNextPageParam: (page) => page.next_cursor ?? null,
+    select: itemsOf,
+    refetchInterval: (query) => options.lookAgain?.(itemsOf(query.state.data)) ?? false,
+  });
+}
+
+function itemsOf<Item>(data: InfiniteData<PageOf<Item>, Cursor> | undefined): readonly Item[] {
+  return data?.pages.flatMap((page) => page.items) ?? [];
+}
+
+function withCursor(path: string, cursor: Cursor): string {
+  if (cursor === null) return path;
+  return `${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`;
+}

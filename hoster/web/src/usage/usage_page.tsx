@@ -1,0 +1,169 @@
+import { useQuery } from "@tanstack/preact-query";
+import { Loaded } from "@/elements/loaded";
+import { Meter } from "@/elements/meter";
+import { Moment } from "@/elements/moment";
+import { More } from "@/elements/more";
+import { PageHeading } from "@/elements/page_heading";
+import { Table } from "@/elements/table";
+import { together } from "@/elements/together";
+import { type Quota, useAccount } from "@/session/account";
+import { request } from "@/session/request";
+import { useList } from "@/session/use_list";
+import { PlanRoom, usePlanRoom } from "@/templates/plan_room";
+import { PlanCards, usePlans } from "./plan_cards";
+
+interface Rate {
+  readonly limit: number;
+  readonly burst: number;
+  readonly remaining: number;
+  readonly resets_at: string;
+}
+
+interface Total {
+  readonly event_type: string | null;
+  readonly count: number;
+  readonly cost: number;
+}
+
+interface Usage {
+  readonly period: string;
+  readonly quota: Quota | null;
+  readonly rate: Rate | null;
+  readonly totals: readonly Total[];
+}
+
+export default function UsagePage() {
+  const usage = useQuery({ queryKey: ["usage"], queryFn: () => request<Usage>("/mod/usage") });
+  const room = usePlanRoom();
+  const plans = usePlans();
+  return (
+    <>
+      <PageHeading
+        title="Usage and billing"
+        lead="Creating, starting, stopping and deleting a deployment count. Looking, however long, does not."
+      />
+      <Loaded query={together({ usage, room, plans })} lines={12}>
+        {(found) => (
+          <>
+            <div class="overview">
+              <Counted usage={found.usage} />
+              <PlanRoom needs={null} />
+            </div>
+            <Totals usage={found.usage} />
+            <Plans />
+            <Events />
+          </>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Counted({ usage }: { readonly usage: Usage }) {
+  const { quota, rate } = usage;
+  return (
+    <section class="card">
+      <h2>{monthOf(usage.period)}</h2>
+      {quota === null ? (
+        <p class="notice is-warning">
+          The counters cannot be read at the moment. What is recorded below is true all the same.
+        </p>
+      ) : (
+        <>
+          <Meter label="Operations" used={quota.used} most={quota.limit} />
+          <p class="muted">
+            {quota.limit < 0
+              ? "Your plan has no monthly limit."
+              : `Full again on ${new Date(quota.resets_at).toLocaleString()}.`}
+          </p>
+        </>
+      )}
+      {rate !== null && (
+        <p>
+          Rate: {rate.limit} operations a minute, {rate.burst} at once; {rate.remaining} could be sent now.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Totals({ usage }: { readonly usage: Usage }) {
+  return (
+    <section>
+      <h2>By type</h2>
+      {usage.totals.length === 0 ? (
+        <p class="muted">Nothing this month.</p>
+      ) : (
+        <Table caption="Totals by type" columns={["Type", "Requests", "Counted"]}>
+          {usage.totals.map((total) => (
+            <tr key={total.event_type ?? ""}>
+              <td>{total.event_type ?? "refused or without effect (free)"}</td>
+              <td class="number">{total.count}</td>
+              <td class="number">{total.cost}</td>
+            </tr>
+          ))}
+        </Table>
+      )}
+    </section>
+  );
+}
+
+function Plans() {
+  const account = useAccount();
+  return (
+    <section>
+      <h2>Plans</h2>
+      <p class="muted">To change your plan, ask the operator of this platform.</p>
+      <PlanCards current={account.data?.user.plan_id ?? null} heading="h3" />
+    </section>
+  );
+}
+
+interface UsageEvent {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly event_type: string | null;
+  readonly cost: number;
+  readonly created_at: string;
+}
+
+function Events() {
+  const events = useList<UsageEvent>(["usage-events"], "/mod/usage/events?limit=50");
+  return (
+    <section>
+      <h2>Each request</h2>
+      <Loaded query={events}>
+        {(items) =>
+          items.length === 0 ? (
+            <p class="muted">Nothing yet. The first deployment makes the first entry.</p>
+          ) : (
+            <Table caption="Usage events" columns={["When", "Type", "Request", "Status", "Counted"]}>
+              {items.map((event) => (
+                <tr key={event.id}>
+                  <td>
+                    <Moment at={event.created_at} />
+                  </td>
+                  <td>{event.event_type ?? "none"}</td>
+                  <td>
+                    <code>
+                      {event.method} {event.path}
+                    </code>
+                  </td>
+                  <td class="number">{event.status}</td>
+                  <td class="number">{event.cost}</td>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </Loaded>
+      <More query={events} />
+    </section>
+  );
+}
+
+function monthOf(period: string): string {
+  return new Date(`${period}-15T00:00:00Z`).toLocaleDateString("en", { month: "long", year: "numeric" });
+}

@@ -1,0 +1,98 @@
+"""A browser and a platform for the console's journeys: the system's Chromium, real processes, real containers."""
+
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from deploy.console import make
+from tests.conftest import missing
+from tests.e2e.console.operator_commands import Operator
+from tests.e2e.platform_process import ROOT, PlatformProcess, platform
+
+SWITCHES = (
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+)  # fmt: skip
+TINY_PLAN = """
+plans:
+  tiny:
+    requests_per_month: 2
+    rate_per_minute: 60
+    burst: 10
+    limits: {max_deployments: 5, max_cpu_cores: 2, max_memory_mb: 2048, max_disk_mb: 5120, allowed_capabilities: []}
+"""
+
+
+@pytest.fixture(scope="session")
+def console_platform(
+    docker_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PlatformProcess]:
+    """With one more plan, `tiny`, of which two operations are a month's."""
+    make("build")
+    data = tmp_path_factory.mktemp("console")
+    routes = data / "routes.yaml"
+    shipped = (ROOT / "deploy" / "routes.yaml").read_text(encoding="utf-8")
+    routes.write_text(shipped.replace("\nplans:\n", TINY_PLAN), encoding="utf-8")
+    with platform(data / "platform", GATEWAY_ROUTES=str(routes)) as running:
+        running.wait_until_ready()
+        yield running
+        assert running.stop() == 0, running.tail()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        missing("Chromium", "install the package chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=str(program), args=list(SWITCHES))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def new_context(
+    browser: Browser, console_platform: PlatformProcess
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes contexts of one person each. Any error that a page logs or throws fails the test."""
+    opened: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def make_context(url: str = console_platform.url) -> BrowserContext:
+        context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(15_000)
+        context.on("page", lambda page: _listen(page, faults))
+        opened.append(context)
+        return context
+
+    yield make_context
+    for context in opened:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def page(new_context: Callable[..., BrowserContext]) -> Page:
+    return new_context().new_page()
+
+
+@pytest.fixture(scope="session")
+def axe_source() -> str:
+    return (ROOT / "hoster/web/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def operator(console_platform: PlatformProcess) -> Operator:
+    return Operator(console_platform.data / "gateway", console_platform.data.parent / "routes.yaml")
+
+
+def _listen(page: Page, faults: list[str]) -> None:
+    def heard(message: ConsoleMessage) -> None:
+        # Chromium logs every 4xx and 5xx answer as an error; what the page makes of them is what the tests look at.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            faults.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: faults.append(str(error)))

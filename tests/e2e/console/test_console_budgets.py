@@ -1,0 +1,196 @@
+"""What the console may weigh, how soon it shows, and that everybody can use it: every page and dialog, light and dark."""
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from deploy.console import WEB, make
+from tests.e2e.console.operator_commands import Operator
+from tests.e2e.console.person import Person
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+NewContext = Callable[..., BrowserContext]
+
+SCRIPT_MOST = 90 * 1024
+STYLE_MOST = 15 * 1024
+OBSERVE = """
+window.seen = {lcp: 0, cls: 0};
+new PerformanceObserver((list) => { for (const one of list.getEntries()) seen.lcp = one.startTime; })
+  .observe({type: "largest-contentful-paint", buffered: true});
+new PerformanceObserver((list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) seen.cls += one.value; })
+  .observe({type: "layout-shift", buffered: true});
+"""
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES = (
+    "/deployments", "/templates", "/deploy/image", "/deploy/git", "/nodes", "/ssh-keys", "/api-keys", "/usage", "/account",
+    "/admin/users", "/admin/plans", "/nowhere",
+)  # fmt: skip
+TABS = ("", "/logs", "/metrics", "/releases", "/variables", "/domains", "/events", "/settings")
+DIALOGS = (
+    ("/nodes", "Add a node"),
+    ("/ssh-keys", "Add a key"),
+    ("/api-keys", "Create a key"),
+    ("/admin/users", "Suspend"),
+)
+
+
+def test_what_is_loaded_at_first_stays_small() -> None:
+    make("build")
+    index = (WEB / "dist" / "index.html").read_text(encoding="utf-8")
+    first = set(re.findall(r'(?:src|href)="/(assets/[^"]+)"', index))
+    weight = {name: len(gzip.compress((WEB / "dist" / name).read_bytes())) for name in first}
+    assert sum(size for name, size in weight.items() if name.endswith(".js")) <= SCRIPT_MOST
+    assert sum(size for name, size in weight.items() if name.endswith(".css")) <= STYLE_MOST
+    assert "<script>" not in index
+    assert "style=" not in index
+
+
+def test_a_console_that_has_not_changed_is_not_built_again() -> None:
+    make("build")
+    built = (WEB / "dist" / "index.html").stat().st_mtime_ns
+    assert make("build") is False
+    assert (WEB / "dist" / "index.html").stat().st_mtime_ns == built
+
+
+def test_pages_show_within_a_second_and_do_not_jump(page: Page) -> None:
+    person = Person(page).sign_up()
+    at = person.deploy_hello()
+    page.add_init_script(OBSERVE)
+    for path in ("/deployments", "/templates", "/usage", "/nodes", at):
+        page.goto(path)
+        page.wait_for_timeout(1500)
+        seen = page.evaluate("window.seen")
+        assert 0 < seen["lcp"] < 1000, (path, seen)
+        assert seen["cls"] < 0.02, (path, seen)
+    person.delete_it()
+
+
+def test_a_log_of_a_hundred_thousand_lines_stays_quick(page: Page) -> None:
+    person = Person(page).sign_up()
+    at = person.deploy_hello()
+    page.route("**/monitoring/logs/stream*", lambda route: route.fulfill(
+        status=200, headers={"Content-Type": "text/event-stream"}, body=_long_log(100_000)
+    ))  # fmt: skip
+    page.goto(f"{at}/logs")
+    expect(page.locator(".log-foot")).to_contain_text("100,000 lines", timeout=30_000)
+    assert page.locator(".log-row").count() < 150
+    expect(page.locator(".log-row").last).to_contain_text("line 99999")
+
+    slowest = page.evaluate(
+        """async () => {
+          const log = document.querySelector(".log");
+          let slowest = 0, before = performance.now();
+          for (let step = 0; step < 60; step += 1) {
+            log.scrollTop = (log.scrollHeight * step) / 60;
+            await new Promise(requestAnimationFrame);
+            slowest = Math.max(slowest, performance.now() - before);
+            before = performance.now();
+          }
+          return slowest;
+        }"""
+    )
+    assert slowest < 500, f"a frame took {slowest:.0f} ms"
+    page.get_by_role("searchbox", name="Search in the log").fill("line 77777")
+    page.get_by_role("searchbox", name="Search in the log").press("Enter")
+    expect(page.locator(".log-row.is-current")).to_contain_text("line 77777")
+    page.unroute("**/monitoring/logs/stream*")
+    page.goto(at)
+    person.delete_it()
+
+
+def _long_log(count: int) -> str:
+    return "".join(
+        f"id: c-{number}\nevent: log\ndata: "
+        + json.dumps({"container": "web", "timestamp": "2026-01-01T00:00:00.000000000Z", "stream": "stdout", "message": f"line {number}"})
+        + "\n\n"
+        for number in range(count)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_stands_in_anybodys_way(
+    new_context: NewContext, operator: Operator, axe_source: str, scheme: str
+) -> None:
+    Person(new_context().new_page()).sign_up()  # somebody to suspend
+    page = new_context().new_page()
+    page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+    faults: list[str] = []
+    for path in ("/sign-in", "/sign-up"):
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        faults += _violations(page, axe_source, path)
+    person = Person(page).sign_up()
+    faults += _violations(page, axe_source, "no deployments")
+    operator.promote(person.email)
+    page.wait_for_timeout(1500)
+    at = person.deploy_hello()
+    for path in _everywhere(at):
+        page.goto(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.locator(".placeholder")).to_have_count(0)
+        page.wait_for_timeout(400)
+        faults += _violations(page, axe_source, path)
+        faults += _overflows(page, path)
+    for path, opener in (*DIALOGS, (at, "Delete")):
+        page.goto(path)
+        page.get_by_role("button", name=opener).and_(page.locator(":enabled")).first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        faults += _violations(page, axe_source, f"{opener} at {path}")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert faults == []
+    page.goto(at)
+    person.delete_it()
+
+
+def _everywhere(deployment: str) -> Iterator[str]:
+    yield from PAGES
+    yield from (f"{deployment}{tab}" for tab in TABS)
+
+
+def _violations(page: Page, axe_source: str, where: str) -> list[str]:
+    # Evaluated by the debugger, so that the page's own policy stays as it is.
+    page.evaluate(axe_source)
+    found: dict[str, Any] = page.evaluate("tags => axe.run(document, {runOnly: tags})", RULES)
+    return [
+        f"{where}: {one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def _overflows(page: Page, where: str) -> list[str]:
+    """At the narrowest width nothing but tables and logs may scroll sideways."""
+    page.set_viewport_size({"width": 320, "height": 700})
+    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return [f"{where}: {wider} px too wide at 320 px"] if wider > 0 else []
+
+
+def test_the_keyboard_reaches_everything_and_dialogs_give_the_focus_back(page: Page) -> None:
+    Person(page).sign_up()
+    page.goto("/api-keys")
+    expect(page.get_by_text("No key yet")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    opener = page.get_by_role("button", name="Create a key")
+    expect(opener).to_be_focused()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        outside = page.evaluate(
+            "!document.activeElement.closest('dialog') && document.activeElement !== document.body"
+        )
+        assert not outside
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()

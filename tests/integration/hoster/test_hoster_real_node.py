@@ -1,0 +1,139 @@
+"""What Hoster makes of a real node: containers removed by hand, a node that is away, a node that comes back with nothing."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiodocker
+import aiohttp
+import pytest
+
+from deploy.images.hello.build import ensure_hello_image
+from tests.integration.hoster.conftest import Hoster, User, eventually
+from tests.integration.hoster.real_worker import RealWorker
+from tests.servers.dns_zone import DnsZone
+
+NAME = "www.example.com"
+
+
+@pytest.fixture
+async def node(
+    start_hoster: Any, free_port: Callable[[], int], docker_engine: str, tmp_path: Path
+) -> AsyncIterator[tuple[Hoster, RealWorker]]:
+    port = free_port()
+    running, database = await start_hoster(port)
+    worker = RealWorker(tmp_path / "node", running.base_url, docker_engine, free_port)
+    try:
+        await worker.start()
+        yield running, worker
+    finally:
+        await worker.end()
+        await running.runner.cleanup()
+        await database.close()
+
+
+@pytest.fixture
+async def hello_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    docker = aiodocker.Docker(url=docker_engine)
+    try:
+        await ensure_hello_image(docker, tmp_path_factory.mktemp("busybox"))
+    finally:
+        await docker.close()
+
+
+async def _answers(session: aiohttp.ClientSession, worker: RealWorker, host: str) -> bool:
+    try:
+        async with session.get(f"http://127.0.0.1:{worker.mesh_port}/", headers={"Host": host}) as response:
+            return response.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_whatever_happens_to_a_node_its_deployment_comes_back_and_nobody_pays_for_it(
+    node: tuple[Hoster, RealWorker], session: aiohttp.ClientSession, dns_zone: DnsZone, hello_image: None
+) -> None:
+    hoster, worker = node
+    user = User(hoster.base_url, session)
+
+    async def is_placed() -> bool:
+        return (await user.ask("GET", "/health")).body["nodes"]["online"] == 1
+
+    await eventually(is_placed, 30)
+    template = (await user.ask("GET", "/api/v1/templates?q=hello")).body["items"][0]["id"]
+    made = await user.ask("POST", "/api/v1/deployments", {"name": "site", "template_id": template})
+    assert made.status == 202, made.body
+    at = f"/api/v1/deployments/{made.body['id']}"
+    await user.until(made.body["id"], "running")
+    claim = await user.ask("POST", f"{at}/domains", {"hostname": NAME})
+    dns_zone.publish(claim.body["records"][0])
+    assert (await user.ask("POST", f"{at}/domains/{NAME}/verify")).status == 200
+    hosts = [made.body["hosts"][0], NAME]
+
+    async def is_up() -> bool:
+        running = (await user.ask("GET", at)).body["status"] == "running"
+        return running and all([await _answers(session, worker, host) for host in hosts])
+
+    await eventually(is_up, 30)
+
+    before = await worker.container_ids()
+    await worker.remove_containers()
+    await eventually(is_up, 60)
+    assert await worker.container_ids() != before
+
+    await worker.kill()
+    assert await worker.container_ids() != [], "containers go on without their worker"
+    stopped = await user.ask("POST", f"{at}/stop")
+    assert stopped.status == 202
+    assert (await user.ask("GET", f"{at}/wait?status=stopped&timeout=1")).status == 408
+    await worker.start()
+    await user.until(made.body["id"], "stopped")
+    assert await worker.container_ids() == []
+    assert (await user.ask("POST", f"{at}/start")).status == 202
+    await eventually(is_up, 60)
+
+    await worker.kill()
+    await worker.lose_everything()
+    await worker.start()
+    await eventually(is_up, 60)
+
+    events = (await user.ask("GET", "/api/v1/billing/events")).body["items"]
+    assert [event["event_type"] for event in reversed(events)] == [
+        "deployment.created", "deployment.stopped", "deployment.started"
+    ]  # fmt: skip
+    assert (await user.ask("DELETE", at)).status == 202
+    await user.until_gone(made.body["id"])
+    assert await worker.container_ids(running_only=False) == []
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_a_node_that_is_silent_is_offline_within_35_seconds_and_so_unknown_is_its_health(
+    node: tuple[Hoster, RealWorker], session: aiohttp.ClientSession, hello_image: None
+) -> None:
+    hoster, worker = node
+    user = User(hoster.base_url, session)
+
+    async def is_online() -> bool:
+        return (await user.ask("GET", "/health")).body["nodes"]["online"] == 1
+
+    await eventually(is_online, 30)
+    template = (await user.ask("GET", "/api/v1/templates?q=hello")).body["items"][0]["id"]
+    made = await user.ask("POST", "/api/v1/deployments", {"name": "site", "template_id": template})
+    await user.until(made.body["id"], "running")
+    at = f"/api/v1/deployments/{made.body['id']}"
+    assert (await user.ask("GET", f"{at}/monitoring/health")).body["status"] == "healthy"
+    await worker.kill()
+
+    async def is_unknown() -> bool:
+        health = await user.ask("GET", f"{at}/monitoring/health")
+        return health.status == 200 and health.body["status"] == "unknown" and not await is_online()
+
+    await eventually(is_unknown, 35)
+    assert (await user.ask("GET", f"{at}/monitoring/stats")).status == 503
+    await worker.start()
+    await eventually(is_online, 20)
+    assert (await user.ask("GET", at)).body["status"] == "running"

@@ -1,0 +1,159 @@
+"""What a deploy command's body may say, and which request it makes. Pure."""
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from worker.deploys.compose import read_compose
+from worker.deploys.compose_reader import HTTP_PATH, IMAGE
+from worker.deploys.request import ArchiveSource, DeployRequest, GitSource, HealthCheck, one_service
+from worker.requests import Body
+from worker.runtime.engine import Limits
+from worker.sources.address import SourceUrlInvalid, checked_archive_url, checked_git_url
+
+_SOURCES = ("image", "compose", "git", "archive_url", "release")
+_FITTING = {
+    "image": {"port", "command", "healthcheck"},
+    "compose": {"web"},
+    "git": {"port", "dockerfile", "healthcheck"},
+    "archive_url": {"sha256", "port", "dockerfile", "healthcheck"},
+    "release": set[str](),
+}
+_NEEDED = {"image": {"port"}, "compose": set[str](), "git": {"port"}, "archive_url": {"sha256", "port"}}
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/@-]{0,199}")
+_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END [A-Z ]*PRIVATE KEY-----\n?")
+
+
+class HealthCheckBody(Body):
+    path: str | None = None
+    interval_s: Annotated[float, Field(ge=0.05, le=60)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    deadline_s: Annotated[float, Field(gt=0, le=900)] = 60.0
+
+    @field_validator("path")
+    @classmethod
+    def check_path(cls, path: str | None) -> str | None:
+        if path is not None and HTTP_PATH.fullmatch(path) is None:
+            raise ValueError("must begin with / and hold printable ASCII without spaces or #")
+        return path
+
+
+class GitBody(Body):
+    url: Annotated[str, Field(max_length=1000)]
+    ref: str = ""
+    key: Annotated[str, Field(max_length=16_384)] | None = None
+
+    @field_validator("url")
+    @classmethod
+    def check_url(cls, url: str) -> str:
+        return _checked(url, checked_git_url)
+
+    @field_validator("ref")
+    @classmethod
+    def check_ref(cls, ref: str) -> str:
+        if ref and (
+            _REF.fullmatch(ref) is None or ".." in ref or "@{" in ref or ref.endswith((".lock", "/", "."))
+        ):
+            raise ValueError("must be a branch, a tag or a full commit id")
+        return ref
+
+    @field_validator("key")
+    @classmethod
+    def check_key(cls, key: str | None) -> str | None:
+        if key is None:
+            return None
+        text = key.replace("\r\n", "\n").strip() + "\n"
+        if _KEY.fullmatch(text) is None:
+            raise ValueError("must be an OpenSSH private key")
+        return text
+
+
+class DeployBody(Body):
+    """One of the sources, and what goes with it."""
+
+    image: str | None = None
+    compose: dict[str, Any] | Annotated[str, Field(max_length=262_144)] | None = None
+    git: GitBody | None = None
+    archive_url: Annotated[str, Field(max_length=2000)] | None = None
+    release: Annotated[str, Field(max_length=100)] | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")] | None = None
+    web: Annotated[str, Field(max_length=63)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    command: list[str] | str | None = None
+    dockerfile: str | None = None
+    healthcheck: HealthCheckBody | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+    @field_validator("image")
+    @classmethod
+    def check_image(cls, image: str | None) -> str | None:
+        if image is not None and (IMAGE.fullmatch(image) is None or image.startswith("sha256:")):
+            raise ValueError("must be an image name such as localhost/hello:1 or nginx:1.27")
+        return image
+
+    @field_validator("archive_url")
+    @classmethod
+    def check_archive_url(cls, url: str | None) -> str | None:
+        return None if url is None else _checked(url, checked_archive_url)
+
+    @field_validator("dockerfile")
+    @classmethod
+    def check_dockerfile(cls, path: str | None) -> str | None:
+        if path is None:
+            return None
+        parts = path.split("/")
+        if len(path) > 500 or "\0" in path or "\\" in path or any(part in {"", ".", ".."} for part in parts):
+            raise ValueError("must be a path inside the repository such as docker/Dockerfile")
+        return path
+
+    @field_validator("command")
+    @classmethod
+    def split_command(cls, command: list[str] | str | None) -> list[str] | None:
+        words = shlex.split(command) if isinstance(command, str) else command
+        if words is not None and (not words or any("\0" in word for word in words)):
+            raise ValueError("must have at least one word, and no NUL character")
+        return words
+
+    @model_validator(mode="after")
+    def check_source(self) -> "DeployBody":
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        sources = given.intersection(_SOURCES)
+        if len(sources) != 1:
+            raise ValueError(f"must have exactly one of {', '.join(_SOURCES)}")
+        [source] = sources
+        strangers = given - {source, "idempotency_key"} - _FITTING[source]
+        missing = _NEEDED.get(source, set()) - given
+        if strangers:
+            raise ValueError(f"{', '.join(sorted(strangers))} does not go with {source}")
+        if missing:
+            raise ValueError(f"{source} needs {', '.join(sorted(missing))}")
+        return self
+
+    def request(self, limits: Limits) -> DeployRequest:
+        """For everything but a release. `limits` are the project's. Raises ComposeUnsupported."""
+        if self.compose is not None:
+            return read_compose(self.compose, self.web, limits)
+        check = HealthCheck() if self.healthcheck is None else HealthCheck(**self.healthcheck.model_dump())
+        command = None if self.command is None else tuple(self.command)
+        return one_service(self.image, self.port or 0, check, command, self._source())
+
+    def _source(self) -> GitSource | ArchiveSource | None:
+        dockerfile = self.dockerfile or "Dockerfile"
+        if self.git is not None:
+            return GitSource(url=self.git.url, ref=self.git.ref, key=self.git.key, dockerfile=dockerfile)
+        if self.archive_url is not None:
+            return ArchiveSource(
+                url=self.archive_url, sha256=(self.sha256 or "").lower(), dockerfile=dockerfile
+            )
+        return None
+
+
+def _checked(url: str, check: Callable[[str], object]) -> str:
+    try:
+        check(url)
+    except SourceUrlInvalid as invalid:
+        raise ValueError(str(invalid)) from None
+    return url

@@ -1,0 +1,75 @@
+"""Removes the images of forgotten releases, so that the disk stays bounded however often somebody deploys.
+
+Rules:
+- Removed is only what we built (it carries our label) or what a deploy brought here (it is recorded): a foreign image, or one that was
+  here before us, never.
+- An image stays while a kept release has it, while the deploy that used it last goes on or is a kept release, and while the engine says
+  that something else needs it.
+"""
+
+import asyncio
+
+import structlog
+
+from worker.deploys.images import FetchedImages
+from worker.errors import EngineUnavailable
+from worker.runtime import labels
+from worker.runtime.engine import Engine
+
+log = structlog.get_logger("pruning")
+
+
+class Pruning:
+    """Asked often, done once at a time, in the background: no deploy waits for it."""
+
+    def __init__(self, engine: Engine, instance: str, images: FetchedImages) -> None:
+        self._engine = engine
+        self._instance = instance
+        self._images = images
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Failure policy: what could not be removed is tried again the next time somebody asks."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                removed = await self.prune()
+            except EngineUnavailable as error:
+                log.warning("not_pruned", reason=str(error))
+            except Exception:
+                log.exception("not_pruned")
+            else:
+                if removed:
+                    log.info("images_removed", count=removed)
+
+    async def prune(self) -> int:
+        """How many images and layers went."""
+        built = await self._engine.images({labels.INSTANCE: self._instance})
+        # Read after the listing: what is built from now on is not in it.
+        images, deploys = await self._images.needed()
+        removed = 0
+        for image in built:
+            if image.image_id not in images and image.labels.get(labels.RELEASE) not in deploys:
+                names = image.tags or (image.image_id,)
+                removed += sum([await self._engine.remove_image(name) for name in names])
+        for image_id, reference, deploy_id in await self._images.all():
+            if image_id not in images and deploy_id not in deploys:
+                removed += await self._remove_fetched(image_id, reference)
+        return removed
+
+    async def _remove_fetched(self, image_id: str, reference: str) -> bool:
+        gone = await self._engine.remove_image(await self._name(image_id, reference))
+        if gone:
+            await self._images.forget(image_id)
+        return gone
+
+    async def _name(self, image_id: str, reference: str) -> str:
+        """The name while it still means this image; somebody may have given the image other names, which stay."""
+        if not reference:
+            return image_id
+        named = await self._engine.image(reference)
+        return reference if named is not None and named.image_id == image_id else image_id

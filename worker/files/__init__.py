@@ -1,0 +1,1 @@
+"""Looking at the files of a running release, and never beyond them."""

@@ -1,0 +1,1 @@
+"""Pushes to a git repository, told by its host, become deploys."""
