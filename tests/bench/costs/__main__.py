@@ -45,6 +45,7 @@ def main() -> None:
         with site() as place:
             findings = MEASUREMENTS[name](place, arguments.rounds)
         report.table(findings.title, findings.rows, findings.remarks)
+    report.end()
 
 
 if __name__ == "__main__":

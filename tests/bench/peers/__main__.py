@@ -117,6 +117,7 @@ def main() -> None:
     reached = targets(seen, OURS.name)
     if reached:
         report.table("targets: our CPU per request, of theirs in the same run", reached)
+    report.end()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
-from tests.bench.peers.load import LoadFailed
+from tests.bench.peers.load import LoadFailed, persistently
 
 _CONNECTIONS = 64
 _LAST_WORD_S = 5.0
@@ -41,13 +42,17 @@ class _Asking:
         if not end:
             return False
         if not head.startswith(b"HTTP/1.1 200"):
-            raise LoadFailed(self.received.decode(errors="replace"))
+            raise LoadFailed(head.partition(b"\r\n")[0].decode(errors="replace"))
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
         return len(body) == length
 
 
 def constant_rate(url: str, headers: Mapping[str, str], rate: int, seconds: float) -> Latencies:
     """Raises LoadFailed."""
+    return persistently(partial(_one_load, url, headers, rate, seconds))
+
+
+def _one_load(url: str, headers: Mapping[str, str], rate: int, seconds: float) -> Latencies:
     place = urlsplit(url)
     address = (str(place.hostname), int(place.port or 80))
     fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -2,14 +2,17 @@
 
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from tests.bench.peers.process_cost import cpu_time, resident_bytes
 from tests.bench.table import line
 
 CONNECTIONS = 32
 _TRIES = 3
+Found = TypeVar("Found")
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
@@ -32,16 +35,18 @@ class Figures:
 def measure(
     url: str, headers: Mapping[str, str], pid: int, seconds: int, script: Sequence[str] = ()
 ) -> Figures:
-    """`script` is a Lua script for wrk and its arguments.
+    """`script` is a Lua script for wrk and its arguments. Raises LoadFailed."""
+    return persistently(partial(_measure, url, headers, pid, seconds, script))
 
-    A load with failed answers is no measurement and is repeated, which is said. Raises LoadFailed when all tries were so.
-    """
+
+def persistently(load: Callable[[], Found]) -> Found:
+    """A load with failed answers is no measurement and is repeated, which is said. Raises LoadFailed when all tries were so."""
     for _ in range(_TRIES - 1):
         try:
-            return _measure(url, headers, pid, seconds, script)
+            return load()
         except LoadFailed as failed:
             line(f"  a load is repeated: {failed}")
-    return _measure(url, headers, pid, seconds, script)
+    return load()
 
 
 def _measure(url: str, headers: Mapping[str, str], pid: int, seconds: int, script: Sequence[str]) -> Figures:

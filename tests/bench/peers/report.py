@@ -30,6 +30,11 @@ class Report:
     def table(self, title: str, rows: Iterable[Sequence[str]], remarks: Iterable[str] = ()) -> None:
         self.say("\n".join([rendered(title, rows), *(f"  {remark}" for remark in remarks), ""]))
 
+    def end(self) -> None:
+        self.say(
+            f"load {os.getloadavg()[0]:.1f} at the end; with one load generator and nothing else it is about 2"
+        )
+
 
 def machine() -> str:
     """Figures mean nothing without it. The load is what else ran on the machine when the measuring began."""
