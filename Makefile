@@ -20,7 +20,7 @@ run: setup ## bring the platform up in the foreground; Ctrl-C stops all of it
 	@exec $(PY) -m deploy.local
 
 test: setup-dev console ## lint, types, import contracts and every test, against real components
-	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium -- \
+	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium nginx -- \
 	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m tests.side_by_side'
 
 check: setup-dev ## lint, types and import contracts
@@ -29,9 +29,11 @@ check: setup-dev ## lint, types and import contracts
 	@.venv/bin/lint-imports --no-logo
 	@$(PY) -m deploy.console check
 
-bench: setup-dev ## measure the gateway beside nginx, HAProxy, Envoy, Caddy and others (about 4 minutes)
+INTO ?= data/bench
+bench: setup-dev ## measure the gateway beside its peers, what its cost depends on, and where its time goes (5 minutes)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-bench.lock
-	@$(PY) -m deploy.components redis nginx nginx-lua nginx-redis lua-cjson haproxy wrk -- $(PY) -m tests.bench.peers
+	@$(PY) -m deploy.components redis nginx nginx-lua nginx-redis lua-cjson haproxy wrk -- \
+	  sh -c 'for part in peers costs where_time_goes; do $(PY) -m tests.bench.$$part --into $(INTO) || exit; done'
 
 fmt: setup-dev console ## format, and fix what can be fixed
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .

@@ -15,9 +15,10 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import aiohttp
 import uvloop
@@ -51,6 +52,9 @@ ANSWER = (
 )
 PATHS = {"public": "/index.html", "authenticated": "/api/v1/things", "billing": "/bill/v1/things"}
 ROUND = 5
+PROFILED = 5000
+
+Lanes = dict[str, Callable[[], None]]
 
 
 class ListTransport:
@@ -94,7 +98,8 @@ def exchange(
     return once
 
 
-async def measure(lanes: dict[str, Callable[[], None]], rounds: int) -> None:
+async def quickest(lanes: Lanes, rounds: int) -> dict[str, float]:
+    """Microseconds of an exchange in each lane."""
     best = dict.fromkeys(lanes, float("inf"))
     for _ in range(rounds):
         for lane, once in lanes.items():
@@ -103,20 +108,33 @@ async def measure(lanes: dict[str, Callable[[], None]], rounds: int) -> None:
                 once()
             best[lane] = min(best[lane], (time.perf_counter() - begun) / ROUND * 1e6)
         await asyncio.sleep(0)
-    for lane, cost in best.items():
-        sys.stdout.write(f"{lane:<14} {cost:6.1f} us of Python per exchange\n")
+    return best
 
 
-def profile(once: Callable[[], None]) -> None:
+def profile(once: Callable[[], None], stream: TextIO) -> pstats.Stats:
     profiler = cProfile.Profile()
     profiler.enable()
-    for _ in range(5000):
+    for _ in range(PROFILED):
         once()
     profiler.disable()
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+    return pstats.Stats(profiler, stream=stream).sort_stats("tottime")
 
 
 async def run(arguments: argparse.Namespace, folder: Path) -> None:
+    async with open_lanes(folder) as lanes:
+        if arguments.count:
+            for _ in range(arguments.count):
+                lanes[arguments.lane]()
+        elif arguments.profile:
+            profile(lanes[arguments.profile], sys.stdout).print_stats(45)
+        else:
+            for lane, cost in (await quickest(lanes, arguments.rounds)).items():
+                sys.stdout.write(f"{lane:<14} {cost:6.1f} us of Python per exchange\n")
+
+
+@asynccontextmanager
+async def open_lanes(folder: Path) -> AsyncIterator[Lanes]:
+    """An exchange of each lane, to be run as often as one likes."""
     routes = folder / "routes.yaml"
     routes.write_text(ROUTES)
     environment = {
@@ -141,15 +159,8 @@ async def run(arguments: argparse.Namespace, folder: Path) -> None:
             for lane, path in PATHS.items():
                 client = ClientConnection(engine)
                 client.connection_made(ListTransport())  # type: ignore[arg-type]
-                await warm(engine, client, token, path)
                 lanes[lane] = exchange(engine, client, upstream, request_of(lane, path, token))
-            if arguments.count:
-                for _ in range(arguments.count):
-                    lanes[arguments.lane]()
-            elif arguments.profile:
-                profile(lanes[arguments.profile])
-            else:
-                await measure(lanes, arguments.rounds)
+            yield lanes
             place.idle.clear()
             engine.clients.clear()
 
@@ -159,11 +170,8 @@ def request_of(lane: str, path: str, token: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:8082\r\nUser-Agent: wrk\r\nAccept: */*\r\n{credential}\r\n".encode()
 
 
-async def warm(engine: Engine, client: ClientConnection, token: str, path: str) -> None:
-    """Nothing: the sign-up has filled the caches; counters are seeded by a first request through the socket."""
-
-
 async def sign_up(port: int) -> str:
+    """A token that is in every cache, of a user whose counters are filled."""
     credentials = {"email": "me@example.com", "password": "correct horse battery"}
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
         async with client.post("/mod/auth/register", json=credentials) as response:

@@ -12,10 +12,11 @@ from typing import ClassVar
 import jwt
 import uvloop
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
+from jwt.exceptions import InvalidTokenError
 from multidict import CIMultiDict
 
 from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
-from tests.bench.peers.tokens import SECRET, shared_secret_token
+from tests.bench.peers.tokens import SECRET, USER_ID, shared_secret_token
 
 _SESSION = web.AppKey("session", ClientSession)
 _HOP_BY_HOP = ("Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Authorization", "Host")
@@ -43,9 +44,8 @@ class AiohttpProxy:
             wait_for(port, log)
             base = f"http://127.0.0.1:{port}"
             headers = {"Authorization": f"Bearer {shared_secret_token()}"}
-            yield Running(
-                pid, {Lane.PLAIN: f"{base}/", Lane.IDENTITY: f"{base}/identity/"}, {Lane.IDENTITY: headers}
-            )
+            urls = {Lane.PLAIN: f"{base}/", Lane.IDENTITY: f"{base}/identity/"}
+            yield Running(pid, urls, {Lane.IDENTITY: headers}, USER_ID)
 
 
 def serve(port: int, upstream_port: int) -> None:
@@ -54,13 +54,13 @@ def serve(port: int, upstream_port: int) -> None:
         for name in _HOP_BY_HOP:
             headers.popall(name, None)
         if request.path.startswith("/identity/"):
-            claims = jwt.decode(
-                request.headers["Authorization"].removeprefix("Bearer "),
-                SECRET,
-                algorithms=["HS256"],
-                audience="hoster",
-            )
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            try:
+                claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="hoster")
+            except InvalidTokenError as error:
+                raise web.HTTPUnauthorized from error
             headers["X-User-ID"], headers["X-Org-ID"] = claims["sub"], claims["orgId"]
+            headers["X-Plan-ID"] = claims["plan"]
         url = f"http://127.0.0.1:{upstream_port}{request.raw_path}"
         async with request.app[_SESSION].request(
             request.method, url, headers=headers, data=await request.read()

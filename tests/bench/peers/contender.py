@@ -4,12 +4,18 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+ANSWERS = {"small": 100, "large": 10 * 1024, "huge": 1024 * 1024}
+"""Bytes by the last segment of the path."""
+
+ECHOED = ("X-User-ID", "X-Org-ID", "X-Plan-ID", "X-Identity-Signature", "X-Plan-Limits", "Authorization")
+"""The fields that `echo` tells, a line each: `X-User-ID=user_1`."""
 
 _START_WITHIN_S = 20.0
 _END_WITHIN_S = 35.0
@@ -32,17 +38,25 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`urls` by lane, without the path of the answer that is asked for; `pid` is the root of its processes."""
+    """`urls` by lane, without the path of the answer that is asked for; `pid` is the root of its processes.
+
+    `user_id` is whose token is in `headers`; `counted` says how many requests its limits have counted, as its own books show.
+    """
 
     pid: int
     urls: Mapping[Lane, str]
     headers: Mapping[Lane, Mapping[str, str]] = field(default_factory=dict)
+    user_id: str = ""
+    counted: Callable[[], int] | None = None
 
 
 class Contender(Protocol):
-    name: str
-    leaves_out: Mapping[Lane, str]
-    """The lanes it can do, and what of each it does not do."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def leaves_out(self) -> Mapping[Lane, str]:
+        """The lanes it can do, and what of each it does not do."""
 
     def running(self, site: Site) -> AbstractContextManager[Running]: ...
 
@@ -85,14 +99,15 @@ def free_port() -> int:
 
 @contextmanager
 def site() -> Iterator[Site]:
-    """The upstream (nginx, one worker, fixed answers of 100 bytes and of 10 KB) and a Redis."""
+    """The upstream and a Redis. The upstream is nginx, one worker: fixed answers (`ANSWERS`), and `echo`, which tells what arrived."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="peers-")))
         folder.chmod(0o755)
         upstream_port, redis_port = free_port(), free_port()
-        for name, size in (("small", 100), ("large", 10_240)):
+        for name, size in ANSWERS.items():
             (folder / name).write_bytes(b"x" * size)
-        (folder / "upstream.conf").write_text(_UPSTREAM.format(folder=folder, port=upstream_port))
+        echo = "".join(f"{name}=$http_{name.lower().replace('-', '_')}\\n" for name in ECHOED)
+        (folder / "upstream.conf").write_text(_UPSTREAM.format(folder=folder, port=upstream_port, echo=echo))
         stack.enter_context(program(["nginx", "-c", str(folder / "upstream.conf")], folder / "upstream.log"))
         redis = [
             "redis-server",
@@ -122,6 +137,10 @@ worker_processes 1; daemon off; pid {folder}/upstream.pid; error_log {folder}/up
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 100000000; open_file_cache max=16; sendfile on;
-  server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; default_type text/plain; etag off; rewrite ^/(?:.*/)?([^/]+)$ /$1 break; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096; root {folder}; default_type text/plain; etag off;
+    rewrite ^/(?:.*/)?([^/]+)$ /$1 break;
+    location = /echo {{ return 200 "{echo}"; }}
+  }}
 }}
 """

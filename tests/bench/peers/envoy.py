@@ -4,12 +4,13 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
-from tests.bench.peers.tokens import signed_token
+from tests.bench.peers.tokens import USER_ID, signed_token
 
 _HTTP = "envoy.extensions.filters.http"
 
@@ -26,8 +27,10 @@ class Envoy:
     def running(self, site: Site) -> Iterator[Running]:
         place = own_folder(site, "envoy")
         token, keys = signed_token()
-        ports = {lane: free_port() for lane in Lane}
-        (place.folder / "envoy.json").write_text(json.dumps(_configuration(site.upstream_port, ports, keys)))
+        ports, books = {lane: free_port() for lane in Lane}, free_port()
+        (place.folder / "envoy.json").write_text(
+            json.dumps(_configuration(site.upstream_port, ports, keys, books))
+        )
         log = place.folder / "envoy.log"
         beside = Path(sys.executable).with_name("envoy")
         envoy = str(beside) if beside.exists() else shutil.which("envoy") or "envoy"
@@ -46,10 +49,17 @@ class Envoy:
                 wait_for(port, log)
             headers = {"Authorization": f"Bearer {token}"}
             urls = {lane: f"http://127.0.0.1:{port}/" for lane, port in ports.items()}
-            yield Running(pid, urls, {Lane.IDENTITY: headers, Lane.BILLING: headers})
+            shown = {Lane.IDENTITY: headers, Lane.BILLING: headers}
+            yield Running(pid, urls, shown, USER_ID, lambda: _counted(books))
 
 
-def _configuration(upstream: int, ports: dict[Lane, int], keys: str) -> dict[str, Any]:
+def _counted(port: int) -> int:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as books:
+        books.request("GET", "/stats?filter=local_rate_limit.ok")
+        return int(books.getresponse().read().decode().rpartition(":")[2])
+
+
+def _configuration(upstream: int, ports: dict[Lane, int], keys: str, books: int) -> dict[str, Any]:
     identity = _typed(
         "jwt_authn",
         "JwtAuthentication",
@@ -90,7 +100,8 @@ def _configuration(upstream: int, ports: dict[Lane, int], keys: str) -> dict[str
         },
     }
     listeners = [_listener(ports[lane], filters[lane]) for lane in Lane]
-    return {"static_resources": {"listeners": listeners, "clusters": [cluster]}}
+    admin = {"address": {"socket_address": {"address": "127.0.0.1", "port_value": books}}}
+    return {"admin": admin, "static_resources": {"listeners": listeners, "clusters": [cluster]}}
 
 
 def _listener(port: int, filters: list[dict[str, Any]]) -> dict[str, Any]:

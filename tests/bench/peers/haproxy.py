@@ -1,14 +1,18 @@
 """HAProxy with one thread."""
 
+import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
-from tests.bench.peers.tokens import SECRET, shared_secret_token
+from tests.bench.peers.tokens import SECRET, USER_ID, shared_secret_token
 
 _CONFIGURATION = """
 global
+  stats socket {folder}/haproxy.sock level operator
   nbthread 1
   maxconn 8192
 defaults
@@ -31,6 +35,8 @@ frontend door
   acl identity path_beg /identity/ /billing/
   http-request set-var(txn.user) http_auth_bearer,jwt_payload_query('$.sub') if identity
   http-request deny deny_status 401 if identity !{{ http_auth_bearer,jwt_verify("HS256","{secret}") -m int 1 }}
+  http-request set-var(txn.now) date if identity
+  http-request deny deny_status 401 if identity {{ http_auth_bearer,jwt_payload_query('$.exp','int'),sub(txn.now) -m int lt 0 }}
   http-request set-header X-User-ID %[var(txn.user)] if identity
   http-request set-header X-Org-ID %[http_auth_bearer,jwt_payload_query('$.orgId')] if identity
   http-request set-header X-Plan-ID %[http_auth_bearer,jwt_payload_query('$.plan')] if identity
@@ -52,7 +58,9 @@ class HaProxy:
     @contextmanager
     def running(self, site: Site) -> Iterator[Running]:
         place, port = own_folder(site, "haproxy"), free_port()
-        text = _CONFIGURATION.format(upstream=site.upstream_port, port=port, secret=SECRET)
+        text = _CONFIGURATION.format(
+            folder=place.folder, upstream=site.upstream_port, port=port, secret=SECRET
+        )
         (place.folder / "haproxy.cfg").write_text(text)
         log = place.folder / "haproxy.log"
         with program(["haproxy", "-db", "-f", str(place.folder / "haproxy.cfg")], log) as pid:
@@ -67,4 +75,17 @@ class HaProxy:
                     Lane.BILLING: f"{base}/billing/",
                 },
                 {Lane.IDENTITY: headers, Lane.BILLING: headers},
+                USER_ID,
+                lambda: _counted(place.folder / "haproxy.sock"),
             )
+
+
+def _counted(path: Path) -> int:
+    """By the stick table of the only user there is."""
+    with socket.socket(socket.AF_UNIX) as books:
+        books.settimeout(5.0)
+        books.connect(str(path))
+        books.sendall(b"show table limits\n")
+        said = b"".join(iter(lambda: books.recv(4096), b"")).decode()
+    rate = re.search(r"http_req_rate\(\d+\)=(\d+)", said)
+    return int(rate[1]) if rate else 0

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -18,14 +19,25 @@ def family(root: int) -> Iterator[int]:
             waiting.extend(int(child) for child in (task / "children").read_text().split())
 
 
-def cpu_seconds(root: int) -> float:
-    """User and system time of the whole family."""
-    ticks = 0
+@dataclass(frozen=True, slots=True)
+class CpuTime:
+    all_s: float
+    kernel_s: float
+
+
+def cpu_time(root: int) -> CpuTime:
+    """Of the whole family, since each began."""
+    user = kernel = 0
     for pid in family(root):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / _TICKS
+        user, kernel = user + int(fields[11]), kernel + int(fields[12])
+    return CpuTime((user + kernel) / _TICKS, kernel / _TICKS)
 
 
 def resident_bytes(root: int) -> int:
-    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in family(root)) * _PAGE
+    """Of the whole family; what they share counts for each."""
+    return sum(own_resident_bytes(pid) for pid in family(root))
+
+
+def own_resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE

@@ -7,11 +7,12 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+USER_ID = "user_1"
 SECRET = "a-secret-for-measurements-of-32-bytes"
 _CLAIMS = {
     "iss": "apigate",
     "aud": "hoster",
-    "sub": "user_1",
+    "sub": USER_ID,
     "orgId": "org_1",
     "plan": "free",
     "sid": "ses_1",

@@ -1,0 +1,1 @@
+"""What APIGate's cost depends on, one thing varied at a time."""
