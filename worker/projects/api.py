@@ -43,7 +43,7 @@ class CreateBody(Body):
 
 class EnvironmentBody(Body):
     env: dict[str, str | None]
-    mode: Literal["merge", "replace"] = "replace"
+    mode: Literal["merge", "replace"] = "merge"
 
 
 class DomainBody(Body):

@@ -131,7 +131,7 @@ async def test_values_of_the_environment_are_neither_shown_nor_stored_in_clear(
     commander = worker.commander
     await commander.ok("POST", "/projects", {"project_id": "p", "org_id": "org_a"})
     await commander.ok("POST", "/projects/p/env", {"env": {"A": "first-plain-text", "B": "2"}})
-    answer = await commander.ok("POST", "/projects/p/env", {"env": {"B": None, "C": "3"}, "mode": "merge"})
+    answer = await commander.ok("POST", "/projects/p/env", {"env": {"B": None, "C": "3"}})
 
     assert answer == {"keys": ["A", "C"], "applied": False}
     assert "first-plain-text" not in str(await commander.ok("GET", "/projects/p"))
