@@ -25,7 +25,7 @@ plans:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def console_platform(
     docker_engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PlatformProcess]:
@@ -41,7 +41,7 @@ def console_platform(
         assert running.stop() == 0, running.tail()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
