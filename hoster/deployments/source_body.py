@@ -13,12 +13,12 @@ from hoster.deployments.sources import (
     checked_url,
     is_ssh,
 )
-from hoster.templates.stack import IMAGE, is_bare_digest
+from hoster.templates.stack import IMAGE, may_be_an_id
 
 
 def named(image: str) -> str:
-    if is_bare_digest(image):
-        raise ValueError("must have a name before its digest: name@sha256:...")
+    if may_be_an_id(image):
+        raise ValueError("must be a name, not an id: name:tag or name@sha256:...")
     return image
 
 

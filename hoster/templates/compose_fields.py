@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 
-from hoster.templates.stack import ENVIRONMENT_NAME, IMAGE, Condition, is_bare_digest
+from hoster.templates.stack import ENVIRONMENT_NAME, IMAGE, Condition, may_be_an_id
 from shared.problem import FieldFault
 
 FORBIDDEN = "is not permitted in a template"
@@ -60,7 +60,7 @@ class FieldReader:
         return tree
 
     def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or is_bare_digest(value):
+        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or may_be_an_id(value):
             self.fault(at, "must be an image reference")
             return ""
         return value

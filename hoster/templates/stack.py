@@ -14,9 +14,12 @@ PLATFORM_VARIABLES = frozenset({APP_URL, APP_HOST})
 """What any template may refer to without declaring it: where visitors find the deployment."""
 
 
-def is_bare_digest(image: str) -> bool:
-    """A node could only look for it among the images that it happens to have."""
-    return image.startswith("sha256:")
+_ID_BEGINNING = re.compile(r"[0-9a-fA-F]{1,64}")
+
+
+def may_be_an_id(image: str) -> bool:
+    """A node's engine would take it for the beginning of an id, of anybody's image. A name of such letters needs a tag."""
+    return image.startswith("sha256:") or _ID_BEGINNING.fullmatch(image) is not None
 
 
 class Condition(StrEnum):

@@ -72,7 +72,7 @@ DATABASE = {"image": "c/d:1", "healthcheck": {"test": "ready"}}
         {"environment": {"A": 1, "B": True, "C": "", "D": "a$b", "E" * 256: "x"}},
         {"environment": ["A=1=2", "B="]},
         {"expose": ["1", 65535, "80/tcp"]},
-        {"expose": None, "ports": [8080]} | {"image": "a"},
+        {"expose": None, "ports": [8080]} | {"image": "a:1"},
         {"volumes": ["data:/var/lib/app", "more.v1_x-y:/process/@x+y/:ro", "dev:/developer:rw"]},
         {"volumes": ["a" + "b" * 62 + ":/x"]},
         {"healthcheck": {"x-path": "/healthz?deep=1&x=%20;(a)"}},
@@ -104,13 +104,13 @@ def test_a_worker_takes_every_form_that_the_policy_permits(fields: dict[str, Any
         ({"web": {**WEB, "x-web": True, "depends_on": ["db"]}, "db": DATABASE}, set()),
         ({"web": {**WEB, "x-web": True, "depends_on": {"db": {"condition": "service_healthy"}}}, "db": DATABASE}, set()),
         (
-            {"web": {**WEB, "x-web": True, "depends_on": {"once": {"condition": "service_completed_successfully"}}}, "once": {"image": "a"}},
+            {"web": {**WEB, "x-web": True, "depends_on": {"once": {"condition": "service_completed_successfully"}}}, "once": {"image": "a:1"}},
             {"once"},
         ),
-        ({"web": {**WEB, "x-web": True}, "once": {"image": "a", "restart": "no"}}, {"once"}),
-        ({"web": {**WEB, "x-web": True}, "once": {"image": "a", "restart": False}}, {"once"}),
-        ({"web": {**WEB, "x-web": True}, **{f"s{n}-{'x' * 28}": {"image": "a"} for n in range(9)}}, set()),
-        ({"web": {**WEB, "x-web": True}, **{f"s{n}": {"image": "a"} for n in range(15)}}, set()),
+        ({"web": {**WEB, "x-web": True}, "once": {"image": "a:1", "restart": "no"}}, {"once"}),
+        ({"web": {**WEB, "x-web": True}, "once": {"image": "a:1", "restart": False}}, {"once"}),
+        ({"web": {**WEB, "x-web": True}, **{f"s{n}-{'x' * 28}": {"image": "a:1"} for n in range(9)}}, set()),
+        ({"web": {**WEB, "x-web": True}, **{f"s{n}": {"image": "a:1"} for n in range(15)}}, set()),
     ],
 )  # fmt: skip
 def test_a_worker_takes_services_that_wait_for_each_other(services: dict[str, Any], once: set[str]) -> None:
