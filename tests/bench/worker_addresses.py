@@ -143,11 +143,11 @@ async def _played(scene: Scene, rounds: int, client: aiohttp.ClientSession) -> N
         for turn in range(rounds):
             first, second = list(ORGS) if turn % 2 else list(ORGS)[::-1]
             await scene.shuffle(first)
-            # The one that comes back first gets the addresses that the other one had.
+            # The one that comes back first gets the lowest addresses, which the other one had.
             await scene.move_out(first)
             await scene.move_out(second)
-            await scene.settle_in(second)
             await scene.settle_in(first)
+            await scene.settle_in(second)
         assert not any(visit.done() for visit in visits), "every visitor stayed to the end"
     finally:
         for visit in visits:
