@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiosqlite
+from pydantic_core import from_json
 
 from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.resources import Resources
@@ -52,7 +53,7 @@ async def read_also_deleted(connection: aiosqlite.Connection, deployment_id: str
 def deployment_of(row: Row) -> Deployment:
     # A Row looks each name up along all of its columns, and a page reads two dozen names of two hundred rows.
     of = dict(zip(row.keys(), row, strict=True))
-    variables = json.loads(of["variables"])
+    variables = from_json(of["variables"])
     shown: Mapping[str, Scalar | None] = variables["all"]
     capabilities = of["required_capabilities"]
     return Deployment(
@@ -62,7 +63,7 @@ def deployment_of(row: Row) -> Deployment:
         org_id=of["org_id"],
         name=of["name"],
         project_id=of["project_id"],
-        source=source_of(row),
+        source=source_of(of),
         visibility=Visibility(of["visibility"]),
         node_visibility=Visibility(of["node_visibility"]) if of["node_visibility"] else None,
         status=State(of["status"]),
