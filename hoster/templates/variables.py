@@ -25,6 +25,14 @@ class Values:
         """As they go into an environment."""
         return {**{name: as_text(value) for name, value in self.shown.items()}, **self.secret}
 
+    def same_as(self, other: "Values") -> bool:
+        """To Python `true` equals 1; to an environment it does not."""
+        return self.secret == other.secret and _typed(self.shown) == _typed(other.shown)
+
+
+def _typed(values: Mapping[str, Scalar]) -> dict[str, tuple[type, Scalar]]:
+    return {name: (type(value), value) for name, value in values.items()}
+
 
 NO_VALUES = Values({}, {})
 

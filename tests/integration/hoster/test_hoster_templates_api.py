@@ -194,7 +194,9 @@ async def test_a_hidden_default_that_is_sent_back_stays_what_it_was(user: User, 
     template = (await user.ask("POST", TEMPLATES, {**BODY, "variables": variables})).body
     assert template["variables"][1]["default"] == "***"
     target = f"{TEMPLATES}/{template['id']}"
-    assert (await user.ask("PATCH", target, {"variables": template["variables"]})).body["revision"] == 2
+    for _ in range(2):  # and what changes nothing makes no revision
+        shown = {"variables": template["variables"], "version": "2.0.0"}
+        assert (await user.ask("PATCH", target, shown)).body["revision"] == 2
 
     created = await user.ask("POST", DEPLOYMENTS, {"name": "x", "template_id": template["id"]})
     await user.until(created.body["id"], "running")
