@@ -2,7 +2,6 @@
 next redeploy or start, and are shown as `pending_changes` until then.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from hoster.deployments.sources import TemplateSource
 from hoster.deployments.store import usage_of
 from hoster.templates.document import read_stack
 from hoster.templates.model import HIDDEN, Scalar, TemplateDocument
+from hoster.templates.passwords import new_password
 from hoster.templates.store import TemplateStore
 from hoster.templates.variables import Values, plain, resolve
 from hoster.vault import Vault
@@ -122,7 +122,7 @@ def _changed(former: Values, document: TemplateDocument | None, changes: Variabl
             wanted[name] = value
     if document is None:
         return plain(wanted)
-    return resolve(document.variables, wanted, lambda: secrets.token_urlsafe(24))
+    return resolve(document.variables, wanted, new_password)
 
 
 async def _set_revision(
