@@ -41,13 +41,14 @@ class Page(Generic[Item]):
 
 
 def page_response(page: Page[Item], show: Callable[[Item], Mapping[str, object]]) -> web.Response:
-    members = {
-        "items": [show(item) for item in page.items],
-        "next_cursor": None if page.last is None else _encode(page.last),
-        "total": page.total,
-    }
-    # A page of 200 deployments is written four times as fast as by the json module.
-    return web.Response(body=to_json(members), content_type="application/json", charset="utf-8")
+    return written_page_response(Page([to_json(show(item)) for item in page.items], page.last, page.total))
+
+
+def written_page_response(page: Page[bytes]) -> web.Response:
+    """Of items that are JSON already."""
+    place = to_json({"next_cursor": None if page.last is None else _encode(page.last), "total": page.total})
+    body = b'{"items":[' + b",".join(page.items) + b"]," + place.removeprefix(b"{")
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def parse_page(query: Mapping[str, str]) -> PageRequest:

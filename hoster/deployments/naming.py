@@ -23,6 +23,9 @@ def hosts(project: str, app_domain: str) -> list[str]:
 
 
 def url(project: str, app_domain: str, port: int) -> str:
-    """`port` 0 leaves it out."""
-    where = f":{port}" if port not in {0, 80} else ""
-    return f"http://{project}.{app_domain}{where}/"
+    return f"http://{project}.{app_domain}{visitors_port(port)}/"
+
+
+def visitors_port(port: int) -> str:
+    """As a URL names it: nothing for the usual one, which 0 stands for too."""
+    return f":{port}" if port not in {0, 80} else ""

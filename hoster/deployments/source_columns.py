@@ -1,14 +1,12 @@
 """The source of a deployment or release as its columns hold it."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from hoster.deployments.sources import Source, TemplateSource, source_members, stored_source
 from shared.database import Row
 
 
-def source_of(row: Row | Mapping[str, Any]) -> Source:
+def source_of(row: Row) -> Source:
     if row["source"] is None:
         return TemplateSource(row["template_id"], row["template_revision"])
     return stored_source(row["source"])

@@ -1,9 +1,8 @@
 """What a deployment is made from, and how that is written down: a template's revision, an image, or a git repository."""
 
+import json
 import re
 from dataclasses import dataclass
-
-from pydantic_core import from_json
 
 MOST = 1000
 
@@ -87,7 +86,7 @@ def source_members(source: Source) -> dict[str, object] | None:
 
 def stored_source(text: str) -> ImageSource | GitSource:
     """The inverse of `source_members`, from its JSON."""
-    members = from_json(text)
+    members = json.loads(text)
     if "image" in members:
         return ImageSource(members["image"], members["port"])
     return GitSource(**members["git"], port=members["port"], dockerfile=members["dockerfile"])

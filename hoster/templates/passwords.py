@@ -59,8 +59,5 @@ def _count(piece: re.Match[str]) -> int:
     if piece["least"] is None:
         return 1
     least = int(piece["least"] or 0)
-    if piece["range"] is None:
-        wanted = least
-    else:
-        wanted = max(least, min(LENGTH, int(piece["most"] or LENGTH)))
-    return min(wanted, LENGTH_MOST + 1)
+    most = int(piece["most"] or LENGTH) if piece["range"] else least
+    return min(max(least, min(LENGTH, most)), LENGTH_MOST + 1)
