@@ -13,9 +13,9 @@ from shared.database import Database
 
 def _moment(column: str) -> str:
     """As `rfc3339`: whole microseconds, cut down to milliseconds."""
-    milliseconds = f"(CAST(round({column} * 1000000) AS INTEGER) / 1000)"
-    seconds = f"strftime('%Y-%m-%dT%H:%M:%S', {milliseconds} / 1000, 'unixepoch')"
-    return f"{seconds} || printf('.%03dZ', {milliseconds} % 1000)"
+    seconds = f"CAST({column} AS INTEGER)"
+    milliseconds = f"CAST(round(({column} - {seconds}) * 1000000) AS INTEGER) / 1000"
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {seconds} + {milliseconds} / 1000.0, 'unixepoch')"
 
 
 _HOSTS = f"""
