@@ -101,5 +101,5 @@ def _served(request: web.Request, found: Asset, cache_control: str) -> web.Respo
 ROUTES = (
     Route("GET", "/assets/{name}", asset, Access.PUBLIC),
     # Not for the prefixes of the services: an unknown path there is a 404, never the page.
-    Route("GET", r"/{path:(?!(?:api|nodes/v1|internal|mod)(?:/|$)).*}", page, Access.PUBLIC),
+    Route("GET", r"/{path:(?!(?:api|assets|nodes/v1|internal|mod)(?:/|$)).*}", page, Access.PUBLIC),
 )
