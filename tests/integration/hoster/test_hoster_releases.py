@@ -299,6 +299,11 @@ async def test_a_change_that_changes_nothing_leaves_the_moment_and_the_tag(user:
         same = await user.ask("PATCH", one, body)
         assert (same.status, same.body) == (200, read.body), body
         assert same.headers["ETag"] == read.headers["ETag"]
+    rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
+    assert (rolled.status, rolled.body["pending_changes"]) == (200, [])
+    forgotten = rolled.headers["ETag"]
+    rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
+    assert (rolled.status, rolled.headers["ETag"]) == (200, forgotten)
     for body in ({"variables": {"PASSWORD": "other"}}, {"variables": {"PASSWORD": "another"}}):
         changed = await user.ask("PATCH", one, body)
         assert changed.headers["ETag"] != read.headers["ETag"]
