@@ -14,6 +14,7 @@ from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from shared.clock import Clock, rfc3339
+from shared.problem import FieldFault
 
 DEADLINE_S = 8.0
 
@@ -119,7 +120,8 @@ MONITOR = web.AppKey("monitor", Monitor)
 def cannot_answer(worker: Worker, refused: WorkerRefused) -> BodyInvalid | NodeUnreachable:
     """Whose fault a refusal is: the reader's, who asked for something that cannot be read, or the node's."""
     if refused.status == 422:
-        return BodyInvalid.of("query", refused.detail or "was not understood by the node")
+        unnamed = FieldFault("query", refused.detail or "was not understood by the node")
+        return BodyInvalid(list(refused.faults) or [unnamed])
     return NodeUnreachable(f"Node {worker.node_id} could not answer: {refused}")
 
 

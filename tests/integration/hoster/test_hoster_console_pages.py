@@ -90,7 +90,14 @@ async def test_an_asset_is_kept_for_ever_in_the_smallest_form_that_the_client_ta
 
 @pytest.mark.parametrize(
     "path",
-    ["/assets/other.js", "/assets/index-abc.js.br", "/assets/..%2findex.html", "/assets/of/nothing", "/favicon.ico", "/nodes/robots.txt"],
+    [
+        "/assets/other.js",
+        "/assets/index-abc.js.br",
+        "/assets/..%2findex.html",
+        "/assets/of/nothing",
+        "/favicon.ico",
+        "/nodes/robots.txt",
+    ],
 )
 async def test_a_file_that_is_not_there_is_not_the_page(
     console: TestClient[web.Request, web.Application], path: str
