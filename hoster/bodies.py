@@ -18,9 +18,8 @@ from shared.problem import FieldFault
 
 Body = TypeVar("Body", bound="StrictBody")
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
-]
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_ONE_LINE)]
 """What people call a thing: one line, not blank."""
 
 
@@ -120,6 +119,8 @@ def faults_of(error: ValidationError) -> list[FieldFault]:
 
 
 def _sentence(kind: str, message: str, known: Mapping[str, object]) -> str:
+    if known.get("pattern") == _ONE_LINE:
+        return "must be one line that is not blank"
     sentence = _SENTENCES.get(kind)
     return message.removeprefix("Value error, ") if sentence is None else sentence.format_map(known)
 
