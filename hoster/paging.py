@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic_core import to_json
 
 from hoster.bodies import BodyInvalid, query_integer
+from shared.database import Row
 
 Item = TypeVar("Item")
 
@@ -38,6 +39,17 @@ class Page(Generic[Item]):
     items: Sequence[Item]
     last: int | None
     total: int
+
+
+def page_of(rows: Sequence[Row], request: PageRequest, read: Callable[[Row], Item], total: int) -> Page[Item]:
+    """`rows`, each with its `seq`, are one more than were asked for where there are more."""
+    shown = rows[: request.limit]
+    return Page([read(row) for row in shown], shown[-1]["seq"] if len(rows) > request.limit else None, total)
+
+
+def counted(row: Row | None) -> int:
+    """What `SELECT count(*)` found, or a tally that is not kept yet."""
+    return 0 if row is None else int(row[0])
 
 
 def page_response(page: Page[Item], show: Callable[[Item], Mapping[str, object]]) -> web.Response:

@@ -6,7 +6,7 @@ answered meanwhile. That both show the same is held by a test over every kind of
 
 from hoster.deployments.model import AppUrls
 from hoster.deployments.naming import INTERNAL_SUFFIX, visitors_port
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, page_of
 from hoster.templates.model import HIDDEN
 from shared.database import Database
 
@@ -80,9 +80,4 @@ async def page_of_deployments(
             "port": visitors_port(urls.port),
         },
     )
-    items = rows[: request.limit]
-    return Page(
-        [row["item"].encode() for row in items],
-        items[-1]["seq"] if len(rows) > request.limit else None,
-        total,
-    )
+    return page_of(rows, request, lambda row: row["item"].encode(), total)

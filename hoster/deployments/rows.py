@@ -50,7 +50,6 @@ def deployment_of(row: Row) -> Deployment:
     variables = json.loads(row["variables"])
     shown: Mapping[str, Scalar | None] = variables["all"]
     return Deployment(
-        seq=row["seq"],
         id=row["id"],
         user_id=row["user_id"],
         org_id=row["org_id"],

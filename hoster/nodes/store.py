@@ -8,7 +8,7 @@ import aiosqlite
 from hoster.deployments.placement import Candidate
 from hoster.deployments.resources import NOTHING, Resources
 from hoster.nodes.model import OFFLINE_AFTER_S, Node, Worker
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.vault import Vault
 from shared.database import Database, Row
 
@@ -39,10 +39,7 @@ class NodeStore:
             f"SELECT count(*) FROM nodes WHERE {_VISIBLE}",  # noqa: S608 - constant text
             parameters,
         )
-        items = [node_of(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, node_of, counted(total))
 
     async def everyone(self) -> list[Node]:
         return [node_of(row) for row in await self._database.fetch_all("SELECT * FROM nodes")]
@@ -108,7 +105,6 @@ def _candidate(node: Node, promised: dict[str, Resources], now: float) -> Candid
 
 def node_of(row: Row) -> Node:
     return Node(
-        seq=row["seq"],
         id=row["id"],
         owner_id=row["owner_id"],
         name=row["name"],
