@@ -14,10 +14,11 @@ from aiohttp import web
 from yarl import URL
 
 from hoster.__main__ import MIGRATIONS
-from hoster.app import Parts, build_app
+from hoster.app import build_app
 from hoster.config import Config
 from hoster.jobs.model import Patience
 from hoster.keys.file import open_vault
+from hoster.parts import Parts
 from hoster.templates.catalog import read_catalog
 from hoster.web.pages import Asset, Pages
 from shared import identity, signature

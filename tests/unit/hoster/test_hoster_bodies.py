@@ -20,7 +20,7 @@ class _Body(StrictBody):
     count: int = 1
     on: bool = True
     kind: Literal["a", "b"] = "a"
-    named: dict[str, str] = {}
+    named: dict[str, str] = Field(default={})
     part: _Part = _Part()
 
 
