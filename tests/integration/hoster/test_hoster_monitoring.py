@@ -1,4 +1,8 @@
 import asyncio
+import socket
+import sqlite3
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +169,21 @@ async def test_every_reader_of_a_node_that_dies_comes_back_to_where_it_was(
     async with user.session.get(user.base_url + target, headers=headers) as response:
         assert await response.content.readexactly(len(whole)) == whole
         assert worker.stream_headers[-1]["Last-Event-ID"] == "e-1"
+
+
+async def test_a_node_that_sends_no_heartbeats_and_never_answers_is_not_waited_for_long(
+    user: User, running: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        other = sqlite3.connect(tmp_path / "hoster.db")
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        other.execute("UPDATE nodes SET last_seen_at = last_seen_at - 31, address = ?", (address,))
+        other.commit()
+        other.close()
+        began = time.monotonic()
+        refused = await user.ask("GET", f"{running}/stats")
+        took = time.monotonic() - began
+
+    assert (refused.status, refused.body["code"]) == (503, "node_unreachable")
+    assert took < 5
+    assert (await user.ask("GET", f"{running}/health")).body["status"] == "unknown"
