@@ -185,6 +185,8 @@ async def test_what_is_not_permitted_any_more_is_refused_by_name_at_every_order(
         assert refused.status == 422, (method, target, refused.body)
         assert [fault["field"] for fault in refused.body["errors"]] == ["compose.services.web.privileged"]
     assert (await user.ask("GET", one)).body["status"] == "running"
+    assert (await user.ask("POST", f"{one}/restart")).status == 202, "what runs already is not deployed"
+    await user.until(running, "running")
     assert (await user.ask("GET", "/api/v1/billing/events")).body["total"] == 2
     assert sum(len(project.deploys) for project in worker.projects.values()) == 2
 
