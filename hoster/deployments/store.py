@@ -11,7 +11,7 @@ from hoster.deployments.limits import Usage
 from hoster.deployments.listing import page_of_deployments
 from hoster.deployments.model import AppUrls, Deployment, Event, Happening, Visibility
 from hoster.deployments.moves import Effects, advance, write_happening
-from hoster.deployments.resources import Resources
+from hoster.deployments.resources import NOTHING, Resources
 from hoster.deployments.rows import LIVE, SELECT, deployment_of
 from hoster.deployments.settings import write_values
 from hoster.deployments.source_columns import source_columns
@@ -148,5 +148,5 @@ async def usage_of(connection: aiosqlite.Connection, user_id: str) -> Usage:
 def _usage(row: Row | None) -> Usage:
     """A user that was never introduced has nothing."""
     if row is None:
-        return Usage(0, Resources(0, 0, 0))
+        return Usage(0, NOTHING)
     return Usage(row["deployments"], Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]))

@@ -1,12 +1,11 @@
 """Nodes in the database."""
 
 import json
-from collections.abc import Iterable
 
 import aiosqlite
 
 from hoster.deployments.placement import Candidate
-from hoster.deployments.resources import NOTHING, Resources
+from hoster.deployments.resources import Resources
 from hoster.nodes.model import OFFLINE_AFTER_S, Node, Worker
 from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.vault import Vault
@@ -79,18 +78,11 @@ async def candidates(
         f"SELECT * FROM nodes WHERE {_VISIBLE} AND (:id IS NULL OR id = :id)",  # noqa: S608 - constant text
         {"viewer": viewer_id, "id": node_id},
     )
-    promised = await connection.execute_fetchall(
-        "SELECT node_id, sum(cpu_millis) AS cpu_millis, sum(memory_mb) AS memory_mb, sum(disk_mb) AS disk_mb"
-        " FROM deployments WHERE status <> 'deleted' AND node_id IS NOT NULL GROUP BY node_id"
-    )
-    return [_candidate(node_of(row), _sums(promised), now) for row in rows]
+    return [_candidate(row, now) for row in rows]
 
 
-def _sums(rows: Iterable[Row]) -> dict[str, Resources]:
-    return {row["node_id"]: Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]) for row in rows}
-
-
-def _candidate(node: Node, promised: dict[str, Resources], now: float) -> Candidate:
+def _candidate(row: Row, now: float) -> Candidate:
+    node = node_of(row)
     return Candidate(
         node_id=node.id,
         online=node.is_online(now),
@@ -99,7 +91,7 @@ def _candidate(node: Node, promised: dict[str, Resources], now: float) -> Candid
         region=node.location,
         capabilities=node.capabilities,
         capacity=node.capacity,
-        reserved=promised.get(node.id, NOTHING),
+        reserved=Resources(row["promised_cpu_millis"], row["promised_memory_mb"], row["promised_disk_mb"]),
     )
 
 
