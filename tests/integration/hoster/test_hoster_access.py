@@ -18,7 +18,7 @@ from tests.integration.hoster.conftest import IDENTITY_SECRET, Hoster, User
 DEPLOYMENTS, NODES, KEYS, TEMPLATES = (
     f"/api/v1/{name}" for name in ("deployments", "nodes", "ssh_keys", "templates")
 )
-PAGE = "/{path:(?!(?:api|nodes/v1|internal|mod)(?:/|$)).*}"
+PAGE = "/{path:(?!(?:api|assets|nodes/v1|internal|mod)(?:/|$)).*}"
 ONE = DEPLOYMENTS + "/{id}"
 TEMPLATE = {
     "name": "Mine", "compose": "services:\n  web:\n    image: nginx:1.27\n    expose: ['80']\n    x-web: true\n",
