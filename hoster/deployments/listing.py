@@ -31,7 +31,8 @@ _VARIABLES = f"""
 """  # noqa: S608 - constant text
 _PENDING_CHANGES = """
     SELECT json_group_array(change) FROM (
-      SELECT 'template_revision' AS change WHERE d.template_revision IS NOT (SELECT r.template_revision FROM releases r WHERE r.id = d.release_id)
+      SELECT 'template_revision' AS change WHERE d.template_id IS NOT NULL
+        AND d.template_revision IS NOT (SELECT r.template_revision FROM releases r WHERE r.id = d.release_id)
       UNION ALL SELECT 'visibility' WHERE d.visibility IS NOT d.node_visibility
       UNION ALL SELECT 'variables.' || v.name FROM deployment_variables v
         LEFT JOIN release_variables r ON r.release_id = d.release_id AND r.name = v.name
