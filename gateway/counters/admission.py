@@ -2,8 +2,8 @@
 
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.counters.port import (
     Admitted,
@@ -25,7 +25,7 @@ from gateway.counters.settlements import Settlements
 from gateway.errors import CountersUnavailable
 from gateway.rules.period import period_at
 
-_MOST_TRIES = 4
+_MOST_TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,16 @@ class Unreachable:
     was_sent: bool
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True, init=False)
+class Answer:
     """`claim` is the one that was judged: of the month in which the counters are."""
 
     claim: Claim
     outcome: Admitted | Refused | Unreachable
+
+    def __init__(self, claim: Claim, outcome: Admitted | Refused | Unreachable) -> None:
+        self.claim = claim
+        self.outcome = outcome
 
 
 Then = Callable[[Answer], None]
@@ -95,7 +100,7 @@ class Admission:
                 self._refusals.add(claim, verdict)
                 return Answer(claim, verdict)
             case OtherPeriod():
-                return self._try(claim._replace(period=period_at(verdict.now)), then, tries - 1)
+                return self._try(replace(claim, period=period_at(verdict.now)), then, tries - 1)
             case Unseeded():
                 seeded = self._seeding.wanted(claim.user_id, claim.period)
                 seeded.add_done_callback(lambda done: self._seeded(claim, then, tries, done))

@@ -1,6 +1,7 @@
 """Counters in this process, for a gateway without Redis: the same rules, exact because one thread runs them."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.accounts.principal import UserId
 from gateway.counters.port import (
@@ -22,9 +23,9 @@ from gateway.counters.port import (
 from gateway.rules.period import Period
 from shared.clock import Clock
 
-_MOST_CELLS = 100_000
-_RELEASED = False
-_HELD = True
+_MOST_CELLS: Final = 100_000
+_RELEASED: Final = False
+_HELD: Final = True
 
 
 @dataclass(slots=True)

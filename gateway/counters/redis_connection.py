@@ -10,25 +10,24 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import hiredis
-from typing_extensions import override
 
 from gateway.counters.circuit import CircuitEvent
 from gateway.errors import CountersUnavailable
 
-_TOO_LATE_S = 0.4
+_TOO_LATE_S: Final = 0.4
 """An answer that was read this long after its deadline is none, so that others know when all answers are in (see `Desk`)."""
 
-_CANNOT_SERVE = frozenset(
+_CANNOT_SERVE: Final = frozenset(
     ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY")
 )
 """Errors that tell of Redis's own state, and not of the command."""
 
-_NOT_SENT = float("inf")
-_SILENCE_S = 2.0
-_READ_FIRST_S = 0.001
+_NOT_SENT: Final = float("inf")
+_SILENCE_S: Final = 2.0
+_READ_FIRST_S: Final = 0.001
 """Any time at all: timers that are set now are looked at after the next read."""
 
 Argument = str | bytes | int
@@ -38,7 +37,7 @@ OnReply = Callable[[object], None]
 Tell = Callable[[CircuitEvent], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class _Call:
     """`on_reply` is None once the caller was told that there is none. `due` counts from when the command was sent."""
 
@@ -48,10 +47,17 @@ class _Call:
 
     due: float = _NOT_SENT
 
+    def __init__(self, on_reply: OnReply | None, instead: bytes | None, due: float = _NOT_SENT) -> None:
+        self.on_reply = on_reply
+        self.instead = instead
+        self.due = due
 
-class RedisConnection(asyncio.Protocol):
+
+class RedisConnection:
     """`tell` hears of answers that came in time, and of misses: an answer that Redis cannot serve, or a deadline that passed, of which
     it hears once for every `deadline_s`.
+
+    An `asyncio.Protocol`, without deriving from it: a class with a base from elsewhere cannot be compiled whole.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deadline_s: float, tell: Tell) -> None:
@@ -103,12 +109,10 @@ class RedisConnection(asyncio.Protocol):
         if transport is not None:
             transport.abort()
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not derive from asyncio's classes, so this cannot be checked by isinstance.
         self._transport = cast(asyncio.Transport, transport)
 
-    @override
     def data_received(self, data: bytes) -> None:
         self._heard_at = time.monotonic()
         self._reader.feed(data)
@@ -118,8 +122,7 @@ class RedisConnection(asyncio.Protocol):
         except (hiredis.ProtocolError, IndexError):
             self.abort()
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         # Before anyone hears of it: who gives a unit back because of this must not write here.
         self._transport = None
         if self._timer is not None:
@@ -128,6 +131,14 @@ class RedisConnection(asyncio.Protocol):
             self._fail(self._line.popleft())
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
+
+    def pause_writing(self) -> None:
+        """Calls are few and small, and have deadlines."""
+
+    def resume_writing(self) -> None: ...
 
     def flush(self) -> None:
         if not self._unsent:

@@ -8,7 +8,7 @@ import asyncio
 from asyncio import Future
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.accounts.principal import UserId
 from gateway.counters.port import (
@@ -30,15 +30,15 @@ from gateway.counters.redis_link import RedisLink, Script
 from gateway.errors import CountersUnavailable
 from gateway.rules.period import Period, period_named
 
-_HERE = Path(__file__).parent
-_RESERVE = Script.read(_HERE / "reserve.lua")
-_SETTLE = Script.read(_HERE / "settle.lua")
-_SEED = Script.read(_HERE / "seed.lua")
-_LOOK = Script.read(_HERE / "look.lua")
-SCRIPTS = (_RESERVE, _SETTLE, _SEED, _LOOK)
-_KEPT_AFTER_PERIOD_S = 7 * 86400
-_MOST_FORGOTTEN = 64
-_MOST_USERS = 10_000
+_HERE: Final = Path(__file__).parent
+_RESERVE: Final = Script.read(_HERE / "reserve.lua")
+_SETTLE: Final = Script.read(_HERE / "settle.lua")
+_SEED: Final = Script.read(_HERE / "seed.lua")
+_LOOK: Final = Script.read(_HERE / "look.lua")
+SCRIPTS: Final = (_RESERVE, _SETTLE, _SEED, _LOOK)
+_KEPT_AFTER_PERIOD_S: Final = 7 * 86400
+_MOST_FORGOTTEN: Final = 64
+_MOST_USERS: Final = 10_000
 
 Result = TypeVar("Result")
 

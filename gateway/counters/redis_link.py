@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
@@ -21,14 +22,14 @@ from gateway.counters.circuit import Circuit, CircuitEvent, CircuitState
 from gateway.counters.redis_connection import Argument, OnReply, RedisConnection, packed
 from gateway.errors import CountersUnavailable
 
-DEADLINE_S = 0.05
-_CONNECT_S = 2.0
-_FIRST_DELAY_S = 0.05
-_LONGEST_DELAY_S = 0.5
-_PROBE_AFTER_S = 0.05
-_PROBE = ("SET", "apigate:probe", 1, "PX", 1000)
+DEADLINE_S: Final = 0.05
+_CONNECT_S: Final = 2.0
+_FIRST_DELAY_S: Final = 0.05
+_LONGEST_DELAY_S: Final = 0.5
+_PROBE_AFTER_S: Final = 0.05
+_PROBE: Final = ("SET", "apigate:probe", 1, "PX", 1000)
 """A write: one that is out of memory, or became a replica, still answers a PING."""
-_RUN = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
+_RUN: Final = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +217,15 @@ class RedisLink:
         loop = asyncio.get_running_loop()
         address = self._address
 
-        def protocol() -> RedisConnection:
-            # A Redis that is paused takes connections and answers when it goes on: that is waited for, not tried again.
-            return RedisConnection(loop, _CONNECT_S, self._tell)
+        # A Redis that is paused takes connections and answers when it goes on: that is waited for, not tried again.
+        connection = RedisConnection(loop, _CONNECT_S, self._tell)
+        protocol = cast(asyncio.Protocol, connection)  # it is one, but for the base class (see there)
 
         if address.unix_path is not None:
-            _, connection = await loop.create_unix_connection(protocol, address.unix_path)
+            await loop.create_unix_connection(lambda: protocol, address.unix_path)
         else:
             context = ssl.create_default_context() if address.tls else None
-            _, connection = await loop.create_connection(protocol, address.host, address.port, ssl=context)
+            await loop.create_connection(lambda: protocol, address.host, address.port, ssl=context)
         try:
             if address.secret is not None:
                 await connection.ask("AUTH", *([address.user] if address.user else []), address.secret)

@@ -8,15 +8,15 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import fields
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from gateway.accounts.principal import OrgId, PlanId, UserId
 from gateway.metering.usage import UsageEvent
 
-_HEADER = struct.Struct("<II")
-_LONGEST = 1 << 20
+_HEADER: Final = struct.Struct("<II")
+_LONGEST: Final = 1 << 20
 
 
 class Intent(NamedTuple):
@@ -74,8 +74,8 @@ Ended = Result | Void
 Left = Ended | Doubt
 """How a request leaves a journal: with its end, or handed on."""
 
-_KIND_OF: dict[type[Record], str] = {Intent: "intent", Result: "result", Void: "void", Doubt: "doubt"}
-_TYPE_OF: dict[str, type[Record]] = {kind: record for record, kind in _KIND_OF.items()}
+_KIND_OF: Final[dict[type[Record], str]] = {Intent: "intent", Result: "result", Void: "void", Doubt: "doubt"}
+_TYPE_OF: Final[dict[str, type[Record]]] = {kind: record for record, kind in _KIND_OF.items()}
 
 
 members_of_event = attrgetter(*(field.name for field in fields(UsageEvent)))

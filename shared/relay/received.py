@@ -11,7 +11,7 @@ from shared.relay.syntax import check_size, lines_of, request_line, status_line
 from shared.relay.target import check_method, resolve_target
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class ReceivedRequest:
     method: str
     target: str
@@ -23,8 +23,30 @@ class ReceivedRequest:
     websocket: bool
     expects_continue: bool
 
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        host: str,
+        http11: bool,
+        fields: list[Field],
+        framing: BodyFraming,
+        keep_alive: bool,
+        websocket: bool,
+        expects_continue: bool,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.host = host
+        self.http11 = http11
+        self.fields = fields
+        self.framing = framing
+        self.keep_alive = keep_alive
+        self.websocket = websocket
+        self.expects_continue = expects_continue
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, init=False)
 class ReceivedResponse:
     """`bodiless`: the status or the method leaves no body, whatever is declared. `declared_length`: for those, what
     Content-Length said.
@@ -38,6 +60,26 @@ class ReceivedResponse:
     bodiless: bool
     declared_length: bytes | None
     has_date: bool
+
+    def __init__(
+        self,
+        status: int,
+        fields: list[Field],
+        framing: BodyFraming,
+        keep_alive: bool,
+        websocket: bool,
+        bodiless: bool,
+        declared_length: bytes | None,
+        has_date: bool,
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        self.framing = framing
+        self.keep_alive = keep_alive
+        self.websocket = websocket
+        self.bodiless = bodiless
+        self.declared_length = declared_length
+        self.has_date = has_date
 
 
 def read_request(head: bytes, limits: Limits) -> ReceivedRequest:

@@ -1,6 +1,7 @@
 """One contract for both kinds of counters: in Redis and in the process."""
 
 import asyncio
+import dataclasses
 import inspect
 import time
 from collections import Counter
@@ -52,7 +53,7 @@ def claim(**changes: Any) -> Claim:
         rate_per_minute=6000,
         burst=1000,
     )
-    return made._replace(**changes)
+    return dataclasses.replace(made, **changes)
 
 
 async def taken(answer: Any) -> Any:
