@@ -21,7 +21,7 @@ _HOT = {
     ),
     "gateway": "director exchanges pipeline",
     "gateway/accounts": "authentication directory key_format principal",
-    "gateway/counters": "admission local_counters port redis_connection redis_counters redis_link refusals settlements",
+    "gateway/counters": "admission local_counters port redis_connection redis_counters redis_link refusals resp settlements",
     "gateway/metering": "books journal meter records",
     "gateway/observation": "latency traffic",
     "gateway/routes": "route table",

@@ -76,19 +76,16 @@ class Admission:
         if tries == 0:
             return Answer(claim, Unreachable(was_sent=False))
         try:
-            verdict = self._counters.reserve(claim)
+            verdict = self._counters.reserve(claim, lambda found: self._replied(claim, then, tries, found))
         except CountersUnavailable:
             return Answer(claim, Unreachable(was_sent=False))
-        if isinstance(verdict, Future):
-            verdict.add_done_callback(lambda done: self._replied(claim, then, tries, done))
-            return None
-        return self._judge(claim, then, tries, verdict)
+        return None if verdict is None else self._judge(claim, then, tries, verdict)
 
-    def _replied(self, claim: Claim, then: Then, tries: int, done: Future[Verdict]) -> None:
-        if done.cancelled() or done.exception() is not None:
+    def _replied(self, claim: Claim, then: Then, tries: int, found: Verdict | CountersUnavailable) -> None:
+        if isinstance(found, CountersUnavailable):
             then(Answer(claim, Unreachable(was_sent=True)))
             return
-        answer = self._judge(claim, then, tries, done.result())
+        answer = self._judge(claim, then, tries, found)
         if answer is not None:
             then(answer)
 

@@ -8,6 +8,7 @@ from gateway.counters.port import (
     Admitted,
     Claim,
     CountersState,
+    OnVerdict,
     OtherPeriod,
     QuotaRefused,
     RateRefused,
@@ -49,7 +50,7 @@ class LocalCounters:
     def state(self) -> CountersState:
         return CountersState.LOCAL
 
-    def reserve(self, claim: Claim) -> Verdict:
+    def reserve(self, claim: Claim, _then: OnVerdict) -> Verdict:
         now = int(self._clock.now() * 1_000_000)
         if not claim.period.starts_at <= now // 1_000_000 < claim.period.ends_at:
             return OtherPeriod(now // 1_000_000)

@@ -9,12 +9,13 @@ Rules:
 """
 
 from asyncio import Future
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from gateway.accounts.principal import UserId
+from gateway.errors import CountersUnavailable
 from gateway.rules.period import Period
 
 
@@ -98,6 +99,9 @@ Refused = QuotaRefused | RateRefused
 Verdict = Admitted | Refused | Unseeded | OtherPeriod | Withdrawn
 
 
+OnVerdict = Callable[[Verdict | CountersUnavailable], None]
+
+
 class SettlementKind(StrEnum):
     RELEASE = "release"
     """Give the unit of quota back, if it was taken. The rate is never given back."""
@@ -150,12 +154,13 @@ class CountersState(StrEnum):
 
 
 class Counters(Protocol):
-    """Every method raises CountersUnavailable, at once or from what it returns, at the latest after 50 ms."""
+    """Every method raises CountersUnavailable, at once or from what it returns, or tells of it, at the latest after 50 ms."""
 
     @property
     def state(self) -> CountersState: ...
 
-    def reserve(self, claim: Claim) -> Verdict | Future[Verdict]: ...
+    def reserve(self, claim: Claim, then: OnVerdict) -> Verdict | None:
+        """The verdict when it is there at once; otherwise None, and `then` is called once, later, with it or with why there is none."""
 
     def settle(self, settlement: Settlement) -> Future[None] | None:
         """None when it is done at once."""

@@ -9,12 +9,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import hiredis
 
 from gateway.counters.circuit import CircuitEvent
+from gateway.counters.resp import Argument, command
 from gateway.errors import CountersUnavailable
 
 _TOO_LATE_S: Final = 0.4
@@ -30,27 +30,28 @@ _SILENCE_S: Final = 2.0
 _READ_FIRST_S: Final = 0.001
 """Any time at all: timers that are set now are looked at after the next read."""
 
-Argument = str | bytes | int
 OnReply = Callable[[object], None]
 """Gets the reply, or the exception that stands for it."""
 
 Tell = Callable[[CircuitEvent], None]
 
 
-@dataclass(slots=True, init=False)
+class Scripted(Protocol):
+    """A command that names a script, which Redis may not know (it was restarted, or its scripts were flushed)."""
+
+    def in_full(self) -> bytes:
+        """The same command with the script itself."""
+
+
 class _Call:
     """`on_reply` is None once the caller was told that there is none. `due` counts from when the command was sent."""
 
-    on_reply: OnReply | None
-    instead: bytes | None
-    """The command to send when Redis does not know the script (it was restarted, or its scripts were flushed)."""
+    __slots__ = ("due", "on_reply", "scripted")
 
-    due: float = _NOT_SENT
-
-    def __init__(self, on_reply: OnReply | None, instead: bytes | None, due: float = _NOT_SENT) -> None:
+    def __init__(self, on_reply: OnReply | None, scripted: Scripted | None) -> None:
         self.on_reply = on_reply
-        self.instead = instead
-        self.due = due
+        self.scripted = scripted
+        self.due = _NOT_SENT
 
 
 class RedisConnection:
@@ -84,17 +85,17 @@ class RedisConnection:
     def is_waiting(self) -> bool:
         return bool(self._line)
 
-    def call(self, command: bytes, on_reply: OnReply, instead: bytes | None = None) -> None:
-        call = _Call(on_reply, instead)
+    def call(self, encoded: bytes, on_reply: OnReply, scripted: Scripted | None = None) -> None:
+        call = _Call(on_reply, scripted)
         self._line.append(call)
         if not self._outgoing:
             self._loop.call_soon(self.flush)
-        self._outgoing.append(command)
+        self._outgoing.append(encoded)
         self._unsent.append(call)
 
-    def ask(self, *command: Argument) -> asyncio.Future[object]:
+    def ask(self, *arguments: Argument) -> asyncio.Future[object]:
         future: asyncio.Future[object] = self._loop.create_future()
-        self.call(packed(*command), lambda reply: _settle(future, reply))
+        self.call(command(*arguments), lambda reply: _settle(future, reply))
         return future
 
     def begin(self, deadline_s: float) -> None:
@@ -162,8 +163,8 @@ class RedisConnection:
             return
         failure = str(reply).partition(" ")[0] if isinstance(reply, hiredis.ReplyError) else ""
         self._tell(CircuitEvent.MISSED if failure in _CANNOT_SERVE else CircuitEvent.ANSWERED)
-        if call.instead is not None and failure == "NOSCRIPT":
-            self.call(call.instead, call.on_reply)
+        if call.scripted is not None and failure == "NOSCRIPT":
+            self.call(call.scripted.in_full(), call.on_reply)
         else:
             call.on_reply(reply)
 
@@ -190,10 +191,6 @@ class RedisConnection:
         on_reply, call.on_reply = call.on_reply, None
         if on_reply is not None:
             on_reply(CountersUnavailable())
-
-
-def packed(*command: Argument) -> bytes:
-    return hiredis.pack_command(command)  # type: ignore[arg-type,no-any-return]  # its stub knows commands of one word only
 
 
 def _settle(future: asyncio.Future[object], reply: object) -> None:

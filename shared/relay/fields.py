@@ -7,7 +7,7 @@ Facts:
 - RFC 9112 section 5.1: no white space between field name and colon. Section 5.2: line folding is obsolete, and is refused.
 - RFC 9110 section 5.5: control characters in a value are dangerous and must be refused or replaced.
 - The same lines come again and again (`Host`, `Accept`, `Server`, `Date` within a second), so what a line means is remembered
-  by its bytes, up to a bound. Lines with credentials in them are not.
+  by its bytes, up to a bound. Lines with credentials in them are remembered by the connection that they came on, and go with it.
 """
 
 import re
@@ -46,6 +46,8 @@ _CONNECTION: Final = b"connection"
 _DATE: Final = b"date"
 _MOST_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 256
+_MOST_OWN: Final = 2
+_LONGEST_OWN: Final = 4096
 
 
 class ReadLine:
@@ -57,6 +59,25 @@ class ReadLine:
         self.field: object = (name, value)
         self.value = value
         self.special = special
+
+
+class OwnLines:
+    """The last lines of one connection that are remembered nowhere else. Few: a credential, and whatever is too long."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self) -> None:
+        self._lines: dict[bytes, ReadLine] = {}
+
+    def find(self, line: bytes) -> ReadLine | None:
+        return self._lines.get(line)
+
+    def keep(self, line: bytes, read: ReadLine) -> None:
+        if len(line) > _LONGEST_OWN:
+            return
+        if len(self._lines) >= _MOST_OWN:
+            self._lines.clear()
+        self._lines[line] = read
 
 
 class SortedFields:
@@ -104,8 +125,8 @@ class FieldReader:
         self._names: dict[bytes, bytes] = {}
         self._read_before: dict[bytes, ReadLine] = {}
 
-    def read(self, lines: Sequence[bytes]) -> SortedFields:
-        """Raises `MessageRefused`."""
+    def read(self, lines: list[bytes], own: "OwnLines | None" = None) -> SortedFields:
+        """`own` remembers what only the connection may. Raises `MessageRefused`."""
         fields = SortedFields()
         # As objects: compiled code takes a pair apart and puts it together again.
         kept = cast(list[object], fields.kept)
@@ -113,7 +134,7 @@ class FieldReader:
         for line in lines:
             read = read_before.get(line)
             if read is None:
-                read = self._read(line)
+                read = self._read(line) if own is None else self._read_own(line, own)
             special = read.special
             if not special:
                 kept.append(read.field)
@@ -125,6 +146,14 @@ class FieldReader:
         if _CONNECTION in fields.ended:
             fields.drop_nominated()
         return fields
+
+    def _read_own(self, line: bytes, own: "OwnLines") -> ReadLine:
+        read = own.find(line)
+        if read is None:
+            read = self._read(line)
+            if line not in self._read_before:
+                own.keep(line, read)
+        return read
 
     def _read(self, line: bytes) -> ReadLine:
         name, colon, value = line.partition(b":")

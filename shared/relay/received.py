@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import OF_REQUESTS, OF_RESPONSES, SortedFields
+from shared.relay.fields import OF_REQUESTS, OF_RESPONSES, OwnLines, SortedFields
 from shared.relay.framing import NO_BODY, BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
 from shared.relay.syntax import check_size, lines_of, request_line, status_line
@@ -82,13 +82,13 @@ class ReceivedResponse:
         self.has_date = has_date
 
 
-def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
+def read_request(head: bytes, limits: Limits, own: OwnLines | None = None) -> ReceivedRequest:
     """Raises `MessageRefused`."""
     start, lines = lines_of(head)
     method, raw_target, http11 = request_line(start, limits)
     check_method(method)
     check_size(head, lines, limits)
-    fields = OF_REQUESTS.read(lines)
+    fields = OF_REQUESTS.read(lines, own)
     target, host = resolve_target(method, raw_target, fields.ended.get(b"host"), http11=http11)
     framing = request_framing(fields, http11=http11)
     return ReceivedRequest(

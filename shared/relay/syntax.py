@@ -35,8 +35,8 @@ def without_leading_empty_lines(data: bytes) -> bytes:
 
 def lines_of(head: bytes) -> tuple[bytes, list[bytes]]:
     """The start line and the field lines of a complete head."""
-    start, _, rest = head[: -len(HEAD_END)].partition(b"\r\n")
-    return start, rest.split(b"\r\n") if rest else []
+    lines = head.split(b"\r\n")
+    return lines[0], lines[1:-2]  # but for the empty line, and what follows it: nothing
 
 
 def check_size(head: bytes, fields: list[bytes], limits: Limits) -> None:
