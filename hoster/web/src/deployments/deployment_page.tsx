@@ -1,17 +1,16 @@
-import { useQueryClient } from "@tanstack/preact-query";
 import { lazy, Suspense } from "preact/compat";
 import { useEffect } from "preact/hooks";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { StateBadge } from "@/elements/state_badge";
-import { useStream } from "@/live/use_stream";
 import { LogPanel } from "@/logs/log_panel";
 import { NotFoundPage } from "@/pages/not_found_page";
 import { Problem } from "@/problems/problem";
 import { Link } from "@/routing/link";
 import { go } from "@/routing/location";
 import { Actions } from "./actions";
-import { type Deployment, pathOf, useDeployment } from "./deployment";
+import { type Deployment, useDeployment } from "./deployment";
+import { type Live, useLive } from "./live";
 import { Overview } from "./overview";
 
 const GraphsTab = lazy(() => import("@/graphs/graphs_tab"));
@@ -35,7 +34,7 @@ const TABS = [
 export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab: string }) {
   const deployment = useDeployment(id);
   useGone(deployment.error, deployment.data?.status);
-  useNews(id);
+  const live = useLive(id, deployment.data);
   if (!TABS.some(([name]) => name === tab)) return <NotFoundPage />;
   return (
     <>
@@ -48,7 +47,7 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
             <Facts deployment={found} />
             <Tabs id={id} tab={tab} />
             <Suspense fallback={<p class="page-waiting" />}>
-              <Tab deployment={found} tab={tab} />
+              <Tab deployment={found} tab={tab} live={live} />
             </Suspense>
           </>
         )}
@@ -65,14 +64,6 @@ function useGone(error: unknown, status: string | undefined): void {
   useEffect(() => {
     if (gone) go("/deployments", { replace: true });
   }, [gone]);
-}
-
-/** What happens at the machine makes what is shown here old. */
-function useNews(id: string): void {
-  const queries = useQueryClient();
-  useStream(`${pathOf(id)}/monitoring/events/stream`, () => {
-    void queries.invalidateQueries({ queryKey: ["deployment", id] });
-  });
 }
 
 function Facts({ deployment }: { readonly deployment: Deployment }) {
@@ -117,14 +108,18 @@ function Tabs({ id, tab }: { readonly id: string; readonly tab: string }) {
   );
 }
 
-function Tab({ deployment, tab }: { readonly deployment: Deployment; readonly tab: string }) {
+interface TabProps {
+  readonly deployment: Deployment;
+  readonly tab: string;
+  readonly live: Live;
+}
+
+function Tab({ deployment, tab, live }: TabProps) {
   switch (tab) {
     case "logs":
-      return (
-        <LogPanel path={`${pathOf(deployment.id)}/monitoring/logs/stream?tail=1000`} name={deployment.name} />
-      );
+      return <LogPanel log={live.log} state={live.state} name={deployment.name} />;
     case "metrics":
-      return <GraphsTab deployment={deployment} />;
+      return <GraphsTab deployment={deployment} live={live} />;
     case "releases":
       return <ReleasesTab deployment={deployment} />;
     case "variables":
@@ -136,6 +131,6 @@ function Tab({ deployment, tab }: { readonly deployment: Deployment; readonly ta
     case "events":
       return <EventsTab deployment={deployment} />;
     default:
-      return <Overview deployment={deployment} />;
+      return <Overview deployment={deployment} live={live} />;
   }
 }

@@ -2,13 +2,15 @@ import { megabytes } from "@/elements/amounts";
 import { Moment } from "@/elements/moment";
 import { LogPanel } from "@/logs/log_panel";
 import { Link } from "@/routing/link";
-import { type Deployment, pathOf } from "./deployment";
+import type { Deployment } from "./deployment";
 import { whatOf } from "./deployments_page";
 import { Health } from "./health";
+import type { Live } from "./live";
+import { NumbersNow } from "./numbers_now";
 import { Timeline } from "./timeline";
 
 /** The steps of the newest deploy, with the live log beside them. */
-export function Overview({ deployment }: { readonly deployment: Deployment }) {
+export function Overview({ deployment, live }: { readonly deployment: Deployment; readonly live: Live }) {
   return (
     <>
       <div class="overview">
@@ -18,17 +20,14 @@ export function Overview({ deployment }: { readonly deployment: Deployment }) {
         </section>
         <section class="overview-log">
           <h2>Live log</h2>
-          <LogPanel
-            path={`${pathOf(deployment.id)}/monitoring/logs/stream?tail=200`}
-            name={deployment.name}
-            compact
-          />
+          <LogPanel log={live.log} state={live.state} name={deployment.name} compact />
         </section>
       </div>
       <div class="overview">
         <section class="card">
           <h2>Health</h2>
           <Health deployment={deployment} />
+          <NumbersNow numbers={live.numbers} id={deployment.id} />
         </section>
         <section class="card">
           <h2>About it</h2>

@@ -1,5 +1,6 @@
 import { useEffect, useId, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { type Axis, topOf } from "./axis";
 import { colours } from "./colours";
 
 interface GraphProps {
@@ -12,14 +13,13 @@ interface GraphProps {
   readonly version: number;
   /** Unix seconds at which something was deployed. */
   readonly markers: readonly number[];
+  readonly axis: Axis;
   readonly format: (value: number) => string;
-  /** Between two lines of the grid, smallest first. */
-  readonly steps: readonly number[];
 }
 
 const HEIGHT = 180;
 
-export function Graph({ title, now, data, names, version, markers, format, steps }: GraphProps) {
+export function Graph({ title, now, data, names, version, markers, axis, format }: GraphProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const heading = useId();
@@ -31,7 +31,7 @@ export function Graph({ title, now, data, names, version, markers, format, steps
     const element = place.current;
     if (element === null) return;
     const made = new uPlot(
-      options(element.clientWidth, { names, format, steps }, () => shownMarkers.current),
+      options(element.clientWidth, { names, axis, format }, () => shownMarkers.current),
       data as unknown as uPlot.AlignedData,
       element,
     );
@@ -52,30 +52,30 @@ export function Graph({ title, now, data, names, version, markers, format, steps
   return (
     <section class="card graph" aria-labelledby={heading}>
       <h2 id={heading}>{title}</h2>
-      <p class="graph-now">{now === "" ? "No numbers yet" : now}</p>
+      <p class="graph-now">{now === "" ? "Nothing runs, or no numbers yet" : now}</p>
       <div ref={place} class="graph-place" aria-hidden="true" />
     </section>
   );
 }
 
-type Scale = Pick<GraphProps, "names" | "format" | "steps">;
+type Scale = Pick<GraphProps, "names" | "axis" | "format">;
 
 function options(
   width: number,
-  { names, format, steps }: Scale,
+  { names, axis, format }: Scale,
   markers: () => readonly number[],
 ): uPlot.Options {
   const { line, second, grid, ink } = colours();
-  const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+  const look = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
   return {
     width,
     height: HEIGHT,
     legend: { show: names.length > 1 },
     cursor: { y: false },
-    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
+    scales: { y: { range: (_plot, _low, high) => [0, topOf(axis, high)] } },
     axes: [
-      { ...axis, space: 90, values: (_plot, values) => values.map(timeOfDay) },
-      { ...axis, size: 84, incrs: [...steps], values: (_plot, values) => values.map(format) },
+      { ...look, space: 90, values: (_plot, values) => values.map(timeOfDay) },
+      { ...look, size: 84, incrs: [...axis.steps], values: (_plot, values) => axis.labels(values) },
     ],
     series: [
       {},

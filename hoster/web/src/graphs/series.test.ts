@@ -24,6 +24,15 @@ test("counters become rates, and a container that began anew has none", () => {
   expect(series.cpu).toEqual([10, 10, 10]);
 });
 
+test("while nothing runs there are no numbers, which is not the same as zero", () => {
+  const series = new Series();
+  series.add(reading(0, 0));
+  for (const second of [2, 4]) series.add({ ...reading(second, 0), containers: [] });
+  expect(series.newest).toBeNull();
+  series.add(reading(6, 0));
+  expect(series.cpu).toEqual([10, null, 10]);
+});
+
 test("what a reconnect repeats is counted once, and a long silence leaves a hole", () => {
   const series = new Series();
   for (const second of [0, 2, 2, 0, 100]) series.add(reading(second, 0));

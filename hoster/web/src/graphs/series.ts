@@ -1,4 +1,4 @@
-/** The numbers of the last hour, one reading a second or two, in the columns that a graph draws. */
+/** The numbers of the last two hours, a reading every two seconds, in the columns that a graph draws. */
 
 export interface ContainerReading {
   readonly cpu_percent: number;
@@ -40,13 +40,20 @@ export class Series {
   readonly sent: (number | null)[] = [];
   newest: Newest | null = null;
   private before: Before | null = null;
+  private latest = Number.NEGATIVE_INFINITY;
 
   add(reading: Reading): void {
     const at = Date.parse(reading.collected_at) / 1000;
     // Seen before: a reconnect repeats what is still kept.
-    if (this.before !== null && at <= this.before.at) return;
+    if (at <= this.latest) return;
+    this.latest = at;
+    if (reading.containers.length === 0) this.nothingRuns(at);
+    else this.somethingRuns(at, reading.containers);
+  }
+
+  private somethingRuns(at: number, containers: readonly ContainerReading[]): void {
     const sum = (of: (container: ContainerReading) => number) =>
-      reading.containers.reduce((total, container) => total + of(container), 0);
+      containers.reduce((total, container) => total + of(container), 0);
     const now: Before = {
       at,
       rx: sum((one) => one.network_rx_bytes),
@@ -67,6 +74,13 @@ export class Series {
       sent: sent ?? 0,
     };
     this.before = now;
+  }
+
+  /** A hole: an app that is stopped has no numbers, which is not the same as zero. */
+  private nothingRuns(at: number): void {
+    if (this.newest !== null) this.push(at, null, null, null, null);
+    this.newest = null;
+    this.before = null;
   }
 
   private push(

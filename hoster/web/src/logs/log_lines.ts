@@ -43,10 +43,6 @@ export class LogLines {
     }
   }
 
-  clear(): void {
-    this.lines = [];
-  }
-
   /** Indexes of the lines that contain `text`, whatever its case. */
   find(text: string): number[] {
     const wanted = text.toLowerCase();

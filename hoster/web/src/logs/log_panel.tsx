@@ -2,27 +2,27 @@ import { useMemo, useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { save } from "@/elements/save";
 import { StreamLight } from "@/elements/stream_light";
+import { useChanges } from "@/live/changes";
+import type { StreamState } from "@/live/follow";
+import type { Log } from "./log";
 import { LogView } from "./log_view";
-import { useLog } from "./use_log";
 
 interface LogPanelProps {
-  readonly path: string;
+  readonly log: Log;
+  readonly state: StreamState;
   /** What the saved file is called. */
   readonly name: string;
   readonly compact?: boolean;
 }
 
 /** A live log with its controls: follow, pause, search, save. */
-export function LogPanel({ path, name, compact = false }: LogPanelProps) {
-  const log = useLog(path);
+export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
+  const version = useChanges(log.changes);
   const [following, setFollowing] = useState(true);
   const [search, setSearch] = useState("");
   const [place, setPlace] = useState(-1);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the lines
-  const found = useMemo(
-    () => (search === "" ? [] : log.lines.find(search)),
-    [search, log.lines, log.version],
-  );
+  const found = useMemo(() => (search === "" ? [] : log.lines.find(search)), [search, log.lines, version]);
   const target = found[place] ?? null;
 
   const look = (text: string) => {
@@ -42,7 +42,7 @@ export function LogPanel({ path, name, compact = false }: LogPanelProps) {
   return (
     <div class={compact ? "log-panel is-compact" : "log-panel"}>
       <div class="log-controls">
-        <StreamLight state={log.state} />
+        <StreamLight state={state} />
         <input
           type="search"
           class="log-search"
@@ -82,7 +82,7 @@ export function LogPanel({ path, name, compact = false }: LogPanelProps) {
       </div>
       <LogView
         lines={log.lines}
-        version={log.version}
+        version={version}
         following={following}
         onFollowing={setFollowing}
         search={search}

@@ -11,6 +11,8 @@ import { SignInPage } from "./sign_in_page";
 import { SignUpPage } from "./sign_up_page";
 
 const DeploySourcePage = lazy(() => import("@/templates/deploy_source_page"));
+const OwnTemplatesPage = lazy(() => import("@/authoring/own_templates_page"));
+const TemplatePage = lazy(() => import("@/authoring/template_page"));
 const NodesPage = lazy(() => import("@/nodes/nodes_page"));
 const SshKeysPage = lazy(() => import("@/keys/ssh_keys_page"));
 const ApiKeysPage = lazy(() => import("@/keys/api_keys_page"));
@@ -40,6 +42,8 @@ const PAGES: Readonly<Record<string, Draw>> = {
   "/deployments/:id/:tab": ({ id = "", tab = "" }) => <DeploymentPage id={id} tab={tab} />,
   "/templates": () => <GalleryPage />,
   "/templates/:id": ({ id = "" }) => <DeployPage templateId={id} />,
+  "/my-templates": () => <OwnTemplatesPage />,
+  "/my-templates/:id": ({ id = "" }) => <TemplatePage id={id} />,
   "/deploy/:source": ({ source = "" }) => <DeploySourcePage source={source} />,
   "/nodes": () => <NodesPage />,
   "/ssh-keys": () => <SshKeysPage />,
@@ -61,8 +65,8 @@ function find(pages: Readonly<Record<string, Draw>>, open: boolean, path: string
   for (const [pattern, draw] of Object.entries(pages)) {
     const params = match(pattern, path);
     if (params === null) continue;
-    // The key makes another deployment another page, with nothing left over from the one before.
-    const key = `${pattern} ${params.id ?? ""}`;
+    // Another deployment is another page, with nothing left over from the one before; another tab of it is not.
+    const key = `${pattern.split("/")[1]} ${params.id ?? ""}`;
     return {
       name: pattern,
       open,

@@ -97,6 +97,6 @@ function Places({ places, path }: PlacesProps) {
 
 function isAt(path: string, place: string): boolean {
   if (place === "/deployments" && path === "/") return true;
-  if (place === "/templates" && path.startsWith("/deploy/")) return true;
+  if (place === "/templates" && /^\/(deploy|my-templates)(\/|$)/.test(path)) return true;
   return path === place || path.startsWith(`${place}/`);
 }

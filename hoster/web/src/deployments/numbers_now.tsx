@@ -1,0 +1,23 @@
+import { bytes, percent } from "@/elements/amounts";
+import type { Numbers } from "@/graphs/numbers";
+import { useChanges } from "@/live/changes";
+import { Link } from "@/routing/link";
+
+/** What it takes at this moment; the graphs show how it came to that. */
+export function NumbersNow({ numbers, id }: { readonly numbers: Numbers; readonly id: string }) {
+  useChanges(numbers.changes);
+  const { newest } = numbers.series;
+  if (newest === null) return null;
+  return (
+    <p class="numbers-now">
+      <span>CPU {percent(newest.cpu)}</span>
+      <span>
+        Memory {bytes(newest.memory)} of {bytes(newest.memoryLimit)}
+      </span>
+      <span>
+        Network {bytes(newest.received)}/s in, {bytes(newest.sent)}/s out
+      </span>
+      <Link to={`/deployments/${id}/metrics`}>Graphs</Link>
+    </p>
+  );
+}
