@@ -1,5 +1,6 @@
 """A browser and a platform for the console's journeys: the system's Chromium, real processes, real containers."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -90,9 +91,11 @@ def operator(console_platform: PlatformProcess) -> Operator:
 
 def _listen(page: Page, faults: list[str]) -> None:
     def heard(message: ConsoleMessage) -> None:
-        # Chromium logs every 4xx and 5xx answer as an error; what the page makes of them is what the tests look at.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            faults.append(message.text)
+        # Chromium logs every 4xx and 5xx answer of the API as an error; what the page makes of them is what the tests look at.
+        # A file of the console that is not there, or that its policy forbids, is a fault.
+        of_api = re.search(r"://[^/]+/(api|mod)/", message.location["url"]) is not None
+        if message.type == "error" and not (of_api and "Failed to load resource" in message.text):
+            faults.append(f"{message.text} {message.location['url']}")
 
     page.on("console", heard)
     page.on("pageerror", lambda error: faults.append(str(error)))
