@@ -63,9 +63,8 @@ function UserRow({ user, isMe, onProblem }: UserRowProps) {
   };
   return (
     <tr>
-      <td>
-        {user.email}
-        {isMe && <span class="tag">you</span>}
+      <td class="wrap">
+        {user.email} {isMe && <span class="tag">you</span>}
       </td>
       <td>
         <select

@@ -1,5 +1,5 @@
 import { lazy, Suspense } from "preact/compat";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { StateBadge } from "@/elements/state_badge";
@@ -39,6 +39,11 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
   return (
     <>
       <PageHeading title={deployment.data?.name ?? "Deployment"}>
+        {deployment.data?.status === "running" && (
+          <a class="button is-primary" href={deployment.data.url} target="_blank" rel="noreferrer">
+            Open the app
+          </a>
+        )}
         {deployment.data !== undefined && <Actions deployment={deployment.data} />}
       </PageHeading>
       <Loaded query={deployment} lines={10}>
@@ -93,8 +98,15 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
 }
 
 function Tabs({ id, tab }: { readonly id: string; readonly tab: string }) {
+  const row = useRef<HTMLElement>(null);
+  // On a narrow screen the row scrolls, and the open tab may be beyond its edge.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab is another place in the row
+  useLayoutEffect(() => {
+    const open = row.current?.querySelector<HTMLElement>("[aria-current]");
+    if (open && row.current) row.current.scrollLeft = open.offsetLeft - row.current.offsetLeft - 48;
+  }, [tab]);
   return (
-    <nav class="tabs" aria-label="Of this deployment">
+    <nav class="tabs" aria-label="Of this deployment" ref={row}>
       {TABS.map(([name, title]) => (
         <Link
           key={name}

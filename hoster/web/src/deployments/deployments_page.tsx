@@ -6,6 +6,7 @@ import { PageHeading } from "@/elements/page_heading";
 import { StateBadge } from "@/elements/state_badge";
 import { Link } from "@/routing/link";
 import { type Deployment, useDeployments } from "./deployment";
+import { WhatItRuns } from "./what_it_runs";
 
 export function DeploymentsPage() {
   const deployments = useDeployments();
@@ -53,7 +54,9 @@ function List({ items }: { readonly items: readonly Deployment[] }) {
             <h2>
               <Link to={`/deployments/${deployment.id}`}>{deployment.name}</Link>
             </h2>
-            <p class="muted">{whatOf(deployment)}</p>
+            <p class="muted">
+              <WhatItRuns deployment={deployment} />
+            </p>
           </div>
           <div>
             <StateBadge state={deployment.status} />
@@ -77,12 +80,4 @@ function List({ items }: { readonly items: readonly Deployment[] }) {
       ))}
     </ul>
   );
-}
-
-/** What it runs, in a word or two. */
-export function whatOf(deployment: Deployment): string {
-  const { source } = deployment;
-  if (source?.git !== undefined && source.git !== null) return `git: ${source.git.url} @ ${source.git.ref}`;
-  if (source?.image !== undefined) return `image: ${source.image}`;
-  return `template, revision ${deployment.template_revision ?? "?"}`;
 }

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useMemo, useRef } from "preact/hooks";
-import { type Numbers, numbersOf } from "@/graphs/numbers";
+import { type NumbersFeed, numbersOf } from "@/graphs/numbers_feed";
 import type { StreamEvent } from "@/live/event_parser";
 import type { StreamState } from "@/live/follow";
 import { useStream } from "@/live/use_stream";
@@ -12,7 +12,7 @@ const TAIL = 1000;
 /** What is live about a deployment. It comes over one connection: a browser opens only a few to one host, for all tabs together. */
 export interface Live {
   readonly log: Log;
-  readonly numbers: Numbers;
+  readonly numbers: NumbersFeed;
   readonly state: StreamState;
 }
 

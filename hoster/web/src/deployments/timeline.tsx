@@ -1,6 +1,7 @@
 import { seconds } from "@/elements/amounts";
 import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
+import { shortened } from "@/elements/shortened";
 import { StateBadge } from "@/elements/state_badge";
 import { type Deployment, isMoving } from "./deployment";
 import { type Deploy, type HealthAttempt, type Step, useNewestDeploy } from "./deploys";
@@ -74,7 +75,7 @@ function StepRow({ step, failed }: { readonly step: Step; readonly failed: boole
       <span class="step-time">
         {step.finished_at === null ? "" : seconds(lasted(step.started_at, step.finished_at))}
       </span>
-      {step.detail !== "" && <span class="step-detail">{step.detail}</span>}
+      {step.detail !== "" && <span class="step-detail">{shortened(step.detail)}</span>}
     </li>
   );
 }

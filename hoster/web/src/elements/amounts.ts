@@ -1,9 +1,12 @@
 /** Numbers as people read them. */
 
+const UNKNOWN = "–";
+
 export const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB"] as const;
 
 /** One KB is 1024 B, as in the limits of plans and containers. */
-export function bytes(amount: number): string {
+export function bytes(amount: number | null): string {
+  if (amount === null) return UNKNOWN;
   const unit = byteUnit(amount);
   const left = Math.max(0, amount) / 1024 ** unit;
   return `${plain(left, unit === 0 || left >= 100 ? 0 : 1)} ${BYTE_UNITS[unit]}`;
@@ -20,7 +23,12 @@ export function megabytes(amount: number): string {
   return bytes(amount * 1024 * 1024);
 }
 
-export function percent(amount: number): string {
+export function bytesASecond(amount: number | null): string {
+  return amount === null ? UNKNOWN : `${bytes(amount)}/s`;
+}
+
+export function percent(amount: number | null): string {
+  if (amount === null) return UNKNOWN;
   return `${plain(amount, amount < 1 ? 2 : amount < 10 ? 1 : 0)} %`;
 }
 

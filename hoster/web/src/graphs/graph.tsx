@@ -7,22 +7,25 @@ interface GraphProps {
   readonly title: string;
   /** The newest value in words, which is also what those get who cannot see the line. */
   readonly now: string;
-  readonly data: readonly (readonly (number | null)[])[];
-  readonly names: readonly string[];
-  /** Grows whenever `data` has changed. */
+  /** Unix seconds of the readings. */
+  readonly times: readonly number[];
+  /** By name, a value or none for each reading. */
+  readonly lines: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Grows whenever the readings have changed. */
   readonly version: number;
   /** Unix seconds at which something was deployed. */
   readonly markers: readonly number[];
   readonly axis: Axis;
-  readonly format: (value: number) => string;
+  readonly format: (value: number | null) => string;
 }
 
 const HEIGHT = 180;
 
-export function Graph({ title, now, data, names, version, markers, axis, format }: GraphProps) {
+export function Graph({ title, now, times, lines, version, markers, axis, format }: GraphProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const heading = useId();
+  const data = [times, ...Object.values(lines)] as unknown as uPlot.AlignedData;
   const shownMarkers = useRef(markers);
   shownMarkers.current = markers;
 
@@ -31,8 +34,8 @@ export function Graph({ title, now, data, names, version, markers, axis, format 
     const element = place.current;
     if (element === null) return;
     const made = new uPlot(
-      options(element.clientWidth, { names, axis, format }, () => shownMarkers.current),
-      data as unknown as uPlot.AlignedData,
+      options(element.clientWidth, { names: Object.keys(lines), axis, format }, () => shownMarkers.current),
+      data,
       element,
     );
     plot.current = made;
@@ -44,21 +47,21 @@ export function Graph({ title, now, data, names, version, markers, axis, format 
     };
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of `data`
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the readings
   useEffect(() => {
-    plot.current?.setData(data as unknown as uPlot.AlignedData);
+    plot.current?.setData(data);
   }, [version, markers]);
 
   return (
     <section class="card graph" aria-labelledby={heading}>
       <h2 id={heading}>{title}</h2>
-      <p class="graph-now">{now === "" ? "Nothing runs, or no numbers yet" : now}</p>
+      <p class="graph-now">{now}</p>
       <div ref={place} class="graph-place" aria-hidden="true" />
     </section>
   );
 }
 
-type Scale = Pick<GraphProps, "names" | "axis" | "format">;
+type Scale = Pick<GraphProps, "axis" | "format"> & { readonly names: readonly string[] };
 
 function options(
   width: number,
@@ -83,7 +86,7 @@ function options(
         label,
         stroke: index === 0 ? line : second,
         width: 2,
-        value: (_plot: uPlot, value: number | null) => (value === null ? "" : format(value)),
+        value: (_plot: uPlot, value: number | null) => format(value),
       })),
     ],
     hooks: { draw: [(plot) => drawMarkers(plot, markers(), ink)] },

@@ -1,3 +1,5 @@
+import { useQuery } from "@tanstack/preact-query";
+import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import type { Resources } from "@/templates/template";
 
@@ -37,6 +39,15 @@ const LOOK_WHILE_JOINING_MS = 2_000;
 
 export function nodePath(id: string): string {
   return `/api/v1/nodes/${encodeURIComponent(id)}`;
+}
+
+/** One of them; null asks for none. */
+export function useNode(id: string | null) {
+  return useQuery({
+    queryKey: ["node", id],
+    queryFn: () => request<Node>(nodePath(id ?? "")),
+    enabled: id !== null,
+  });
 }
 
 function isOnItsWay(node: Node): boolean {

@@ -1,3 +1,4 @@
+import { dateAndTime } from "@/elements/dates";
 import { Problem } from "./problem";
 
 /** A problem as its reader needs it: what happened, and what to do about it. */
@@ -216,8 +217,7 @@ function limitSentence(problem: Problem): string {
 
 function resetSentence(problem: Problem): string {
   if (problem.quotaReset === null) return "It is full again at the beginning of next month (UTC).";
-  const date = problem.quotaReset.toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
-  return `It is full again on ${date}.`;
+  return `It is full again on ${dateAndTime(problem.quotaReset)}.`;
 }
 
 function recordsOf(problem: Problem): string {

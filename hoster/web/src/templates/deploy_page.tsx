@@ -32,7 +32,7 @@ export function DeployPage({ templateId }: { readonly templateId: string }) {
 }
 
 function DeployForm({ template }: { readonly template: Template }) {
-  const [name, setName] = useState(template.name.toLowerCase());
+  const [name, setName] = useState(() => template.name.toLowerCase().replace(/\s+/g, "-"));
   const [entries, setEntries] = useState(() => initialEntries(template.variables));
   const [placement, setPlacement] = useState<Placement>(PUBLIC_ANYWHERE);
   const [tried, setTried] = useState(false);

@@ -87,7 +87,7 @@ function TemplateCard({ template }: { readonly template: Template }) {
       <h2>
         <Link to={`/templates/${template.id}`}>{template.name}</Link>
       </h2>
-      <p>{template.description}</p>
+      <p>{template.description || "Without a description."}</p>
       <p class="card-foot">
         <span class="row">
           <span class="tag">{template.category}</span>

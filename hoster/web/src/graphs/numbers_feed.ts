@@ -4,7 +4,7 @@ import { currentSession, onSessionChange } from "@/session/session";
 import { type Reading, Series } from "./series";
 
 /** The numbers of one deployment as far as this tab has seen them: the platform itself keeps none of the past. */
-export class Numbers {
+export class NumbersFeed {
   readonly series = new Series();
   readonly changes = new Changes();
 
@@ -16,7 +16,7 @@ export class Numbers {
 }
 
 const MOST_DEPLOYMENTS = 20;
-const kept = new Map<string, Numbers>();
+const kept = new Map<string, NumbersFeed>();
 
 // What one account has seen is not kept for the next one.
 onSessionChange(() => {
@@ -24,8 +24,8 @@ onSessionChange(() => {
 });
 
 /** Kept while the tab lives, so that going to another page and back does not empty the graphs. */
-export function numbersOf(id: string): Numbers {
-  const found = kept.get(id) ?? new Numbers();
+export function numbersOf(id: string): NumbersFeed {
+  const found = kept.get(id) ?? new NumbersFeed();
   kept.delete(id);
   kept.set(id, found);
   const oldest = kept.keys().next().value;
