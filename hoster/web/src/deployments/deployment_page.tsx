@@ -1,11 +1,13 @@
-import { lazy, Suspense } from "preact/compat";
+import { Suspense } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
+import { SafePlace } from "@/elements/safe_place";
 import { StateBadge } from "@/elements/state_badge";
 import { LogPanel } from "@/logs/log_panel";
 import { NotFoundPage } from "@/pages/not_found_page";
 import { Problem } from "@/problems/problem";
+import { later } from "@/routing/later";
 import { Link } from "@/routing/link";
 import { go } from "@/routing/location";
 import { Actions } from "./actions";
@@ -13,12 +15,12 @@ import { type Deployment, useDeployment } from "./deployment";
 import { type Live, useLive } from "./live";
 import { Overview } from "./overview";
 
-const GraphsTab = lazy(() => import("@/graphs/graphs_tab"));
-const ReleasesTab = lazy(() => import("./releases_tab"));
-const EventsTab = lazy(() => import("./events_tab"));
-const VariablesTab = lazy(() => import("./variables_tab"));
-const SettingsTab = lazy(() => import("./settings_tab"));
-const DomainsTab = lazy(() => import("./domains_tab"));
+const GraphsTab = later(() => import("@/graphs/graphs_tab"));
+const ReleasesTab = later(() => import("./releases_tab"));
+const EventsTab = later(() => import("./events_tab"));
+const VariablesTab = later(() => import("./variables_tab"));
+const SettingsTab = later(() => import("./settings_tab"));
+const DomainsTab = later(() => import("./domains_tab"));
 
 const TABS = [
   ["overview", "Overview"],
@@ -51,9 +53,11 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
           <>
             <Facts deployment={found} />
             <Tabs id={id} tab={tab} />
-            <Suspense fallback={<p class="page-waiting" />}>
-              <Tab deployment={found} tab={tab} live={live} />
-            </Suspense>
+            <SafePlace key={tab}>
+              <Suspense fallback={<p class="page-waiting" />}>
+                <Tab deployment={found} tab={tab} live={live} />
+              </Suspense>
+            </SafePlace>
           </>
         )}
       </Loaded>

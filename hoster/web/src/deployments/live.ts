@@ -19,7 +19,7 @@ export interface Live {
 export function useLive(id: string, deployment: Deployment | undefined): Live {
   const queries = useQueryClient();
   const { log, numbers } = useMemo(() => ({ log: new Log(), numbers: numbersOf(id) }), [id]);
-  const wasLive = useRef(false);
+  const missed = useRef(false);
   // What happens at the machine makes what the page shows old.
   const lookAgain = () => void queries.invalidateQueries({ queryKey: ["deployment", id] });
   const take = (events: readonly StreamEvent[]) => {
@@ -28,10 +28,11 @@ export function useLive(id: string, deployment: Deployment | undefined): Live {
     if (events.some((event) => event.name === "event" || event.name === "events-gap")) lookAgain();
   };
   const state = useStream(isSomewhere(deployment) ? streamOf(id) : null, take, (now) => {
-    if (now.kind !== "live") return;
+    if (now.kind === "waiting" || now.kind === "paused") missed.current = true;
+    if (now.kind !== "live" || !missed.current) return;
     // Something may have happened while nobody listened.
-    if (wasLive.current) lookAgain();
-    wasLive.current = true;
+    missed.current = false;
+    lookAgain();
   });
   return { log, numbers, state };
 }

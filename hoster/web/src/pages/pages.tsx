@@ -1,8 +1,10 @@
 /** Which page a path shows. The order does not matter: no two patterns match one path. */
 import type { JSX } from "preact";
-import { lazy, Suspense } from "preact/compat";
+import { Suspense } from "preact/compat";
 import { DeploymentPage } from "@/deployments/deployment_page";
 import { DeploymentsPage } from "@/deployments/deployments_page";
+import { SafePlace } from "@/elements/safe_place";
+import { later } from "@/routing/later";
 import { match, type Params } from "@/routing/pattern";
 import { DeployPage } from "@/templates/deploy_page";
 import { GalleryPage } from "@/templates/gallery_page";
@@ -10,16 +12,16 @@ import { NotFoundPage } from "./not_found_page";
 import { SignInPage } from "./sign_in_page";
 import { SignUpPage } from "./sign_up_page";
 
-const DeploySourcePage = lazy(() => import("@/templates/deploy_source_page"));
-const OwnTemplatesPage = lazy(() => import("@/authoring/own_templates_page"));
-const TemplatePage = lazy(() => import("@/authoring/template_page"));
-const NodesPage = lazy(() => import("@/nodes/nodes_page"));
-const SshKeysPage = lazy(() => import("@/keys/ssh_keys_page"));
-const ApiKeysPage = lazy(() => import("@/keys/api_keys_page"));
-const UsagePage = lazy(() => import("@/usage/usage_page"));
-const AccountPage = lazy(() => import("./account_page"));
-const UsersPage = lazy(() => import("@/administration/users_page"));
-const PlansPage = lazy(() => import("@/administration/plans_page"));
+const DeploySourcePage = later(() => import("@/templates/deploy_source_page"));
+const OwnTemplatesPage = later(() => import("@/authoring/own_templates_page"));
+const TemplatePage = later(() => import("@/authoring/template_page"));
+const NodesPage = later(() => import("@/nodes/nodes_page"));
+const SshKeysPage = later(() => import("@/keys/ssh_keys_page"));
+const ApiKeysPage = later(() => import("@/keys/api_keys_page"));
+const UsagePage = later(() => import("@/usage/usage_page"));
+const AccountPage = later(() => import("./account_page"));
+const UsersPage = later(() => import("@/administration/users_page"));
+const PlansPage = later(() => import("@/administration/plans_page"));
 
 interface Page {
   readonly name: string;
@@ -71,9 +73,9 @@ function find(pages: Readonly<Record<string, Draw>>, open: boolean, path: string
       name: pattern,
       open,
       draw: () => (
-        <Suspense key={key} fallback={<p class="page-waiting" />}>
-          {draw(params)}
-        </Suspense>
+        <SafePlace key={key}>
+          <Suspense fallback={<p class="page-waiting" />}>{draw(params)}</Suspense>
+        </SafePlace>
       ),
     };
   }

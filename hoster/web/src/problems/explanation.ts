@@ -170,6 +170,10 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   not_found: missing,
   upstream_error: unreachable,
   upstream_timeout: unreachable,
+  part_not_fetched: (problem) => ({
+    what: problem.detail,
+    next: "The platform may have been upgraded since you opened this page, or it cannot be reached. Try again; that reloads the page.",
+  }),
   offline: () => ({
     what: "This device is offline.",
     next: "Your apps go on serving. Connect it to the network again, then try once more.",

@@ -1,0 +1,76 @@
+"""What is live on a deployment's page, and over how many connections."""
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.e2e.console.person import Person
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+
+class OpenStreams:
+    """How many streams a page has open, the most at any time, and how many it has begun."""
+
+    def __init__(self, page: Page) -> None:
+        self._open: set[Request] = set()
+        self.most = 0
+        self.begun = 0
+        page.on("request", self._began)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+
+    @property
+    def now(self) -> int:
+        return len(self._open)
+
+    def _ended(self, request: Request) -> None:
+        self._open.discard(request)
+
+    def _began(self, request: Request) -> None:
+        if "/stream" not in request.url:
+            return
+        self._open.add(request)
+        self.begun += 1
+        self.most = max(self.most, self.now)
+
+
+def test_a_tab_has_one_stream_open_whatever_it_shows(page: Page) -> None:
+    person = Person(page).sign_up()
+    at = person.deploy_hello()
+    streams = OpenStreams(page)
+    page.goto(at)
+    expect(page.locator(".stream-light")).to_have_text("Live")
+    expect(page.locator(".log-message").filter(has_text="serving on port")).to_be_visible()
+    expect(page.locator(".numbers-now")).to_contain_text("of 64 MB", timeout=20_000)
+    tabs = page.get_by_role("navigation", name="Of this deployment").get_by_role("link")
+    for place in range(tabs.count()):
+        tabs.nth(place).click()
+        expect(tabs.nth(place)).to_have_attribute("aria-current", "page")
+    page.get_by_role("link", name="Logs", exact=True).click()
+    expect(page.locator(".log-message").filter(has_text="serving on port")).to_have_count(1)
+    assert (streams.now, streams.most, streams.begun) == (1, 1, 1)
+
+    page.get_by_role("link", name="Nodes", exact=True).click()
+    expect(page.get_by_role("heading", name="Nodes")).to_be_visible()
+    assert streams.now == 0
+    page.goto(at)
+    person.delete_it()
+
+
+def test_the_graphs_keep_what_the_tab_has_seen(page: Page) -> None:
+    person = Person(page).sign_up()
+    at = person.deploy_hello()
+    page.get_by_role("link", name="Metrics").click()
+    expect(page.get_by_text("stores no past numbers")).to_be_visible()
+    memory = page.locator(".graph").filter(has_text="Memory").locator(".graph-now")
+    expect(memory).to_contain_text("of 64 MB", timeout=20_000)
+    before = memory.inner_text()
+
+    page.get_by_role("link", name="Account", exact=True).click()
+    page.route("**/monitoring/stream*", lambda route: route.abort("connectionrefused"))
+    page.go_back()
+    expect(page.locator(".stream-light")).to_have_text("Reconnecting")
+    assert memory.inner_text() == before
+    page.unroute("**/monitoring/stream*")
+    page.goto(at)
+    person.delete_it()
