@@ -92,8 +92,9 @@ def operator(console_platform: PlatformProcess) -> Operator:
 def _listen(page: Page, faults: list[str]) -> None:
     def heard(message: ConsoleMessage) -> None:
         # Chromium logs every 4xx and 5xx answer of the API as an error; what the page makes of them is what the tests look at.
-        # A file of the console that is not there, or that its policy forbids, is a fault.
+        # A file of the console that is not there, or that its policy forbids, is a fault; that a test went offline is none.
         of_api = re.search(r"://[^/]+/(api|mod)/", message.location["url"]) is not None
+        of_api = of_api or "ERR_INTERNET_DISCONNECTED" in message.text
         if message.type == "error" and not (of_api and "Failed to load resource" in message.text):
             faults.append(f"{message.text} {message.location['url']}")
 

@@ -29,12 +29,17 @@ export function useLive(id: string, deployment: Deployment | undefined): Live {
   };
   const state = useStream(isSomewhere(deployment) ? streamOf(id) : null, take, (now) => {
     if (now.kind === "waiting" || now.kind === "paused") missed.current = true;
-    if (now.kind !== "live" || !missed.current) return;
-    // Something may have happened while nobody listened.
+    if (now.kind !== "live") return;
+    // The machine answers: what it did not answer before is asked again, and everything after a time of not listening.
+    if (missed.current) lookAgain();
+    else void queries.refetchQueries({ queryKey: ["deployment", id], predicate: hasFailed });
     missed.current = false;
-    lookAgain();
   });
   return { log, numbers, state };
+}
+
+function hasFailed(query: { readonly state: { readonly status: string } }): boolean {
+  return query.state.status === "error";
 }
 
 /** On a machine, or on its way to one: otherwise there is nothing to follow. */
