@@ -1,23 +1,26 @@
 import { bytes, bytesASecond, percent } from "@/elements/amounts";
 import type { NumbersFeed } from "@/graphs/numbers_feed";
 import { useChanges } from "@/live/changes";
-import { Link } from "@/routing/link";
 
-/** What it takes at this moment; the graphs show how it came to that. */
-export function NumbersNow({ numbers, id }: { readonly numbers: NumbersFeed; readonly id: string }) {
+/** What it takes at this moment; the graphs show how it came to that. Its place is taken from the beginning, so nothing jumps. */
+export function NumbersNow({ numbers }: { readonly numbers: NumbersFeed }) {
   useChanges(numbers.changes);
-  const { newest } = numbers.series;
-  if (newest === null) return null;
+  const now = numbers.series.newest;
+  const most = now === null ? "" : ` of ${bytes(now.memoryLimit)}`;
+  const rows = [
+    ["CPU", percent(now?.cpu ?? null)],
+    ["Memory", `${bytes(now?.memory ?? null)}${most}`],
+    ["Network in", bytesASecond(now?.received ?? null)],
+    ["Network out", bytesASecond(now?.sent ?? null)],
+  ] as const;
   return (
-    <p class="numbers-now">
-      <span>CPU {percent(newest.cpu)}</span>
-      <span>
-        Memory {bytes(newest.memory)} of {bytes(newest.memoryLimit)}
-      </span>
-      <span>
-        Network {bytesASecond(newest.received)} in, {bytesASecond(newest.sent)} out
-      </span>
-      <Link to={`/deployments/${id}/metrics`}>Graphs</Link>
-    </p>
+    <dl class="numbers-now">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }

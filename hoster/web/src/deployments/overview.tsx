@@ -15,6 +15,7 @@ export function Overview({ deployment, live }: { readonly deployment: Deployment
   const node = useNode(deployment.node_id);
   return (
     <>
+      <NumbersNow numbers={live.numbers} />
       <div class="overview">
         <section class="card">
           <h2>Latest deploy</h2>
@@ -29,7 +30,6 @@ export function Overview({ deployment, live }: { readonly deployment: Deployment
         <section class="card">
           <h2>Health</h2>
           <Health deployment={deployment} />
-          <NumbersNow numbers={live.numbers} id={deployment.id} />
         </section>
         <section class="card">
           <h2>About it</h2>

@@ -3,6 +3,7 @@ import type { StreamEvent } from "./event_parser";
 import { follow, type StreamState } from "./follow";
 
 const IDLE: StreamState = { kind: "idle" };
+const CONNECTING: StreamState = { kind: "connecting" };
 
 /** Follows `path` while the component is there; null follows nothing. */
 export function useStream(
@@ -23,5 +24,6 @@ export function useStream(
       },
     });
   }, [path]);
-  return state;
+  // What is about to be followed is not idle, though nothing has begun.
+  return path !== null && state === IDLE ? CONNECTING : state;
 }
