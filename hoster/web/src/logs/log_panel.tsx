@@ -19,10 +19,16 @@ interface LogPanelProps {
 export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
   const version = useChanges(log.changes);
   const [following, setFollowing] = useState(true);
+  const [container, setContainer] = useState("");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the lines
+  const lines = useMemo(
+    () => (container === "" ? log.lines : log.lines.of(container)),
+    [container, log.lines, version],
+  );
   const [search, setSearch] = useState("");
   const [place, setPlace] = useState(-1);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the lines
-  const found = useMemo(() => (search === "" ? [] : log.lines.find(search)), [search, log.lines, version]);
+  const found = useMemo(() => (search === "" ? [] : lines.find(search)), [search, lines, version]);
   const target = found[place] ?? null;
 
   const look = (text: string) => {
@@ -65,6 +71,7 @@ export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
             </Button>
           </span>
         )}
+        <ServiceChoice names={[...log.lines.containers]} chosen={container} onChoice={setContainer} />
         <span class="spacer" />
         <Button small pressed={following} onClick={() => setFollowing(!following)}>
           Follow
@@ -72,16 +79,12 @@ export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
         <Button small pressed={log.paused} onClick={() => log.pause(!log.paused)}>
           {log.paused ? `Resume${log.held > 0 ? ` (${log.held} new)` : ""}` : "Pause"}
         </Button>
-        <Button
-          small
-          onClick={() => save(`${name}.log`, log.lines.asText())}
-          disabled={log.lines.count === 0}
-        >
+        <Button small onClick={() => save(`${name}.log`, lines.asText())} disabled={lines.count === 0}>
           Download
         </Button>
       </div>
       <LogView
-        lines={log.lines}
+        lines={lines}
         version={version}
         following={following}
         onFollowing={setFollowing}
@@ -89,8 +92,27 @@ export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
         target={target}
         label="Log lines"
       />
-      <p class="log-foot">{footOf(log.lines.count, log.lines.dropped)}</p>
+      <p class="log-foot">{footOf(lines.count, log.lines.dropped)}</p>
     </div>
+  );
+}
+
+interface ServiceChoiceProps {
+  readonly names: readonly string[];
+  /** Empty: all of them. */
+  readonly chosen: string;
+  readonly onChoice: (name: string) => void;
+}
+
+function ServiceChoice({ names, chosen, onChoice }: ServiceChoiceProps) {
+  if (names.length < 2) return null;
+  return (
+    <select aria-label="Service" value={chosen} onChange={(event) => onChoice(event.currentTarget.value)}>
+      <option value="">All services</option>
+      {names.map((name) => (
+        <option key={name}>{name}</option>
+      ))}
+    </select>
   );
 }
 
