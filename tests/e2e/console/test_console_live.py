@@ -57,6 +57,31 @@ def test_a_tab_has_one_stream_open_whatever_it_shows(page: Page) -> None:
     person.delete_it()
 
 
+TWO_SERVICES = """services:
+  web: {image: 'localhost/hello:1', expose: ['8080'], x-web: true}
+  second: {image: 'localhost/hello:1', expose: ['8080']}
+"""
+
+
+def test_the_log_of_one_service_of_several_is_looked_at_alone(page: Page) -> None:
+    person = Person(page).sign_up()
+    template = {
+        "name": "Pair",
+        "compose": TWO_SERVICES,
+        "resources": {"cpu_cores": 0.5, "memory_mb": 128, "disk_mb": 64},
+    }
+    page.goto(f"/templates/{person.made('/api/v1/templates', template)['id']}")
+    page.get_by_role("button", name="Deploy").click()
+    person.sees_state("running")
+    page.get_by_role("link", name="Logs", exact=True).click()
+    containers = page.locator(".log-container")
+    expect(containers.filter(has_text="web").first).to_be_visible()
+    page.get_by_label("Service").select_option("second")
+    expect(containers.filter(has_text="second").first).to_be_visible()
+    expect(containers.filter(has_text="web")).to_have_count(0)
+    person.delete_it()
+
+
 def test_the_graphs_keep_what_the_tab_has_seen(page: Page) -> None:
     person = Person(page).sign_up()
     at = person.deploy_hello()
