@@ -173,7 +173,9 @@ def test_a_plan_that_is_full_is_said_before_and_after_trying(page: Page) -> None
     person.fill_in_hello("second")
     expect(page.get_by_text("Your plan has no room for it: deployments")).to_be_visible()
     page.get_by_role("button", name="Deploy").click()
-    expect(page.get_by_role("alert")).to_contain_text("Your plan allows 1 deployments, and 1 are in use.")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Your plan's limit for deployments is 1, and you use 1."
+    )
     page.goto(at)
     person.delete_it()
 

@@ -55,8 +55,12 @@ function isOnItsWay(node: Node): boolean {
   return installing || node.status === "joining";
 }
 
-/** Asked again only while a machine is on its way. */
 export function useNodes() {
+  return useList<Node>(["nodes"], "/api/v1/nodes");
+}
+
+/** Asked again while a machine is on its way, for who waits for it. */
+export function useNodesComing() {
   return useList<Node>(["nodes"], "/api/v1/nodes", {
     lookAgain: (nodes) => (nodes.some(isOnItsWay) ? LOOK_WHILE_JOINING_MS : false),
   });

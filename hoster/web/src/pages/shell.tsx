@@ -56,7 +56,7 @@ function Navigation({ path }: { readonly path: string }) {
           Hosting console
         </Link>
         <span class="bar-toggle">
-          <Button small label={open ? "Close the menu" : "Open the menu"} onClick={() => setOpen(!open)}>
+          <Button small label="Menu" expanded={open} onClick={() => setOpen(!open)}>
             {open ? "✕" : "☰"}
           </Button>
         </span>

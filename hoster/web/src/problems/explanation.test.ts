@@ -18,7 +18,7 @@ test("a plan's limit is named in words", () => {
     used: 900,
     max: 1024,
   });
-  expect(explain(problem).what).toBe("Your plan allows 1024 MB of memory, and 900 are in use.");
+  expect(explain(problem).what).toBe("Your plan's limit for memory is 1 GB, and you use 900 MB.");
 });
 
 test("a refusal that nobody has words for says what to do all the same", () => {

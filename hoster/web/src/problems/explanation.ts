@@ -1,3 +1,4 @@
+import { megabytes } from "@/elements/amounts";
 import { dateAndTime } from "@/elements/dates";
 import { Problem } from "./problem";
 
@@ -28,11 +29,12 @@ const BY_STATUS: Readonly<Record<number, string>> = {
   429: "Wait a minute, then try again.",
 };
 
-const LIMIT_NAMES: Readonly<Record<string, string>> = {
-  max_deployments: "deployments",
-  max_cpu_cores: "CPU cores",
-  max_memory_mb: "MB of memory",
-  max_disk_mb: "MB of disk",
+/** What a plan limits, as an amount of it is said. */
+const LIMITS: Readonly<Record<string, readonly [amount: (of: number) => string, what: string]>> = {
+  max_deployments: [String, "deployments"],
+  max_cpu_cores: [String, "CPU cores"],
+  max_memory_mb: [megabytes, "memory"],
+  max_disk_mb: [megabytes, "disk"],
 };
 
 const EXPLANATIONS: Readonly<Record<string, Explain>> = {
@@ -215,8 +217,9 @@ function faultSentence(fault: { field: string; message: string }): string {
 
 function limitSentence(problem: Problem): string {
   const { limit, used, max } = problem.members;
-  const name = LIMIT_NAMES[String(limit)];
-  return name === undefined ? problem.detail : `Your plan allows ${max} ${name}, and ${used} are in use.`;
+  const [amount, what] = LIMITS[String(limit)] ?? [];
+  if (amount === undefined || typeof used !== "number" || typeof max !== "number") return problem.detail;
+  return `Your plan's limit for ${what} is ${amount(max)}, and you use ${amount(used)}.`;
 }
 
 function resetSentence(problem: Problem): string {
