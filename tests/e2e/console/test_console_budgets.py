@@ -55,6 +55,12 @@ def test_a_console_that_has_not_changed_is_not_built_again() -> None:
     assert (WEB / "dist" / "index.html").stat().st_mtime_ns == built
 
 
+def test_what_browsers_ask_for_by_themselves_is_there(page: Page) -> None:
+    for path, kind in (("/favicon.ico", "image/vnd.microsoft.icon"), ("/apple-touch-icon.png", "image/png")):
+        answer = page.request.get(path)
+        assert (answer.status, answer.headers["content-type"]) == (200, kind)
+
+
 def test_pages_show_within_a_second_and_do_not_jump(page: Page) -> None:
     person = Person(page).sign_up()
     at = person.deploy_hello()

@@ -57,6 +57,39 @@ def test_a_tab_has_one_stream_open_whatever_it_shows(page: Page) -> None:
     person.delete_it()
 
 
+def test_a_hidden_tab_listens_to_nothing_and_goes_on_where_it_was(page: Page) -> None:
+    person = Person(page).sign_up()
+    at = person.deploy_hello()
+    streams = OpenStreams(page)
+    page.goto(f"{at}/logs")
+    served = page.locator(".log-message").filter(has_text="serving on port")
+    expect(served).to_have_count(1)
+    _hide(page, hidden=True)
+    expect(page.locator(".stream-light")).to_have_text("Paused while hidden")
+    page.wait_for_timeout(500)
+    assert streams.now == 0
+
+    with page.expect_request("**/monitoring/stream*") as resumed:
+        _hide(page, hidden=False)
+    expect(page.locator(".stream-light")).to_have_text("Live")
+    assert "logs=" in resumed.value.headers["last-event-id"]
+    expect(served).to_have_count(1)
+    assert (streams.now, streams.most) == (1, 1)
+    page.goto(at)
+    person.delete_it()
+
+
+def _hide(page: Page, *, hidden: bool) -> None:
+    """A browser without a screen never hides a tab by itself."""
+    page.evaluate(
+        """hidden => {
+          Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
+
+
 TWO_SERVICES = """services:
   web: {image: 'localhost/hello:1', expose: ['8080'], x-web: true}
   second: {image: 'localhost/hello:1', expose: ['8080']}

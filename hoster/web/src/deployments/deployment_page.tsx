@@ -1,5 +1,6 @@
 import { Suspense } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { capitalised } from "@/elements/capitalised";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { SafePlace } from "@/elements/safe_place";
@@ -92,7 +93,7 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
       </p>
       {deployment.status_reason !== null && deployment.status_reason !== "" && (
         <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
-          {deployment.status_reason}
+          {capitalised(deployment.status_reason)}
           {deployment.status === "failed" &&
             ". The steps below say where it failed; correct it, then redeploy or start it."}
         </p>

@@ -1,3 +1,4 @@
+import { capitalised } from "@/elements/capitalised";
 import { Empty } from "@/elements/empty";
 import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
@@ -61,7 +62,7 @@ function List({ items }: { readonly items: readonly Deployment[] }) {
           <div>
             <StateBadge state={deployment.status} />
             {deployment.status === "failed" && deployment.status_reason !== null && (
-              <p class="reason">{deployment.status_reason}</p>
+              <p class="reason">{capitalised(deployment.status_reason)}</p>
             )}
           </div>
           <p class="deployment-address">
@@ -74,7 +75,7 @@ function List({ items }: { readonly items: readonly Deployment[] }) {
             )}
           </p>
           <p class="muted">
-            <Moment at={deployment.created_at} />
+            created <Moment at={deployment.created_at} />
           </p>
         </li>
       ))}

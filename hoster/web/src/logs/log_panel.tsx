@@ -72,16 +72,17 @@ export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
           </span>
         )}
         <ServiceChoice names={[...log.lines.containers]} chosen={container} onChoice={setContainer} />
-        <span class="spacer" />
-        <Button small pressed={following} onClick={() => setFollowing(!following)}>
-          Follow
-        </Button>
-        <Button small pressed={log.paused} onClick={() => log.pause(!log.paused)}>
-          {log.paused ? `Resume${log.held > 0 ? ` (${log.held} new)` : ""}` : "Pause"}
-        </Button>
-        <Button small onClick={() => save(`${name}.log`, lines.asText())} disabled={lines.count === 0}>
-          Download
-        </Button>
+        <span class="log-buttons">
+          <Button small pressed={following} onClick={() => setFollowing(!following)}>
+            Follow
+          </Button>
+          <Button small pressed={log.paused} onClick={() => log.pause(!log.paused)}>
+            {log.paused ? `Resume${log.held > 0 ? ` (${log.held} new)` : ""}` : "Pause"}
+          </Button>
+          <Button small onClick={() => save(`${name}.log`, lines.asText())} disabled={lines.count === 0}>
+            Download
+          </Button>
+        </span>
       </div>
       <LogView
         lines={lines}

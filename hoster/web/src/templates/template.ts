@@ -45,10 +45,10 @@ export interface Template {
 /** All of them: they are searched here, as they are typed. */
 export function useTemplates() {
   const templates = useList<Template>(["templates"], "/api/v1/templates?limit=200");
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = templates;
+  const { hasNextPage, isFetching, isError, fetchNextPage } = templates;
   useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+    if (hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [hasNextPage, isFetching, isError, fetchNextPage]);
   return templates;
 }
 
