@@ -27,11 +27,11 @@ plans:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def console_platform(
     docker_engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PlatformProcess]:
-    """With one more plan, `tiny`, of which two operations are a month's."""
+    """One for all modules. With one more plan, `tiny`, of which two operations are a month's."""
     make("build")
     data = tmp_path_factory.mktemp("console")
     routes = data / "routes.yaml"

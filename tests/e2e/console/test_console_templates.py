@@ -90,6 +90,9 @@ def test_a_published_template_is_everybodys_until_it_is_taken_back(new_context: 
     expect(author.page.get_by_text("Everybody here can see and deploy it.")).to_be_visible()
     other.page.reload()
     expect(other.page.get_by_role("heading", name="Deploy Mine")).to_be_visible()
+    other.page.goto(f"/my-templates/{template}")
+    expect(other.page.get_by_text("Somebody else wrote this template")).to_be_visible()
+    expect(other.page.get_by_label("Compose file")).to_have_count(0)
     other.page.get_by_role("link", name="Make your own from it").click()
     expect(other.page.get_by_label("Name", exact=True)).to_have_value("Mine of my own")
 

@@ -3,8 +3,10 @@ import { useState } from "preact/hooks";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { StateBadge } from "@/elements/state_badge";
+import { together } from "@/elements/together";
 import { Link } from "@/routing/link";
 import { go, useLocation } from "@/routing/location";
+import { useAccount } from "@/session/account";
 import { exchange } from "@/session/request";
 import { bodyOf, copyOf, type Draft, draftOf, NEW_DRAFT } from "./draft";
 import { type Tagged, tagged, templatePath, useTaggedTemplate } from "./own_template";
@@ -49,6 +51,7 @@ function NewForm({ draft }: { readonly draft: Draft }) {
 
 function OwnTemplate({ id }: { readonly id: string }) {
   const found = useTaggedTemplate(id);
+  const account = useAccount();
   return (
     <>
       <PageHeading
@@ -59,19 +62,33 @@ function OwnTemplate({ id }: { readonly id: string }) {
           Your templates
         </Link>
       </PageHeading>
-      <Loaded query={found} lines={12}>
-        {(one) => (
-          <>
-            <p class="row">
-              <StateBadge state={one.template.published ? "published" : "draft"} />
-              <span class="muted">revision {one.template.revision}</span>
-            </p>
-            <TemplateActions template={one.template} onDeleted={() => go("/my-templates")} />
-            <Revision key={one.template.id} opened={one} />
-          </>
-        )}
+      <Loaded query={together({ found, account })} lines={12}>
+        {({ found: one, account: me }) =>
+          one.template.author_id !== me.user.id ? (
+            <Foreign id={id} />
+          ) : (
+            <>
+              <p class="row">
+                <StateBadge state={one.template.published ? "published" : "draft"} />
+                <span class="muted">revision {one.template.revision}</span>
+              </p>
+              <TemplateActions template={one.template} onDeleted={() => go("/my-templates")} />
+              <Revision key={one.template.id} opened={one} />
+            </>
+          )
+        }
       </Loaded>
     </>
+  );
+}
+
+function Foreign({ id }: { readonly id: string }) {
+  return (
+    <p class="notice">
+      Somebody else wrote this template, so only they can change it.{" "}
+      <Link to={`/my-templates/new?from=${id}`}>Make your own from it</Link>, or{" "}
+      <Link to={`/templates/${id}`}>deploy it as it is</Link>.
+    </p>
   );
 }
 
