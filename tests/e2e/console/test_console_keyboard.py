@@ -10,13 +10,16 @@ from tests.e2e.console.person import Person
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 MOST_STOPS = 200
-PLACE_IN_DOCUMENT = """() => {
+WHERE = """() => {
   const at = document.activeElement;
-  return at === null || at === document.body ? -1 : [...document.querySelectorAll("*")].indexOf(at);
-}"""
-VISIBLE = """() => {
-  const box = document.activeElement.getBoundingClientRect();
-  return box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight;
+  if (at === null || at === document.body) return null;
+  const box = at.getBoundingClientRect();
+  return {
+    place: [...document.querySelectorAll("*")].indexOf(at),
+    seen: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
+    first: at.matches(".skip"),
+    what: at.outerHTML.slice(0, 80),
+  };
 }"""
 
 
@@ -56,16 +59,14 @@ def _walked(page: Page, path: str) -> list[str]:
     before, faults = -1, []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
-        now = page.evaluate(PLACE_IN_DOCUMENT)
-        around = before >= 0 and page.evaluate("document.activeElement.matches('.skip')")
-        if now == -1 or around:
+        at = page.evaluate(WHERE)
+        if at is None or (at["first"] and before >= 0):
             return faults
-        what = page.evaluate("document.activeElement.outerHTML.slice(0, 80)")
-        if now <= before:
-            return [*faults, f"{path}: the focus goes back, or nowhere, at {what}"]
-        if not page.evaluate(VISIBLE):
-            faults.append(f"{path}: the focus is out of sight at {what}")
-        before = now
+        if at["place"] <= before:
+            return [*faults, f"{path}: the focus goes back, or nowhere, at {at['what']}"]
+        if not at["seen"]:
+            faults.append(f"{path}: the focus is out of sight at {at['what']}")
+        before = at["place"]
     return [*faults, f"{path}: {MOST_STOPS} presses do not lead out"]
 
 
