@@ -56,19 +56,19 @@ async def stream(request: web.Request) -> web.StreamResponse:
     deployment = await owned(request)
     tail = query_integer(request.query, "tail", 100, (0, _TAIL_MOST))
     places = Places(request.headers.get("Last-Event-ID") or request.query.get("last_event_id"))
-    questions = []
-    for name in PARTS:
-        place = places.of(name)
-        target = f"/projects/{deployment.project_id}/{name}/stream"
-        questions.append(
-            StreamQuestion(
-                deployment,
-                target_of(target, {"tail": str(tail)} if name == "logs" else {}),
-                {} if place is None else {"Last-Event-ID": place},
-                Part(name, places).feed,
-            )
-        )
+    questions = [_question_of(part, deployment, places, tail) for part in PARTS]
     return await request.app[STREAM_CARRIER].carry(request, await _placed_on(request, deployment), questions)
+
+
+def _question_of(part: str, deployment: Deployment, places: Places, tail: int) -> StreamQuestion:
+    place = places.of(part)
+    query = {"tail": str(tail)} if part == "logs" else {}
+    return StreamQuestion(
+        deployment,
+        target_of(f"/projects/{deployment.project_id}/{part}/stream", query),
+        {} if place is None else {"Last-Event-ID": place},
+        Part(part, places).feed,
+    )
 
 
 async def _stream(request: web.Request, path: str) -> web.StreamResponse:
