@@ -205,7 +205,10 @@ class ComposeReader:
         return Mount(volume, clean, mode == "ro")
 
     def _test(self, keys: Mapping[str, object], at: str) -> tuple[str, ...] | None:
-        if keys.get("disable") is True:
+        disable = keys.get("disable", False)
+        if not isinstance(disable, bool):
+            self.fault(f"{at}.disable", "must be true or false")
+        if disable is True:
             return ("NONE",)
         test = keys.get("test")
         if test is None:
@@ -245,19 +248,22 @@ class ComposeReader:
             number = (
                 float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
             )
-        except ValueError:
+        except (ValueError, OverflowError):
             number = 0.0
+        # Not a number compares false with everything.
         if not least <= number <= most:
             self.fault(at, f"must be a number from {least:g} to {most:g}")
+            return least
         return number
 
     def _megabytes(self, value: object, at: str) -> int:
         form = None if isinstance(value, bool) else _SIZE.fullmatch(str(value))
         octets = float(form[1]) * _SIZE_UNITS[form[2].lower()] if form else 0.0
-        megabytes = round(octets / 1024**2)
-        if not 6 <= megabytes <= 1_048_576:
+        megabytes = octets / 1024**2
+        if not 5.5 <= megabytes <= 1_048_576:
             self.fault(at, "must be a size such as 512M or 1G, from 6M to 1T")
-        return megabytes
+            return 6
+        return round(megabytes)
 
 
 def _is_kept(path: str) -> bool:
