@@ -45,7 +45,7 @@ def members_of(raw: bytes) -> frozenset[str]:
     """The names in a JSON object; empty for anything else, whose faults `parse_body` tells."""
     try:
         value = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return frozenset()
     return frozenset(value) if isinstance(value, dict) else frozenset()
 
