@@ -14,8 +14,9 @@ class TooManyStreams(Exception):
 
 
 class QueryInvalid(Exception):
-    """A query parameter has a value that means nothing. `field` is its name."""
+    """A query parameter has a value that means nothing: `field` is its name, `fault` what it must be."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(f"{field}: {sentence}")
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}")
         self.field = field
+        self.fault = fault

@@ -67,7 +67,7 @@ TABLE: ProblemTable = dict(
         _shows(
             QueryInvalid,
             lambda raised: Problem(
-                422, "invalid_query", str(raised), [FieldFault(raised.field, str(raised))]
+                422, "invalid_query", str(raised), [FieldFault(raised.field, raised.fault)]
             ),
         ),
         _says(ContainerGone, 404, "container_gone"),

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from shared.problem import FieldFault
 from worker.errors import QueryInvalid
 
+_OURS = "Value error, "
+"""What pydantic writes before the sentence of a check of ours."""
+
 
 class RequestInvalid(Exception):
     """The body is not what the route takes."""
@@ -35,7 +38,9 @@ def parse_body(model: type[_B], raw: bytes) -> _B:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestInvalid(
             [
-                FieldFault(".".join(str(part) for part in fault["loc"]) or "body", fault["msg"])
+                FieldFault(
+                    ".".join(str(part) for part in fault["loc"]) or "body", fault["msg"].removeprefix(_OURS)
+                )
                 for fault in faults
             ]
         ) from None

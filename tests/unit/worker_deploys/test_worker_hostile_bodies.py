@@ -131,3 +131,11 @@ def test_no_yaml_is_our_failure(text: str) -> None:
 @pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
 def test_no_body_is_our_failure(raw: bytes) -> None:
     assert outcome_of(raw) == "refused"
+
+
+def test_a_fault_is_told_in_our_words_alone() -> None:
+    with pytest.raises(RequestInvalid) as refused:
+        parse_body(DeployBody, json.dumps({**BY_IMAGE, "release": "x"}).encode())
+
+    [fault] = refused.value.faults
+    assert fault.message == "must have exactly one of image, compose, git, archive_url, release"
