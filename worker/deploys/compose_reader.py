@@ -13,7 +13,7 @@ from shared.problem import FieldFault
 from worker.deploys.request import HealthCheck, Mount
 from worker.projects.environment import EnvironmentInvalid, merged
 from worker.runtime.engine import Limits
-from worker.runtime.image_names import may_be_an_id
+from worker.runtime.image_names import is_somebodys
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 HTTP_PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,2047}")
@@ -70,7 +70,7 @@ class ComposeReader:
             )
 
     def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or may_be_an_id(value):
+        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or is_somebodys(value):
             self.fault(at, "must be an image name such as localhost/hello:1 or nginx:1.27")
             return ""
         return value

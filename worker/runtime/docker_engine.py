@@ -18,6 +18,7 @@ import aiohttp
 from worker.errors import EngineUnavailable
 from worker.runtime.build_output import BuildOutput, build_parameters
 from worker.runtime.engine import (
+    BuildFailed,
     BuildMessage,
     BuildOrder,
     ContainerListed,
@@ -28,6 +29,14 @@ from worker.runtime.engine import (
     ImageListed,
     ImageSeen,
     NetworkSeen,
+)
+from worker.runtime.engine_answers import (
+    container_seen,
+    engine_event,
+    image_listed,
+    image_seen,
+    label_filter,
+    network_seen,
 )
 from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, container_config
 
@@ -58,10 +67,7 @@ class DockerEngine:
     async def image(self, reference: str) -> ImageSeen | None:
         async with _deadline(CALL_DEADLINE_S):
             found = await _or_none(self._docker.images.inspect(reference))
-        if found is None:
-            return None
-        digests = found.get("RepoDigests") or []
-        return ImageSeen(str(found["Id"]), str(digests[0]) if digests else None)
+        return None if found is None else image_seen(found)
 
     async def pull(self, reference: str, deadline_s: float) -> None:
         try:
@@ -103,11 +109,11 @@ class DockerEngine:
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         async with _deadline(CALL_DEADLINE_S):
             found = await _or_none(self._docker.containers.container(container_id).show())
-        return None if found is None else _container_seen(found)
+        return None if found is None else container_seen(found)
 
     async def containers(self, labels: Mapping[str, str]) -> list[ContainerListed]:
         async with _deadline(CALL_DEADLINE_S):
-            found = await self._docker.containers.list(all=True, filters=_label_filter(labels))
+            found = await self._docker.containers.list(all=True, filters=label_filter(labels))
         return [
             ContainerListed(
                 container.id, container["Labels"], container["State"] in {"running", "restarting", "paused"}
@@ -130,7 +136,7 @@ class DockerEngine:
     async def networks(self) -> list[NetworkSeen]:
         async with _deadline(CALL_DEADLINE_S):
             found = await self._docker.networks.list()
-        return [_network_seen(network) for network in found]
+        return [network_seen(network) for network in found]
 
     async def create_network(
         self,
@@ -179,7 +185,7 @@ class DockerEngine:
         await self._call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
 
     async def remove_volumes(self, labels: Mapping[str, str]) -> int:
-        listed = await self._call("GET", "volumes", params={"filters": _label_filter(labels)})
+        listed = await self._call("GET", "volumes", params={"filters": label_filter(labels)})
         volumes = listed["Volumes"] or []
         for volume in volumes:
             await self._call("DELETE", f"volumes/{volume['Name']}")
@@ -199,19 +205,38 @@ class DockerEngine:
             timeout=endless,
         )
         output = BuildOutput()
+        step: str | None = None
         async with _deadline(None), query as response:
             try:
                 async for octets in response.content.iter_any():
                     for message in output.feed(octets):
+                        if message.container is not None:
+                            step = message.container
+                            await self._limit_processes(step, order.pids)
                         yield message
+                step = None
+            except BuildFailed:
+                step = None
+                raise
             finally:
                 response.close()
+                if step is not None:
+                    # The builder would get to it by and by; until then it holds on to its network.
+                    await self.remove(step)
+
+    async def _limit_processes(self, container_id: str, pids: int) -> None:
+        """The builder cannot be told, and starts the container at about the same time."""
+        try:
+            await self._call("POST", f"containers/{container_id}/update", body={"PidsLimit": pids})
+        except EngineRefused:
+            # It has ended already; one that goes on without a limit ends the build.
+            seen = await self.inspect(container_id)
+            if seen is not None and seen.running:
+                raise
 
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
-        found = await self._call("GET", "images/json", params={"filters": _label_filter(labels)})
-        return [
-            ImageListed(image["Id"], image["Labels"] or {}, tuple(image["RepoTags"] or ())) for image in found
-        ]
+        found = await self._call("GET", "images/json", params={"filters": label_filter(labels)})
+        return [image_listed(image) for image in found]
 
     async def remove_image(self, reference: str) -> bool:
         try:
@@ -231,7 +256,7 @@ class DockerEngine:
             try:
                 yield None
                 async for line in response.content:
-                    yield _engine_event(json.loads(line))
+                    yield engine_event(json.loads(line))
             finally:
                 response.close()
 
@@ -274,37 +299,3 @@ async def _or_none(call: Awaitable[_T]) -> _T | None:
         if error.status == 404:
             return None
         raise
-
-
-def _label_filter(labels: Mapping[str, str]) -> str:
-    return json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
-
-
-def _container_seen(found: dict[str, Any]) -> ContainerSeen:
-    state = found["State"]
-    networks = found["NetworkSettings"]["Networks"] or {}
-    return ContainerSeen(
-        container_id=found["Id"],
-        name=found["Name"].removeprefix("/"),
-        labels=found["Config"]["Labels"] or {},
-        image=found["Image"],
-        status=state["Status"],
-        running=state["Running"] and not state["Restarting"],
-        started_at=state["StartedAt"],
-        exit_code=state["ExitCode"],
-        oom_killed=state["OOMKilled"],
-        restarts=found["RestartCount"],
-        addresses={name: end["IPAddress"] for name, end in networks.items() if end["IPAddress"]},
-        health=(state.get("Health") or {}).get("Status"),
-    )
-
-
-def _network_seen(found: dict[str, Any]) -> NetworkSeen:
-    ranges = (found.get("IPAM") or {}).get("Config") or []
-    subnets = tuple(IPv4Network(entry["Subnet"]) for entry in ranges if "." in entry.get("Subnet", ""))
-    return NetworkSeen(found["Id"], found["Name"], found.get("Labels") or {}, subnets)
-
-
-def _engine_event(found: dict[str, Any]) -> EngineEvent:
-    actor = found["Actor"]
-    return EngineEvent(found["Action"], actor["ID"], actor["Attributes"], found["timeNano"])
