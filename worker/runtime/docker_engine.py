@@ -4,12 +4,10 @@ Facts (aiodocker 0.27): its own event channel dies silently with the connection,
 unreachable engine is `DockerError` 900. So events are read here, and every call is wrapped.
 """
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import aiodocker
@@ -38,17 +36,14 @@ from worker.runtime.engine_answers import (
     label_filter,
     network_seen,
 )
+from worker.runtime.engine_failures import in_time, or_none
 from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, container_config
 
 CALL_DEADLINE_S = 15.0
 CREATE_DEADLINE_S = 60.0
 
-_UNREACHABLE = 900
 _LINE_BYTES = 2048
 _REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
-
-
-_T = TypeVar("_T")
 
 
 class DockerEngine:
@@ -61,17 +56,17 @@ class DockerEngine:
         await self._docker.close()
 
     async def ping(self) -> None:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             await self._docker.version()
 
     async def image(self, reference: str) -> ImageSeen | None:
-        async with _deadline(CALL_DEADLINE_S):
-            found = await _or_none(self._docker.images.inspect(reference))
+        async with in_time(CALL_DEADLINE_S):
+            found = await or_none(self._docker.images.inspect(reference))
         return None if found is None else image_seen(found)
 
     async def pull(self, reference: str, deadline_s: float) -> None:
         try:
-            async with _deadline(deadline_s):
+            async with in_time(deadline_s):
                 async for _progress in self._docker.images.pull(reference, stream=True):
                     pass
         except EngineRefused as refusal:
@@ -81,22 +76,22 @@ class DockerEngine:
             raise EngineUnavailable(str(refusal)) from refusal
 
     async def create(self, spec: ContainerSpec) -> str:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             container = await self._docker.containers.create(container_config(spec), name=spec.name)
         return container.id
 
     async def start(self, container_id: str) -> None:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             await self._docker.containers.container(container_id).start()
 
     async def stop(self, container_id: str, grace_s: int) -> None:
-        async with _deadline(grace_s + CALL_DEADLINE_S):
-            await _or_none(self._docker.containers.container(container_id).stop(t=grace_s))
+        async with in_time(grace_s + CALL_DEADLINE_S):
+            await or_none(self._docker.containers.container(container_id).stop(t=grace_s))
 
     async def remove(self, container_id: str) -> None:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             try:
-                await _or_none(self._docker.containers.container(container_id).delete(force=True, v=True))
+                await or_none(self._docker.containers.container(container_id).delete(force=True, v=True))
             except aiodocker.DockerError as error:
                 # 409: a removal of the same container is already under way.
                 if error.status != 409:
@@ -107,12 +102,12 @@ class DockerEngine:
         await self._call("POST", f"containers/{container_id}/update", body={"RestartPolicy": wanted})
 
     async def inspect(self, container_id: str) -> ContainerSeen | None:
-        async with _deadline(CALL_DEADLINE_S):
-            found = await _or_none(self._docker.containers.container(container_id).show())
+        async with in_time(CALL_DEADLINE_S):
+            found = await or_none(self._docker.containers.container(container_id).show())
         return None if found is None else container_seen(found)
 
     async def containers(self, labels: Mapping[str, str]) -> list[ContainerListed]:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             found = await self._docker.containers.list(all=True, filters=label_filter(labels))
         return [
             ContainerListed(
@@ -126,7 +121,7 @@ class DockerEngine:
         return None if seen is None else seen.container_id
 
     async def log_tail(self, container_id: str, lines: int) -> list[str]:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             frames = await self._docker.containers.container(container_id).log(
                 stdout=True, stderr=True, tail=lines
             )
@@ -134,7 +129,7 @@ class DockerEngine:
         return [line[:_LINE_BYTES] for line in text.split("\n")][-lines:] if text else []
 
     async def networks(self) -> list[NetworkSeen]:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             found = await self._docker.networks.list()
         return [network_seen(network) for network in found]
 
@@ -156,7 +151,7 @@ class DockerEngine:
             "Options": {"com.docker.network.bridge.name": bridge},
             "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
         }
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             network = await self._docker.networks.create(config)
         return str(network.id)
 
@@ -178,7 +173,7 @@ class DockerEngine:
                 raise
 
     async def remove_network(self, network_id: str) -> None:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             await (await self._docker.networks.get(network_id)).delete()
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
@@ -206,7 +201,7 @@ class DockerEngine:
         )
         output = BuildOutput()
         step: str | None = None
-        async with _deadline(None), query as response:
+        async with in_time(None), query as response:
             try:
                 async for octets in response.content.iter_any():
                     for message in output.feed(octets):
@@ -251,7 +246,7 @@ class DockerEngine:
         endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
         # aiodocker's own subscription never comes back after a lost connection, hence the plain query.
         query = self._docker._query("events", params={"filters": filters}, timeout=endless)  # noqa: SLF001 - see above
-        async with _deadline(CALL_DEADLINE_S) as limit, query as response:
+        async with in_time(CALL_DEADLINE_S) as limit, query as response:
             limit.reschedule(None)
             try:
                 yield None
@@ -271,31 +266,6 @@ class DockerEngine:
         """For what aiodocker's typed API does not have."""
         data = None if body is None else json.dumps(body)
         query = self._docker._query(path, method, params=params, data=data)  # noqa: SLF001 - it has no public equivalent
-        async with _deadline(CALL_DEADLINE_S), query as response:
+        async with in_time(CALL_DEADLINE_S), query as response:
             text = await response.read()
         return json.loads(text) if text else None
-
-
-@asynccontextmanager
-async def _deadline(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            yield limit
-    except TimeoutError as error:
-        raise EngineUnavailable(f"no answer within {seconds or 0:.0f} s") from error
-    except aiodocker.DockerError as error:
-        if error.status == _UNREACHABLE:
-            raise EngineUnavailable(error.message) from error
-        raise EngineRefused(error.status, error.message) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise EngineUnavailable(f"the connection to the engine broke: {error}") from error
-
-
-async def _or_none(call: Awaitable[_T]) -> _T | None:
-    """None for what the engine does not know (404)."""
-    try:
-        return await call
-    except aiodocker.DockerError as error:
-        if error.status == 404:
-            return None
-        raise

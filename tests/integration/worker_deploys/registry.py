@@ -27,6 +27,7 @@ class Registry:
         self.go_on.set()
         self.asked_for_layers = asyncio.Event()
         self.refused: set[str] = set()
+        self._runner: web.AppRunner | None = None
         self._manifests: dict[str, bytes] = {}
         self._blobs: dict[str, bytes] = {}
 
@@ -44,9 +45,16 @@ class Registry:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.port = runner.addresses[0][1]
+        self._runner = runner
         yield self
+        await self.close()
+
+    async def close(self) -> None:
+        """May be done twice."""
         self.go_on.set()
-        await runner.cleanup()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._runner = None
 
     def reference(self, name: str, tag: str = "1") -> str:
         return f"127.0.0.1:{self.port}/{name}:{tag}"

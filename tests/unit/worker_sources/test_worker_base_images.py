@@ -38,6 +38,13 @@ from worker.sources.base_images import references_in
         "FROM scratch\\\\\nFROM 3f",
         "FROM \\\f\n3f",
         "FROM \\\r\n3f\r\n",
+        "FROM localhost/plane-0a1b2c3d/app:dpl_1",
+        "FROM scratch\nCOPY --from=localhost/plane-0a1b2c3d/app:dpl_1 / /",
+        "FROM localhost/${A:-plane-0a1b2c3d}/app:dpl_1",
+        "ARG A=x\nFROM ${A:+3f}",
+        "ARG A=3f\nFROM ${B:-${A}}",
+        "FROM python:$V",
+        "FROM ${A:?no value}",
     ],
 )
 def test_what_may_be_an_id_is_found(dockerfile: str) -> None:
@@ -67,3 +74,25 @@ def test_names_are_names(dockerfile: str) -> None:
 def test_a_tag_tells_a_name_from_an_id() -> None:
     assert [text for text in ("ab", "AB12", "sha256:ab", "0" * 64) if not may_be_an_id(text)] == []
     assert [text for text in ("ab:1", "nginx", "x/ab", "ab.c", "0" * 65) if may_be_an_id(text)] == []
+
+
+def test_the_images_that_stages_begin_with_are_known_with_their_variables_put_in() -> None:
+    dockerfile = """
+ARG REGISTRY=registry.example.org
+ARG TAG
+FROM --platform=linux/amd64 ${REGISTRY}/base:${TAG:-1.0} AS build
+FROM "python:3.11" as Runtime
+COPY --from=build /a /a
+COPY --from=nginx:1 /b /b
+FROM runtime
+FROM build
+FROM scratch
+FROM python:3.11
+"""
+
+    assert references_in(dockerfile) == References(("registry.example.org/base:1.0", "python:3.11"), ())
+
+
+def test_a_trigger_is_read_as_the_file_that_it_is() -> None:
+    assert doubtful_triggers(["COPY --from=3f / /", "# escape=`\nCOPY `\n --from=4f / /"]) == ("3f", "4f")
+    assert doubtful_triggers(["RUN make", "COPY . /app", "COPY --from=0 / /"]) == ()
