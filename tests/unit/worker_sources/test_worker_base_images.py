@@ -3,7 +3,7 @@
 import pytest
 
 from worker.runtime.image_names import may_be_an_id
-from worker.sources.base_images import references_in
+from worker.sources.base_images import References, doubtful_triggers, references_in
 
 
 @pytest.mark.parametrize(
