@@ -61,7 +61,7 @@ TABLE: ProblemTable = dict(
                 422,
                 "invalid_environment",
                 "A variable is not valid.",
-                [FieldFault(f"env.{raised.name}", str(raised))],
+                [FieldFault(f"env.{raised.name}".rstrip("."), str(raised))],
             ),
         ),
         _shows(

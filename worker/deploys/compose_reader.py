@@ -13,9 +13,8 @@ from shared.problem import FieldFault
 from worker.deploys.request import HealthCheck, Mount
 from worker.projects.environment import EnvironmentInvalid, merged
 from worker.runtime.engine import Limits
-from worker.runtime.image_names import is_somebodys
+from worker.runtime.image_names import is_permitted
 
-IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 HTTP_PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,2047}")
 LONGEST_DEADLINE_S = 900.0
 
@@ -70,7 +69,7 @@ class ComposeReader:
             )
 
     def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or is_somebodys(value):
+        if not isinstance(value, str) or not is_permitted(value):
             self.fault(at, "must be an image name such as localhost/hello:1 or nginx:1.27")
             return ""
         return value
@@ -117,7 +116,7 @@ class ComposeReader:
         try:
             return merged({}, found, merge=False)
         except EnvironmentInvalid as invalid:
-            self.fault(f"{at}.{invalid.name}", str(invalid))
+            self.fault(f"{at}.{invalid.name}".rstrip("."), str(invalid))
             return {}
 
     def mounts(self, value: object, at: str) -> tuple[Mount, ...]:

@@ -28,6 +28,9 @@ async def in_time(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
         if error.status == _UNREACHABLE:
             raise EngineUnavailable(error.message) from error
         raise EngineRefused(error.status, error.message) from error
+    except aiohttp.InvalidURL as error:
+        # A name that leads out of its place in the engine's paths.
+        raise EngineRefused(400, "the engine has no such path") from error
     except (aiohttp.ClientError, OSError) as error:
         raise EngineUnavailable(f"the connection to the engine broke: {error}") from error
 

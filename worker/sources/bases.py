@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from worker.deploys.pins import Pins
 from worker.runtime.engine import ImageSeen, ImageUnavailable
+from worker.runtime.image_names import LONGEST, is_name
 from worker.sources.base_images import doubtful_triggers
 from worker.sources.errors import SourceFailed
 
@@ -18,6 +19,9 @@ class BaseImages:
 
     async def checked(self, names: Sequence[str], deploy_id: str) -> Mapping[str, str]:
         """The ids of the images, by name. Raises SourceFailed."""
+        for name in names:
+            if not is_name(name):
+                raise SourceFailed(f"The source builds on {name[:LONGEST]}, which is no name of an image.")
         return {name: (await self._checked(name, deploy_id)).image_id for name in names}
 
     async def check_again(self, before: Mapping[str, str], deploy_id: str) -> None:

@@ -89,6 +89,18 @@ async def test_a_trigger_that_harms_nobody_runs_and_its_layers_are_known_to_be_o
         docker("rmi", "localhost/worker-onbuild:1")
 
 
+@pytest.mark.parametrize("base", ["x/../../containers/json", "x//y", "${NOTHING}"])
+async def test_a_build_on_what_is_no_name_fails_at_once(
+    building_worker: Worker, repository: Repository, base: str
+) -> None:
+    repository.commit({"Dockerfile": f"FROM {base}\n"})
+    await create(building_worker, "app")
+
+    ended = await _deploy(building_worker, "app", repository)
+
+    assert (ended["status"], base in ended["reason"]) == ("failed", True), ended
+
+
 async def test_what_was_built_for_a_project_cannot_be_named_by_another(
     building_worker: Worker, repository: Repository, tiny_image: str
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.runtime.image_names import may_be_an_id
+from worker.runtime.image_names import is_name, is_permitted, may_be_an_id
 from worker.sources.base_images import References, doubtful_triggers, references_in
 
 
@@ -96,3 +96,54 @@ FROM python:3.11
 def test_a_trigger_is_read_as_the_file_that_it_is() -> None:
     assert doubtful_triggers(["COPY --from=3f / /", "# escape=`\nCOPY `\n --from=4f / /"]) == ("3f", "4f")
     assert doubtful_triggers(["RUN make", "COPY . /app", "COPY --from=0 / /"]) == ()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "nginx",
+        "nginx:1.27-alpine",
+        "library/nginx",
+        "a/b/c/d:latest",
+        "my__repo/with.dots-and--dashes_1",
+        "registry.example.org:5000/team/app:1.0",
+        "localhost/hello:1",
+        "127.0.0.1:5000/x",
+        "[::1]:5000/x",
+        "x@sha256:" + "0" * 64,
+        "x:1@sha256:" + "0" * 64,
+    ],
+)
+def test_names_of_images_are_taken(reference: str) -> None:
+    assert is_permitted(reference)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        "x//y",
+        "/x",
+        "x/",
+        "a/../../containers/json",
+        "a/./b",
+        "x:",
+        "x:-1",
+        "x:" + "t" * 129,
+        "x" * 256,
+        "Upper",
+        "x/Upper",
+        "a..b",
+        "-a",
+        "a_",
+        "x@sha256:0",
+        "x@md5:" + "0" * 32,
+        "x?y",
+        "x y",
+        "x\n",
+        "x%2f..",
+        "host:port/x",
+    ],
+)
+def test_what_is_no_name_is_refused(reference: str) -> None:
+    assert not is_name(reference)
