@@ -1,8 +1,12 @@
-"""What can be wrong with a request for logs or numbers, one class for each answer."""
+"""What can be wrong with a request for logs or numbers, and with what every request needs; one class for each answer."""
 
 
 class EngineUnavailable(Exception):
     """The container engine does not answer right now."""
+
+
+class StorageUnwritable(Exception):
+    """The worker's data folder takes nothing more; the message is the system's."""
 
 
 class ContainerGone(Exception):

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from shared.database import DatabaseFull
 from shared.problem import FieldFault, Problem
 from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
 from worker.deploys.compose import ComposeUnsupported
 from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing, ReleaseUnknown
-from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
+from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, StorageUnwritable, TooManyStreams
 from worker.files.listing import LinkRefused, NotAFolder, PathMissing
 from worker.files.path import PathInvalid
 from worker.firewall.firewall import NothingToConfirm
@@ -40,6 +41,11 @@ def _shows(error: type[_E], problem: Callable[[_E], Problem]) -> _Row:
         return problem(raised)
 
     return error, to_problem
+
+
+def _storage_full(_raised: Exception) -> Problem:
+    detail = "The disk of this node is full, or cannot be written: nothing was changed."
+    return Problem(503, "storage_unavailable", detail, headers={"Retry-After": "30"})
 
 
 TABLE: ProblemTable = dict(
@@ -118,6 +124,8 @@ TABLE: ProblemTable = dict(
         _says(FirewallUnavailable, 503, "firewall_unavailable"),
         _says(RulesetRefused, 422, "ruleset_refused"),
         _says(NothingToConfirm, 409, "nothing_to_confirm"),
+        (DatabaseFull, _storage_full),
+        (StorageUnwritable, _storage_full),
         _says(NetworkPoolExhausted, 503, "network_pool_exhausted"),
         (
             EngineUnavailable,
