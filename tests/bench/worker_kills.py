@@ -7,7 +7,6 @@ with it, and nothing else of the project is left. The bound is 10 s from when th
 
 import asyncio
 import random
-import socket
 import sys
 import tempfile
 import time
@@ -20,10 +19,10 @@ from typing import Any
 
 import aiohttp
 
+from tests.bench.ports import free_port
 from tests.bench.table import line, table
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.composing import shop
-from tests.integration.worker_deploys.conftest import DOCKERFILE, SLOW
 from tests.integration.worker_deploys.docker_cli import (
     container_ids,
     docker,
@@ -31,6 +30,7 @@ from tests.integration.worker_deploys.docker_cli import (
     remove_everything_of,
 )
 from tests.integration.worker_deploys.running import eventually
+from tests.integration.worker_deploys.tiny_image import build_tiny
 from worker.runtime import labels
 
 BOUND_S = 10.0
@@ -172,10 +172,10 @@ async def measure(turns: int, seed: int) -> tuple[list[Outcome], int]:
     image = f"localhost/kill-bench:{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        await asyncio.to_thread(_build, folder, image)
+        await asyncio.to_thread(build_tiny, folder / "image", image)
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session:
-            agent = Agent(folder, (_free_port(), _free_port()), session)
+            agent = Agent(folder, (free_port(), free_port()), session)
             try:
                 await agent.start()
                 scene = Scene(agent, image, random.Random(seed))  # noqa: S311 - a lot that can be drawn again
@@ -190,22 +190,6 @@ async def measure(turns: int, seed: int) -> tuple[list[Outcome], int]:
                 await asyncio.to_thread(remove_everything_of, agent.instance)
                 await asyncio.to_thread(docker, "rmi", "-f", image)
     return outcomes, left
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def _build(folder: Path, image: str) -> None:
-    context = folder / "image"
-    context.mkdir()
-    (context / "busybox").write_bytes(Path("/bin/busybox").read_bytes())
-    (context / "slow").write_text(SLOW)
-    for program in ("busybox", "slow"):
-        (context / program).chmod(0o755)
-    (context / "Dockerfile").write_text(f"{DOCKERFILE}LABEL bench={image}\n")
-    docker("build", "-q", "-t", image, str(context), DOCKER_BUILDKIT="0")
 
 
 def _row(one: Outcome) -> list[str]:
