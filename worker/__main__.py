@@ -92,6 +92,8 @@ async def _serve(config: Config) -> int:
 
 
 async def _join(config: Config, hoster_url: str, token: str) -> int:
+    if not hoster_url.startswith(("http://", "https://")):
+        raise _Unusable("--hoster must begin with http:// or https://")
     if await asyncio.to_thread(load_identity, config.data_dir) is not None:
         raise _Unusable(
             f"this worker has joined already; remove {config.data_dir}/identity.json to join anew"
