@@ -52,6 +52,7 @@ class Pruning:
         # Read after the listing: what is built from now on is not in it.
         needed = await self._images.needed()
         await self._settle_pulls(needed)
+        await self._adopt_layers()
         removed = 0
         for image in built:
             if image.image_id not in needed.images and image.labels.get(labels.RELEASE) not in needed.users:
@@ -72,6 +73,21 @@ class Pruning:
                 await self._images.give_up_pull(reference)
             else:
                 await self._images.end_pull(reference, named.image_id, used_by, pulled=False)
+
+    async def _adopt_layers(self) -> None:
+        """A build that a crash interrupted may have ended its step after all: what stands on a layer of ours, and has no name, is ours too."""
+        recorded = {fetched.image_id: fetched for fetched in await self._images.all()}
+        users = {one.image_id: one.used_by for one in recorded.values() if not one.reference}
+        waiting = [
+            layer
+            for layer in await self._engine.layers()
+            if layer.image_id not in recorded and labels.INSTANCE not in layer.labels
+        ]
+        while adopted := [layer for layer in waiting if layer.parent in users]:
+            for layer in adopted:
+                waiting.remove(layer)
+                users[layer.image_id] = users[layer.parent]
+                await self._images.fetched(layer.image_id, "", users[layer.image_id])
 
     async def _remove_fetched(self, image: FetchedImage) -> bool:
         gone = await self._engine.remove_image(await self._name(image))

@@ -233,6 +233,10 @@ class DockerEngine:
         found = await self._call("GET", "images/json", params={"filters": label_filter(labels)})
         return [image_listed(image) for image in found]
 
+    async def layers(self) -> list[ImageListed]:
+        found = await self._call("GET", "images/json", params={"all": "1"})
+        return [listed for listed in map(image_listed, found) if not listed.tags]
+
     async def remove_image(self, reference: str) -> bool:
         try:
             # Without its untagged parents: each is removed by itself, when nobody needs it.

@@ -137,9 +137,12 @@ class ImageSeen:
 
 @dataclass(frozen=True, slots=True)
 class ImageListed:
+    """`parent` is the image that it was built on top of, empty for one that was pulled."""
+
     image_id: str
     labels: Mapping[str, str]
     tags: tuple[str, ...]
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +258,9 @@ class Engine(Protocol):
 
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
         """Those that carry all of `labels`."""
+
+    async def layers(self) -> list[ImageListed]:
+        """The images without a name, which are steps of builds."""
 
     async def remove_image(self, reference: str) -> bool:
         """Whether it went: one that is used, by a container or by another image, stays. One that is gone is no error."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from worker.runtime.engine import ContainerSeen, EngineEvent, ImageListed, ImageSeen, NetworkSeen
 
+_NAMELESS = "<none>:<none>"
+
 
 def image_seen(found: Mapping[str, Any]) -> ImageSeen:
     digests = found.get("RepoDigests") or []
@@ -15,7 +17,8 @@ def image_seen(found: Mapping[str, Any]) -> ImageSeen:
 
 
 def image_listed(found: Mapping[str, Any]) -> ImageListed:
-    return ImageListed(found["Id"], found["Labels"] or {}, tuple(found["RepoTags"] or ()))
+    names = tuple(name for name in found["RepoTags"] or () if name != _NAMELESS)
+    return ImageListed(found["Id"], found["Labels"] or {}, names, found.get("ParentId", ""))
 
 
 def label_filter(labels: Mapping[str, str]) -> str:

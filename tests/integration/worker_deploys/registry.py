@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from tests.integration.worker_deploys.docker_cli import docker_bytes
+from tests.integration.worker_deploys.docker_cli import docker, docker_bytes
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -48,6 +48,9 @@ class Registry:
         self._runner = runner
         yield self
         await self.close()
+        # What a worker of the tests pulled and did not live to remove.
+        for known in self._manifests:
+            await asyncio.to_thread(docker, "rmi", "-f", f"127.0.0.1:{self.port}/{known}")
 
     async def close(self) -> None:
         """May be done twice."""

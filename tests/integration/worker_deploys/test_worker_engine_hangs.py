@@ -41,7 +41,7 @@ async def test_numbers_records_and_visitors_do_not_wait_for_an_engine_that_hangs
             await deploy(worker, "site", tiny_image)
             proxy.answering.clear()
 
-            async with asyncio.timeout(8):
+            async with asyncio.timeout(13):
                 numbers, project, served = await asyncio.gather(
                     _stats(worker), worker.commander.ok("GET", "/projects/site"), worker.get("site.zexio.app")
                 )
@@ -57,4 +57,4 @@ async def test_numbers_records_and_visitors_do_not_wait_for_an_engine_that_hangs
             assert await status_of(worker, "site") == "running"
         finally:
             proxy.answering.set()
-            await asyncio.to_thread(remove_everything_of, worker.instance)
+    await asyncio.to_thread(remove_everything_of, worker.instance)

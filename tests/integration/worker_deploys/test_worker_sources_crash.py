@@ -12,7 +12,13 @@ import pytest
 from tests.integration.worker_deploys.agent import ROOT, Agent
 from tests.integration.worker_deploys.commanding import SECRET
 from tests.integration.worker_deploys.deploying import HEALTHY
-from tests.integration.worker_deploys.docker_cli import container_ids, descendants, docker, network_ids
+from tests.integration.worker_deploys.docker_cli import (
+    container_ids,
+    descendants,
+    docker,
+    inspect,
+    network_ids,
+)
 from tests.integration.worker_deploys.repositories import Repository, key_pair, ssh_server
 from tests.integration.worker_deploys.running import eventually
 
@@ -100,6 +106,7 @@ async def test_a_fetch_that_was_going_on_is_ended_by_the_next_agent(agent: Agent
     assert list((agent.folder / "data" / "sources" / "work").iterdir()) == []
 
 
+@pytest.mark.timeout(150)
 async def test_a_build_that_was_going_on_is_begun_again_and_leaves_nothing(
     agent: Agent, repository: Repository, tiny_image: str
 ) -> None:
@@ -132,8 +139,37 @@ async def test_a_build_that_was_going_on_is_begun_again_and_leaves_nothing(
     async def is_clean() -> bool:
         return await asyncio.to_thread(descendants, tiny_image) == before
 
-    await eventually(is_clean)
+    # At the latest with the next look at everything, every half a minute.
+    await eventually(is_clean, 45)
     assert (container_ids(agent.instance), network_ids(agent.instance)) == ([], [])
+
+
+async def test_a_layer_that_nobody_lived_to_record_goes_with_those_below_it(
+    agent: Agent, repository: Repository, tiny_image: str, tmp_path: Path
+) -> None:
+    repository.commit({"Dockerfile": f"FROM {tiny_image}\nENV ONE=1\nENV TWO=2\n"})
+    before = descendants(tiny_image)
+    await agent.start(LOCAL)
+    await _create(agent)
+    deploy_id = await _deploy(agent, repository.url)
+
+    async def is_active() -> bool:
+        return (await _shown(agent, deploy_id))["status"] == "active"
+
+    await eventually(is_active, 30)
+    [container] = container_ids(agent.instance)
+    layer = inspect(inspect(container)["Image"])["Parent"]
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late" / "Dockerfile").write_text(f"FROM {layer}\nENV LATE=1\n")
+    late = docker("build", "-q", str(tmp_path / "late"), DOCKER_BUILDKIT="0").strip()
+    assert late in descendants(tiny_image)
+
+    await agent.commander.ok("DELETE", "/projects/app")
+
+    async def is_clean() -> bool:
+        return await asyncio.to_thread(descendants, tiny_image) == before
+
+    await eventually(is_clean, 45)
 
 
 async def test_a_deploy_key_is_found_wherever_the_data_folder_is_named_from(

@@ -37,23 +37,21 @@ async def test_the_image_of_a_service_stays_with_its_data_and_goes_when_they_go(
         catalog.write_text(yaml.safe_dump({"vault": vault(reference)}, sort_keys=False))
         variables = worker_variables(docker_engine, tmp_path / "data", free_port)
         async with running_worker({**variables, "WORKER_CATALOG": str(catalog)}, session) as worker:
-            try:
-                service_id = (await install(worker))["service_id"]
-                await until(worker, service_id, "running")
-                await worker.commander.ok("DELETE", f"/services/{service_id}")
-                await worker.commander.ok("POST", "/sync")
-                await asyncio.sleep(1)
-                assert await _is_here(reference), "the data are kept, and with them what reads them"
-                await worker.commander.ok("DELETE", f"/services/{service_id}?volumes=delete")
-                await worker.commander.ok("POST", "/sync")
+            service_id = (await install(worker))["service_id"]
+            await until(worker, service_id, "running")
+            await worker.commander.ok("DELETE", f"/services/{service_id}")
+            await worker.commander.ok("POST", "/sync")
+            await asyncio.sleep(1)
+            assert await _is_here(reference), "the data are kept, and with them what reads them"
+            await worker.commander.ok("DELETE", f"/services/{service_id}?volumes=delete")
+            await worker.commander.ok("POST", "/sync")
 
-                async def is_gone() -> bool:
-                    return not await _is_here(reference)
+            async def is_gone() -> bool:
+                return not await _is_here(reference)
 
-                await eventually(is_gone)
-                assert await _is_here(vault_image), "what was here before"
-            finally:
-                await asyncio.to_thread(remove_everything_of, worker.instance)
+            await eventually(is_gone)
+            assert await _is_here(vault_image), "what was here before"
+    await asyncio.to_thread(remove_everything_of, worker.instance)
 
 
 async def _is_here(reference: str) -> bool:
