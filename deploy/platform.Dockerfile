@@ -14,9 +14,11 @@ RUN if [ "$SERVICE" = worker ] && ! command -v git && command -v apt-get; then \
     fi
 COPY shared /app/shared
 COPY ${SERVICE} /app/${SERVICE}
+COPY platform__mypyc.*.so requirements.lock /app/
+# What the machine that builds has compiled is used where it runs on this Python and C library too; else the sources do.
+RUN /venv/bin/python -c 'import shared.relay.server' || find /app -name '*.so' -delete
 # Hoster sends these to the machines that it makes nodes of.
 COPY worker /app/worker
-COPY requirements.lock /app/
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SERVICE=${SERVICE}
 VOLUME /data
 # exec: the service is process 1 and gets SIGTERM itself.

@@ -14,6 +14,7 @@ import uvloop
 
 from gateway.accounts.cli import add_users_command, run_users_command
 from gateway.app import open_gateway
+from gateway.collector import spare_what_stays
 from gateway.config import Config, Paths, token_ttl
 from gateway.listener import listen
 from gateway.metering.segments import JournalLocked
@@ -101,6 +102,7 @@ async def _run(
     opening = open_gateway if config.workers == 1 else open_controlled_gateway
     async with opening(config, routes, listener, Outside(clock, request_ids(clock), die)) as gateway:
         host, port = listener.getsockname()[:2]
+        spare_what_stays()
         log.info(
             "listening",
             host=host,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -16,7 +17,7 @@ from gateway.rules.field_fates import FATES, Fate
 from gateway.rules.reserved_paths import RESERVED, RESERVED_PREFIX
 from shared.relay.director import Decision, FaultKind, Field, Forward, RequestHead, Respond, UpstreamSpec
 
-CONTROL_MAX_BODY = 64 * 1024
+CONTROL_MAX_BODY: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,13 +119,14 @@ class Pipeline:
         bound = match_route(match, entitled)
         rewritten = rewrite_path(transform_request(bound, self._proxies))
         now = self._clock.now
-        exchange: Exchange = RoutedExchange(bound, self._traffic, now)
-        if entitled is not None and entitled.admitted is not None:
-            intent = begin_intent(rewritten, entitled, self._billing.meter, now())
-            if intent is not None:
-                exchange = BilledExchange(
-                    bound, intent, self._billing.meter, self._billing.inquire, self._traffic, now
-                )
+        exchange: Exchange
+        if entitled is None or entitled.admitted is None:
+            exchange = RoutedExchange(bound, self._traffic, now)
+        else:
+            intent = begin_intent(rewritten, entitled.admitted, self._billing.meter, now())
+            exchange = BilledExchange(
+                bound, intent, self._billing.meter, self._billing.inquire, self._traffic, now
+            )
         forward = forward_upstream(rewritten, self._signer, exchange)
         self._traffic.forwarded()
         return forward

@@ -6,32 +6,37 @@ Rules (contract of the gateway, "What goes upstream"):
 - A client must never be able to name a managed header, in any spelling: see `is_managed`.
 """
 
-import hmac
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from hmac import compare_digest
+from typing import Final
 
-USER_ID = "X-User-ID"
-ORG_ID = "X-Org-ID"
-PLAN_ID = "X-Plan-ID"
-PLAN_LIMITS = "X-Plan-Limits"
-KEY_ID = "X-Key-ID"
-SIGNATURE = "X-Identity-Signature"
-REQUEST_ID = "X-Request-ID"
-EVENT_TYPE = "X-Event-Type"
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
-MAX_AGE_S = 60
+USER_ID: Final = "X-User-ID"
+ORG_ID: Final = "X-Org-ID"
+PLAN_ID: Final = "X-Plan-ID"
+PLAN_LIMITS: Final = "X-Plan-Limits"
+KEY_ID: Final = "X-Key-ID"
+SIGNATURE: Final = "X-Identity-Signature"
+REQUEST_ID: Final = "X-Request-ID"
+EVENT_TYPE: Final = "X-Event-Type"
 
-_MANAGED = frozenset(
+MAX_AGE_S: Final = 60
+
+_MANAGED: Final = frozenset(
     name.lower().encode() for name in (USER_ID, ORG_ID, PLAN_ID, PLAN_LIMITS, KEY_ID, SIGNATURE, REQUEST_ID)
 )
-_FOLD = bytes.maketrans(b"._", b"--")
+_FOLD: Final = bytes.maketrans(b"._", b"--")
 
 
 class IdentityUnverified(Exception):
     """The identity headers carry no valid, fresh signature."""
 
 
-class Identity(NamedTuple):
+@dataclass(slots=True, init=False)
+class Identity:
     """Who a request acts for. `plan_limits` is compact JSON, signed and passed as text."""
 
     user_id: str
@@ -40,16 +45,29 @@ class Identity(NamedTuple):
     plan_limits: str
     key_id: str
 
+    def __init__(self, user_id: str, org_id: str, plan_id: str, plan_limits: str, key_id: str) -> None:
+        self.user_id = user_id
+        self.org_id = org_id
+        self.plan_id = plan_id
+        self.plan_limits = plan_limits
+        self.key_id = key_id
 
-class SignedRequest(NamedTuple):
+
+@dataclass(slots=True, init=False)
+class SignedRequest:
     """What besides the identity is bound by the signature."""
 
     method: str
     target: str
     request_id: str
 
+    def __init__(self, method: str, target: str, request_id: str) -> None:
+        self.method = method
+        self.target = target
+        self.request_id = request_id
 
-ANONYMOUS = Identity(user_id="", org_id="", plan_id="", plan_limits="", key_id="")
+
+ANONYMOUS: Final = Identity(user_id="", org_id="", plan_id="", plan_limits="", key_id="")
 """What APIGate signs when it asks for itself (reconciliation)."""
 
 
@@ -71,7 +89,7 @@ def verify(secret: bytes, signature: str, identity: Identity, request: SignedReq
         separator and stamp.startswith("t=") and moment.isascii() and moment.isdigit() and len(moment) <= 12
     ):
         raise IdentityUnverified("malformed signature")
-    if not hmac.compare_digest(digest.encode(), _digest(secret, identity, request, moment).encode()):
+    if not compare_digest(digest.encode(), _digest(secret, identity, request, moment).encode()):
         raise IdentityUnverified("signature does not match")
     if abs(now - int(moment)) > MAX_AGE_S:
         raise IdentityUnverified("signature is too old")
@@ -94,10 +112,10 @@ def _digest(secret: bytes, identity: Identity, request: SignedRequest, moment: s
     # Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder.
     signed = _keyed(secret).copy()
     signed.update(text.encode("utf-8", "surrogateescape"))
-    return signed.hexdigest()
+    return signed.finalize().hex()
 
 
 @lru_cache(maxsize=4)
-def _keyed(secret: bytes) -> hmac.HMAC:
+def _keyed(secret: bytes) -> HMAC:
     """The key's own two blocks are hashed once, not for every request."""
-    return hmac.new(secret, digestmod="sha256")
+    return HMAC(secret, SHA256())

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import struct
 from collections.abc import Callable
+from typing import Final
 
 from shared.clock import Clock
 
@@ -12,8 +14,32 @@ def new_id(prefix: str) -> str:
     return prefix + secrets.token_hex(16)
 
 
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-"""A random digit with its two upper bits replaced by those of the variant."""
+_BLOCK: Final = 256
+_RANDOM: Final = struct.Struct(">HH6s")
+
+
+class _RequestIds:
+    __slots__ = ("_beginning", "_clock", "_endings", "_from", "_random_bytes", "_until")
+
+    def __init__(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._endings: list[str] = []
+        self._beginning = ""
+        self._from = self._until = 0.0
+
+    def __call__(self) -> str:
+        now = self._clock.now()
+        if not self._from <= now < self._until:
+            self._begin(int(now * 1000))
+        if not self._endings:
+            self._endings = _endings(self._random_bytes(_RANDOM.size * _BLOCK))
+        return self._beginning + self._endings.pop()
+
+    def _begin(self, millis: int) -> None:
+        self._from, self._until = millis / 1000, (millis + 1) / 1000
+        stamp = millis & 0xFFFF_FFFF_FFFF
+        self._beginning = f"{stamp >> 16:08x}-{stamp & 0xFFFF:04x}-7"
 
 
 def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom) -> Callable[[], str]:
@@ -22,22 +48,12 @@ def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom)
     Random bits are drawn in blocks: one `urandom` system call for every 256 identifiers instead of one each, since the
     relay takes one per request.
     """
-    block = b""
-    position = 0
-    last_millis = -1
-    prefix = ""
+    return _RequestIds(clock, random_bytes)
 
-    def next_id() -> str:
-        nonlocal block, position, last_millis, prefix
-        if position >= len(block):
-            block = random_bytes(10 * 256)
-            position = 0
-        digits = block[position : position + 10].hex()
-        position += 10
-        millis = int(clock.now() * 1000) & 0xFFFF_FFFF_FFFF
-        if millis != last_millis:
-            last_millis = millis
-            prefix = f"{millis >> 16:08x}-{millis & 0xFFFF:04x}-7"
-        return f"{prefix}{digits[:3]}-{_VARIANT[digits[3]]}{digits[4:7]}-{digits[7:19]}"
 
-    return next_id
+def _endings(random: bytes) -> list[str]:
+    """12 random bits, then the two bits of the variant and 62 random ones."""
+    return [
+        "%03x-%04x-%s" % (high & 0xFFF, low & 0x3FFF | 0x8000, node.hex())  # noqa: UP031 - half the time of an f-string
+        for high, low, node in _RANDOM.iter_unpack(random)
+    ]

@@ -14,9 +14,17 @@ from hypothesis import settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from deploy.native.modules import is_current
+
 # A shared machine may stall any example; tests have their own time limits.
 settings.register_profile("platform", deadline=None)
 settings.load_profile("platform")
+
+if not is_current():
+    pytest.exit(
+        "the compiled modules are not of these sources: run `make native`, or `make native-clean` to do without",
+        2,
+    )
 
 IN_CI = os.environ.get("CI") == "true"
 

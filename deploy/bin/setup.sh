@@ -7,18 +7,30 @@ venv=.venv
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
+is_new_enough() { command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# The distribution's own first: it is built with profile-guided optimisation, which many version managers leave out (a fifth of the speed).
 find_python() {
-  for name in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
-    if command -v "$name" >/dev/null 2>&1 && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-      echo "$name"
-      return
+  if [ -n "${PYTHON:-}" ]; then
+    is_new_enough "$PYTHON" || fail "PYTHON=$PYTHON is not Python 3.11 or newer"
+    echo "$PYTHON"
+    return
+  fi
+  first=""
+  for name in /usr/bin/python3 python3.13 python3.12 python3.11 python3; do
+    if is_new_enough "$name"; then
+      if has_venv "$name"; then echo "$name"; return; fi
+      [ -n "$first" ] || first=$name
     fi
   done
-  fail "Python 3.11 or newer is needed; found $(python3 --version 2>/dev/null || echo none). Install it, or name one: make PYTHON=/path/to/python3"
+  [ -n "$first" ] || fail "Python 3.11 or newer is needed; found $(python3 --version 2>/dev/null || echo none). Install it, or name one: make PYTHON=/path/to/python3"
+  echo "$first"
 }
 
-locks="requirements.lock"
-[ "$kind" = dev ] && locks="requirements.lock requirements-dev.lock"
+locks="requirements.lock requirements-native.lock"
+[ "$kind" = dev ] && locks="$locks requirements-dev.lock"
 state="$kind $(cat $locks | cksum)"
 # Development needs include the runtime's: either state will do for running.
 if [ -x "$venv/bin/python" ] && grep -qxF "$state" "$venv/.installed" 2>/dev/null; then
@@ -27,7 +39,7 @@ fi
 
 if [ ! -x "$venv/bin/python" ]; then
   python=$(find_python)
-  if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+  if ! has_venv "$python"; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
       echo "setup: installing python3-venv"
       apt-get update -qq >/dev/null 2>&1 || true
@@ -48,4 +60,4 @@ for lock in $locks; do arguments="$arguments -r $lock"; done
   || { tail -n 5 "$venv/pip.log" >&2; fail "pip could not install the locked dependencies (all of it: $venv/pip.log)"; }
 touch "$venv/.installed"
 grep -qxF "$state" "$venv/.installed" || echo "$state" >>"$venv/.installed"
-if [ "$kind" = dev ]; then echo "runtime $(cat requirements.lock | cksum)" >>"$venv/.installed"; fi
+if [ "$kind" = dev ]; then echo "runtime $(cat requirements.lock requirements-native.lock | cksum)" >>"$venv/.installed"; fi

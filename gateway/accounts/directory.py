@@ -7,11 +7,12 @@ Rules:
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.accounts.principal import Principal, UserId
 
-_CAPACITY = 10_000
-_FRESH_S = 60.0
+_CAPACITY: Final = 10_000
+_FRESH_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,15 @@ The checksum lets a mistyped or invented key be refused without a look-up, and l
 import re
 import secrets
 import zlib
+from typing import Final
 
-PREFIX = "ak_"
+PREFIX: Final = "ak_"
 
-_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_SECRET_LENGTH = 43
-_CHECKSUM_LENGTH = 6
-_FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
-_SHOWN = len(PREFIX) + 8
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET_LENGTH: Final = 43
+_CHECKSUM_LENGTH: Final = 6
+_FORM: Final = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_SECRET_LENGTH + _CHECKSUM_LENGTH}}}")
+_SHOWN: Final = len(PREFIX) + 8
 
 
 def new_key() -> str:

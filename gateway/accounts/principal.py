@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, NewType, Protocol
+from typing import NewType, Protocol
 
 UserId = NewType("UserId", str)
 OrgId = NewType("OrgId", str)
@@ -32,12 +32,20 @@ class Principal:
     status: UserStatus
 
 
-class BearerToken(NamedTuple):
+@dataclass(slots=True, init=False)
+class BearerToken:
     text: str
 
+    def __init__(self, text: str) -> None:
+        self.text = text
 
-class ApiKey(NamedTuple):
+
+@dataclass(slots=True, init=False)
+class ApiKey:
     text: str
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
 Credential = BearerToken | ApiKey

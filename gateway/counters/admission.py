@@ -2,8 +2,8 @@
 
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.counters.port import (
     Admitted,
@@ -25,7 +25,7 @@ from gateway.counters.settlements import Settlements
 from gateway.errors import CountersUnavailable
 from gateway.rules.period import period_at
 
-_MOST_TRIES = 4
+_MOST_TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,16 @@ class Unreachable:
     was_sent: bool
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True, init=False)
+class Answer:
     """`claim` is the one that was judged: of the month in which the counters are."""
 
     claim: Claim
     outcome: Admitted | Refused | Unreachable
+
+    def __init__(self, claim: Claim, outcome: Admitted | Refused | Unreachable) -> None:
+        self.claim = claim
+        self.outcome = outcome
 
 
 Then = Callable[[Answer], None]
@@ -71,19 +76,16 @@ class Admission:
         if tries == 0:
             return Answer(claim, Unreachable(was_sent=False))
         try:
-            verdict = self._counters.reserve(claim)
+            verdict = self._counters.reserve(claim, lambda found: self._replied(claim, then, tries, found))
         except CountersUnavailable:
             return Answer(claim, Unreachable(was_sent=False))
-        if isinstance(verdict, Future):
-            verdict.add_done_callback(lambda done: self._replied(claim, then, tries, done))
-            return None
-        return self._judge(claim, then, tries, verdict)
+        return None if verdict is None else self._judge(claim, then, tries, verdict)
 
-    def _replied(self, claim: Claim, then: Then, tries: int, done: Future[Verdict]) -> None:
-        if done.cancelled() or done.exception() is not None:
+    def _replied(self, claim: Claim, then: Then, tries: int, found: Verdict | CountersUnavailable) -> None:
+        if isinstance(found, CountersUnavailable):
             then(Answer(claim, Unreachable(was_sent=True)))
             return
-        answer = self._judge(claim, then, tries, done.result())
+        answer = self._judge(claim, then, tries, found)
         if answer is not None:
             then(answer)
 
@@ -95,7 +97,7 @@ class Admission:
                 self._refusals.add(claim, verdict)
                 return Answer(claim, verdict)
             case OtherPeriod():
-                return self._try(claim._replace(period=period_at(verdict.now)), then, tries - 1)
+                return self._try(replace(claim, period=period_at(verdict.now)), then, tries - 1)
             case Unseeded():
                 seeded = self._seeding.wanted(claim.user_id, claim.period)
                 seeded.add_done_callback(lambda done: self._seeded(claim, then, tries, done))

@@ -1,12 +1,14 @@
 """Counters in this process, for a gateway without Redis: the same rules, exact because one thread runs them."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.accounts.principal import UserId
 from gateway.counters.port import (
     Admitted,
     Claim,
     CountersState,
+    OnVerdict,
     OtherPeriod,
     QuotaRefused,
     RateRefused,
@@ -22,9 +24,9 @@ from gateway.counters.port import (
 from gateway.rules.period import Period
 from shared.clock import Clock
 
-_MOST_CELLS = 100_000
-_RELEASED = False
-_HELD = True
+_MOST_CELLS: Final = 100_000
+_RELEASED: Final = False
+_HELD: Final = True
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class LocalCounters:
     def state(self) -> CountersState:
         return CountersState.LOCAL
 
-    def reserve(self, claim: Claim) -> Verdict:
+    def reserve(self, claim: Claim, _then: OnVerdict) -> Verdict:
         now = int(self._clock.now() * 1_000_000)
         if not claim.period.starts_at <= now // 1_000_000 < claim.period.ends_at:
             return OtherPeriod(now // 1_000_000)

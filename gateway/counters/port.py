@@ -9,16 +9,18 @@ Rules:
 """
 
 from asyncio import Future
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from gateway.accounts.principal import UserId
+from gateway.errors import CountersUnavailable
 from gateway.rules.period import Period
 
 
-class Claim(NamedTuple):
+@dataclass(slots=True, init=False)
+class Claim:
     """One unit of quota and one place in the rate, for one request."""
 
     request_id: str
@@ -28,18 +30,40 @@ class Claim(NamedTuple):
     rate_per_minute: int
     burst: int
 
+    def __init__(
+        self,
+        request_id: str,
+        user_id: UserId,
+        period: Period,
+        quota_limit: int,
+        rate_per_minute: int,
+        burst: int,
+    ) -> None:
+        self.request_id = request_id
+        self.user_id = user_id
+        self.period = period
+        self.quota_limit = quota_limit
+        self.rate_per_minute = rate_per_minute
+        self.burst = burst
+
     @property
     def emission_us(self) -> int:
         """Microseconds between two requests at the rate, rounded so that the rate is never exceeded."""
         return -(-60_000_000 // self.rate_per_minute)
 
 
-class Admitted(NamedTuple):
+@dataclass(slots=True, init=False)
+class Admitted:
     """`quota_used` includes this request. `rate_resets_in` in seconds: until the whole burst is there again."""
 
     quota_used: int
     rate_remaining: int
     rate_resets_in: float
+
+    def __init__(self, quota_used: int, rate_remaining: int, rate_resets_in: float) -> None:
+        self.quota_used = quota_used
+        self.rate_remaining = rate_remaining
+        self.rate_resets_in = rate_resets_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,9 @@ Refused = QuotaRefused | RateRefused
 Verdict = Admitted | Refused | Unseeded | OtherPeriod | Withdrawn
 
 
+OnVerdict = Callable[[Verdict | CountersUnavailable], None]
+
+
 class SettlementKind(StrEnum):
     RELEASE = "release"
     """Give the unit of quota back, if it was taken. The rate is never given back."""
@@ -83,11 +110,18 @@ class SettlementKind(StrEnum):
     """Take a unit, if none was taken: the request was admitted without its counters."""
 
 
-class Settlement(NamedTuple):
+@dataclass(slots=True, init=False)
+class Settlement:
     user_id: UserId
     period_name: str
     request_id: str
     kind: SettlementKind
+
+    def __init__(self, user_id: UserId, period_name: str, request_id: str, kind: SettlementKind) -> None:
+        self.user_id = user_id
+        self.period_name = period_name
+        self.request_id = request_id
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +154,13 @@ class CountersState(StrEnum):
 
 
 class Counters(Protocol):
-    """Every method raises CountersUnavailable, at once or from what it returns, at the latest after 50 ms."""
+    """Every method raises CountersUnavailable, at once or from what it returns, or tells of it, at the latest after 50 ms."""
 
     @property
     def state(self) -> CountersState: ...
 
-    def reserve(self, claim: Claim) -> Verdict | Future[Verdict]: ...
+    def reserve(self, claim: Claim, then: OnVerdict) -> Verdict | None:
+        """The verdict when it is there at once; otherwise None, and `then` is called once, later, with it or with why there is none."""
 
     def settle(self, settlement: Settlement) -> Future[None] | None:
         """None when it is done at once."""

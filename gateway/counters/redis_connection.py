@@ -9,49 +9,56 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
+from typing import Final, Protocol, cast
 
 import hiredis
-from typing_extensions import override
 
 from gateway.counters.circuit import CircuitEvent
+from gateway.counters.resp import Argument, command
 from gateway.errors import CountersUnavailable
 
-_TOO_LATE_S = 0.4
+_TOO_LATE_S: Final = 0.4
 """An answer that was read this long after its deadline is none, so that others know when all answers are in (see `Desk`)."""
 
-_CANNOT_SERVE = frozenset(
+_CANNOT_SERVE: Final = frozenset(
     ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY")
 )
 """Errors that tell of Redis's own state, and not of the command."""
 
-_NOT_SENT = float("inf")
-_SILENCE_S = 2.0
-_READ_FIRST_S = 0.001
+_NOT_SENT: Final = float("inf")
+_SILENCE_S: Final = 2.0
+_READ_FIRST_S: Final = 0.001
 """Any time at all: timers that are set now are looked at after the next read."""
 
-Argument = str | bytes | int
 OnReply = Callable[[object], None]
 """Gets the reply, or the exception that stands for it."""
 
 Tell = Callable[[CircuitEvent], None]
 
 
-@dataclass(slots=True)
+class Scripted(Protocol):
+    """A command that names a script, which Redis may not know (it was restarted, or its scripts were flushed)."""
+
+    def in_full(self) -> bytes:
+        """The same command with the script itself."""
+
+
 class _Call:
     """`on_reply` is None once the caller was told that there is none. `due` counts from when the command was sent."""
 
-    on_reply: OnReply | None
-    instead: bytes | None
-    """The command to send when Redis does not know the script (it was restarted, or its scripts were flushed)."""
+    __slots__ = ("due", "on_reply", "scripted")
 
-    due: float = _NOT_SENT
+    def __init__(self, on_reply: OnReply | None, scripted: Scripted | None) -> None:
+        self.on_reply = on_reply
+        self.scripted = scripted
+        self.due = _NOT_SENT
 
 
-class RedisConnection(asyncio.Protocol):
+class RedisConnection:
     """`tell` hears of answers that came in time, and of misses: an answer that Redis cannot serve, or a deadline that passed, of which
     it hears once for every `deadline_s`.
+
+    An `asyncio.Protocol`, without deriving from it: a class with a base from elsewhere cannot be compiled whole.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deadline_s: float, tell: Tell) -> None:
@@ -78,17 +85,17 @@ class RedisConnection(asyncio.Protocol):
     def is_waiting(self) -> bool:
         return bool(self._line)
 
-    def call(self, command: bytes, on_reply: OnReply, instead: bytes | None = None) -> None:
-        call = _Call(on_reply, instead)
+    def call(self, encoded: bytes, on_reply: OnReply, scripted: Scripted | None = None) -> None:
+        call = _Call(on_reply, scripted)
         self._line.append(call)
         if not self._outgoing:
             self._loop.call_soon(self.flush)
-        self._outgoing.append(command)
+        self._outgoing.append(encoded)
         self._unsent.append(call)
 
-    def ask(self, *command: Argument) -> asyncio.Future[object]:
+    def ask(self, *arguments: Argument) -> asyncio.Future[object]:
         future: asyncio.Future[object] = self._loop.create_future()
-        self.call(packed(*command), lambda reply: _settle(future, reply))
+        self.call(command(*arguments), lambda reply: _settle(future, reply))
         return future
 
     def begin(self, deadline_s: float) -> None:
@@ -103,12 +110,10 @@ class RedisConnection(asyncio.Protocol):
         if transport is not None:
             transport.abort()
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not derive from asyncio's classes, so this cannot be checked by isinstance.
         self._transport = cast(asyncio.Transport, transport)
 
-    @override
     def data_received(self, data: bytes) -> None:
         self._heard_at = time.monotonic()
         self._reader.feed(data)
@@ -118,8 +123,7 @@ class RedisConnection(asyncio.Protocol):
         except (hiredis.ProtocolError, IndexError):
             self.abort()
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         # Before anyone hears of it: who gives a unit back because of this must not write here.
         self._transport = None
         if self._timer is not None:
@@ -128,6 +132,14 @@ class RedisConnection(asyncio.Protocol):
             self._fail(self._line.popleft())
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
+
+    def pause_writing(self) -> None:
+        """Calls are few and small, and have deadlines."""
+
+    def resume_writing(self) -> None: ...
 
     def flush(self) -> None:
         if not self._unsent:
@@ -151,8 +163,8 @@ class RedisConnection(asyncio.Protocol):
             return
         failure = str(reply).partition(" ")[0] if isinstance(reply, hiredis.ReplyError) else ""
         self._tell(CircuitEvent.MISSED if failure in _CANNOT_SERVE else CircuitEvent.ANSWERED)
-        if call.instead is not None and failure == "NOSCRIPT":
-            self.call(call.instead, call.on_reply)
+        if call.scripted is not None and failure == "NOSCRIPT":
+            self.call(call.scripted.in_full(), call.on_reply)
         else:
             call.on_reply(reply)
 
@@ -179,10 +191,6 @@ class RedisConnection(asyncio.Protocol):
         on_reply, call.on_reply = call.on_reply, None
         if on_reply is not None:
             on_reply(CountersUnavailable())
-
-
-def packed(*command: Argument) -> bytes:
-    return hiredis.pack_command(command)  # type: ignore[arg-type,no-any-return]  # its stub knows commands of one word only
 
 
 def _settle(future: asyncio.Future[object], reply: object) -> None:

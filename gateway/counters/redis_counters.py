@@ -7,14 +7,16 @@ carry the run of the server under which they were made. Under another run there 
 import asyncio
 from asyncio import Future
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from gateway.accounts.principal import UserId
 from gateway.counters.port import (
     Admitted,
     Claim,
     CountersState,
+    OnVerdict,
     OtherPeriod,
     QuotaRefused,
     RateRefused,
@@ -26,19 +28,20 @@ from gateway.counters.port import (
     Withdrawn,
     standing,
 )
-from gateway.counters.redis_link import RedisLink, Script
+from gateway.counters.redis_link import RedisLink, Script, ScriptRun
+from gateway.counters.resp import bulk, bulks
 from gateway.errors import CountersUnavailable
 from gateway.rules.period import Period, period_named
 
-_HERE = Path(__file__).parent
-_RESERVE = Script.read(_HERE / "reserve.lua")
-_SETTLE = Script.read(_HERE / "settle.lua")
-_SEED = Script.read(_HERE / "seed.lua")
-_LOOK = Script.read(_HERE / "look.lua")
-SCRIPTS = (_RESERVE, _SETTLE, _SEED, _LOOK)
-_KEPT_AFTER_PERIOD_S = 7 * 86400
-_MOST_FORGOTTEN = 64
-_MOST_USERS = 10_000
+_HERE: Final = Path(__file__).parent
+_RESERVE: Final = Script.read(_HERE / "reserve.lua")
+_SETTLE: Final = Script.read(_HERE / "settle.lua")
+_SEED: Final = Script.read(_HERE / "seed.lua")
+_LOOK: Final = Script.read(_HERE / "look.lua")
+SCRIPTS: Final = (_RESERVE, _SETTLE, _SEED, _LOOK)
+_KEPT_AFTER_PERIOD_S: Final = 7 * 86400
+_MOST_FORGOTTEN: Final = 64
+_MOST_USERS: Final = 10_000
 
 Result = TypeVar("Result")
 
@@ -55,8 +58,7 @@ class RedisCounters:
     def state(self) -> CountersState:
         return CountersState.REDIS if self._link.is_up else CountersState.UNAVAILABLE
 
-    def reserve(self, claim: Claim) -> Future[Verdict]:
-        future: Future[Verdict] = asyncio.get_running_loop().create_future()
+    def reserve(self, claim: Claim, then: OnVerdict) -> None:
         user_period = (claim.user_id, claim.period.name)
         forgotten = self._forgotten.pop(user_period, [])
 
@@ -64,38 +66,23 @@ class RedisCounters:
             verdict = _parsed(reply, _verdict)
             if forgotten and not isinstance(verdict, Admitted):
                 self._remember_to_forget(user_period, forgotten)
-            _resolve(future, verdict)
+            then(verdict)
 
-        period = claim.period
-        keys = self._keys(claim.user_id, period.name)
+        terms = self._terms(claim.period, claim.quota_limit, claim.emission_us, claim.burst)
+        arguments = [self._keys(claim.user_id, claim.period.name), terms[0], bulk(claim.request_id), terms[1]]
+        if forgotten:
+            arguments.append(bulks(*forgotten))
         try:
-            self._link.run(
-                _RESERVE,
-                keys,
-                (
-                    period.starts_at,
-                    period.ends_at,
-                    claim.quota_limit,
-                    claim.emission_us,
-                    claim.burst,
-                    claim.request_id,
-                    self._owner,
-                    period.ends_at + _KEPT_AFTER_PERIOD_S,
-                    *forgotten,
-                ),
-                on_reply,
-            )
+            self._link.run(ScriptRun(_RESERVE, 3, b"".join(arguments), 11 + len(forgotten)), on_reply)
         except CountersUnavailable:
             self._remember_to_forget(user_period, forgotten)
             raise
-        return future
 
     def settle(self, settlement: Settlement) -> Future[None]:
-        _, quota, opened = self._keys(settlement.user_id, settlement.period_name)
         expiry = period_named(settlement.period_name).ends_at + _KEPT_AFTER_PERIOD_S
         confirmed = self._ask(
             _SETTLE,
-            (quota, opened),
+            self._quota_keys(settlement.user_id, settlement.period_name),
             (settlement.request_id, settlement.kind.value, self._owner, expiry),
             lambda _: None,
         )
@@ -107,27 +94,28 @@ class RedisCounters:
         self._remember_to_forget((user_id, period_name), [request_id])
 
     def seed(self, user_id: UserId, period: Period, seed: Seed) -> Future[None]:
-        _, quota, opened = self._keys(user_id, period.name)
         arguments: tuple[str | int, ...] = (
             seed.used,
             period.ends_at + _KEPT_AFTER_PERIOD_S,
             self._owner,
             *seed.open_ids,
         )
-        return self._ask(_SEED, (quota, opened), arguments, lambda _: None)
+        return self._ask(_SEED, self._quota_keys(user_id, period.name), arguments, lambda _: None)
 
     def look(self, claim: Claim) -> Future[Standing]:
-        rate, quota, _ = self._keys(claim.user_id, claim.period.name)
+        rate, quota, _ = _key_names(claim.user_id, claim.period.name, self._link.server_run)
         return self._ask(_LOOK, (rate, quota), (), lambda reply: _standing(reply, claim))
 
-    def _keys(self, user_id: UserId, period_name: str) -> tuple[str, str, str]:
-        """The braces make one user's keys live on one node of a Redis cluster."""
-        run = self._link.server_run
-        return (
-            f"apigate:{{{user_id}}}:rate",
-            f"apigate:{{{user_id}}}:quota:{period_name}:{run}",
-            f"apigate:{{{user_id}}}:open:{period_name}:{run}",
-        )
+    def _keys(self, user_id: UserId, period_name: str) -> bytes:
+        return _encoded_keys(user_id, period_name, self._link.server_run)
+
+    def _quota_keys(self, user_id: UserId, period_name: str) -> tuple[str, str]:
+        _, quota, opened = _key_names(user_id, period_name, self._link.server_run)
+        return quota, opened
+
+    def _terms(self, period: Period, quota_limit: int, emission_us: int, burst: int) -> tuple[bytes, bytes]:
+        """What the reservations under one plan in one month have in common: before the request id, and after it."""
+        return _encoded_terms(period, quota_limit, emission_us, burst, self._owner)
 
     def _ask(
         self,
@@ -137,7 +125,8 @@ class RedisCounters:
         parse: Callable[[object], Result],
     ) -> Future[Result]:
         future: Future[Result] = asyncio.get_running_loop().create_future()
-        self._link.run(script, keys, arguments, lambda reply: _resolve(future, _parsed(reply, parse)))
+        run = ScriptRun.of(script, keys, arguments)
+        self._link.run(run, lambda reply: _resolve(future, _parsed(reply, parse)))
         return future
 
     def _remember_to_forget(self, user_period: tuple[UserId, str], request_ids: list[str]) -> None:
@@ -146,6 +135,28 @@ class RedisCounters:
             return
         kept = self._forgotten.setdefault(user_period, [])
         kept.extend(request_ids[: _MOST_FORGOTTEN - len(kept)])
+
+
+def _key_names(user_id: UserId, period_name: str, run: str) -> tuple[str, str, str]:
+    """The braces make one user's keys live on one node of a Redis cluster."""
+    return (
+        f"apigate:{{{user_id}}}:rate",
+        f"apigate:{{{user_id}}}:quota:{period_name}:{run}",
+        f"apigate:{{{user_id}}}:open:{period_name}:{run}",
+    )
+
+
+@lru_cache(maxsize=_MOST_USERS)
+def _encoded_keys(user_id: UserId, period_name: str, run: str) -> bytes:
+    return bulks(*_key_names(user_id, period_name, run))
+
+
+@lru_cache(maxsize=256)
+def _encoded_terms(
+    period: Period, quota_limit: int, emission_us: int, burst: int, owner: str
+) -> tuple[bytes, bytes]:
+    before = bulks(period.starts_at, period.ends_at, quota_limit, emission_us, burst)
+    return before, bulks(owner, period.ends_at + _KEPT_AFTER_PERIOD_S)
 
 
 def _parsed(reply: object, parse: Callable[[object], Result]) -> Result | CountersUnavailable:

@@ -10,7 +10,9 @@ import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Final, cast
 from urllib.parse import unquote, urlsplit
 
 import hiredis
@@ -18,17 +20,18 @@ import structlog
 from typing_extensions import override
 
 from gateway.counters.circuit import Circuit, CircuitEvent, CircuitState
-from gateway.counters.redis_connection import Argument, OnReply, RedisConnection, packed
+from gateway.counters.redis_connection import OnReply, RedisConnection
+from gateway.counters.resp import Argument, bulks, command, count
 from gateway.errors import CountersUnavailable
 
-DEADLINE_S = 0.05
-_CONNECT_S = 2.0
-_FIRST_DELAY_S = 0.05
-_LONGEST_DELAY_S = 0.5
-_PROBE_AFTER_S = 0.05
-_PROBE = ("SET", "apigate:probe", 1, "PX", 1000)
+DEADLINE_S: Final = 0.05
+_CONNECT_S: Final = 2.0
+_FIRST_DELAY_S: Final = 0.05
+_LONGEST_DELAY_S: Final = 0.5
+_PROBE_AFTER_S: Final = 0.05
+_PROBE: Final = ("SET", "apigate:probe", 1, "PX", 1000)
 """A write: one that is out of memory, or became a replica, still answers a PING."""
-_RUN = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
+_RUN: Final = re.compile(rb"^run_id:([0-9a-f]{12})", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,37 @@ class Script:
         return cls(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
+class ScriptRun:
+    """A script with its keys and arguments, these as encoded bulk strings."""
+
+    __slots__ = ("_arguments", "_count", "_key_count", "_script")
+
+    def __init__(self, script: Script, key_count: int, arguments: bytes, count: int) -> None:
+        """`count` is that of keys and arguments together, `key_count` that of the keys, which come first."""
+        self._script = script
+        self._key_count = key_count
+        self._arguments = arguments
+        self._count = count
+
+    @classmethod
+    def of(cls, script: Script, keys: Sequence[str], arguments: Sequence[Argument]) -> "ScriptRun":
+        return cls(script, len(keys), bulks(*keys, *arguments), len(keys) + len(arguments))
+
+    def by_name(self) -> bytes:
+        return b"".join(
+            (count(3 + self._count), _beginning(self._script.sha, self._key_count), self._arguments)
+        )
+
+    def in_full(self) -> bytes:
+        beginning = bulks("EVAL", self._script.source, self._key_count)
+        return b"".join((count(3 + self._count), beginning, self._arguments))
+
+
+@lru_cache(maxsize=64)
+def _beginning(sha: str, key_count: int) -> bytes:
+    return bulks("EVALSHA", sha, key_count)
+
+
 def _server_run(info: object) -> str:
     """Raises CountersUnavailable for what is no Redis."""
     found = _RUN.search(info) if isinstance(info, bytes) else None
@@ -120,26 +154,19 @@ class RedisLink:
         if self._connection is not None:
             self._connection.flush()
 
-    def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument], on_reply: OnReply
-    ) -> None:
+    def run(self, script_run: ScriptRun, on_reply: OnReply) -> None:
         """EVALSHA, and EVAL when the script is not known. Raises CountersUnavailable."""
         connection = self._usable()
         if connection is None:
             raise CountersUnavailable
-        rest = (len(keys), *keys, *arguments)
-        connection.call(
-            packed("EVALSHA", script.sha, *rest),
-            on_reply,
-            packed("EVAL", script.source, *rest),
-        )
+        connection.call(script_run.by_name(), on_reply, script_run)
 
-    def ask(self, *command: Argument) -> asyncio.Future[object]:
+    def ask(self, *arguments: Argument) -> asyncio.Future[object]:
         """Any other command, off the hot path. Raises CountersUnavailable, hiredis.ReplyError from the future."""
         connection = self._usable()
         if connection is None:
             raise CountersUnavailable
-        return connection.ask(*command)
+        return connection.ask(*arguments)
 
     async def until_up(self, timeout_s: float) -> bool:
         try:
@@ -210,21 +237,21 @@ class RedisLink:
             self._probe_later()
         else:
             self._tell(CircuitEvent.PROBED)
-            connection.call(packed(*_PROBE), lambda _reply: None)
+            connection.call(command(*_PROBE), lambda _reply: None)
 
     async def _connect(self) -> RedisConnection:
         loop = asyncio.get_running_loop()
         address = self._address
 
-        def protocol() -> RedisConnection:
-            # A Redis that is paused takes connections and answers when it goes on: that is waited for, not tried again.
-            return RedisConnection(loop, _CONNECT_S, self._tell)
+        # A Redis that is paused takes connections and answers when it goes on: that is waited for, not tried again.
+        connection = RedisConnection(loop, _CONNECT_S, self._tell)
+        protocol = cast(asyncio.Protocol, connection)  # it is one, but for the base class (see there)
 
         if address.unix_path is not None:
-            _, connection = await loop.create_unix_connection(protocol, address.unix_path)
+            await loop.create_unix_connection(lambda: protocol, address.unix_path)
         else:
             context = ssl.create_default_context() if address.tls else None
-            _, connection = await loop.create_connection(protocol, address.host, address.port, ssl=context)
+            await loop.create_connection(lambda: protocol, address.host, address.port, ssl=context)
         try:
             if address.secret is not None:
                 await connection.ask("AUTH", *([address.user] if address.user else []), address.secret)

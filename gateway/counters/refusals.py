@@ -7,12 +7,13 @@ of it here holds everywhere.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.accounts.principal import UserId
 from gateway.counters.port import Claim, QuotaRefused, RateRefused, Refused
 from shared.clock import Clock
 
-_MOST = 10_000
+_MOST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 import asyncio
 from asyncio import Future
+from typing import Final
 
 from gateway.counters.port import Counters, Settlement
 from gateway.counters.refusals import KnownRefusals
 from gateway.errors import CountersUnavailable
 
-_AGAIN_S = 0.05
-_BATCH = 256
+_AGAIN_S: Final = 0.05
+_BATCH: Final = 256
 
 
 class Settlements:

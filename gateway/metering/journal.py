@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import structlog
 
@@ -38,11 +38,11 @@ from gateway.metering.segments import (
     sync_and_close,
 )
 
-SEGMENT_BYTES = 4 * 1024 * 1024
-MOST_SEGMENTS = 64
-SYNC_EVERY_S = 0.005
-_AGAIN_S = 0.2
-_MOST_UNSHIPPED = 100_000
+SEGMENT_BYTES: Final = 4 * 1024 * 1024
+MOST_SEGMENTS: Final = 64
+SYNC_EVERY_S: Final = 0.005
+_AGAIN_S: Final = 0.2
+_MOST_UNSHIPPED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)

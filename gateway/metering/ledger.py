@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from pydantic_core import to_json
-
 from gateway.accounts.principal import OrgId, PlanId, UserId
-from gateway.metering.records import Intent, Result, event_of, members_of_event
+from gateway.metering.records import Intent, Result, row_of
 from gateway.metering.segments import Position
 from gateway.metering.usage import UsageEvent, UsageTotal
 from shared.database import Database, Row
@@ -17,14 +15,15 @@ from shared.database import Database, Row
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CURSOR = re.compile(r"[0-9a-f-]{36}")
 
-# One statement for a whole group: a statement for each row would hand the interpreter's lock to and fro for each row.
-_RECORD = """
-INSERT INTO usage_events
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15
-FROM json_each(?) WHERE true
-ON CONFLICT (id) DO NOTHING
+_MEMBERS = f"({', '.join('?' * 16)})"
+_RECORD = {
+    count: f"INSERT INTO usage_events VALUES {', '.join([_MEMBERS] * count)} ON CONFLICT (id) DO NOTHING"  # noqa: S608 - question marks
+    for count in (128, 32, 8, 1)
+}
+"""By the number of rows that a statement takes, most first: a statement for each row would hand the interpreter's lock to and fro for
+each row, and one of any number would be prepared anew each time.
 """
+
 _CHECKPOINT = """
 INSERT INTO journal_checkpoints VALUES (?, ?, ?)
 ON CONFLICT (journal) DO UPDATE SET segment = excluded.segment, byte_offset = excluded.byte_offset
@@ -68,9 +67,12 @@ class Ledger:
     async def record(
         self, ended: Sequence[tuple[Intent, Result]], checkpoint: Position, journal: str = OWN
     ) -> None:
-        rows = [(*members_of_event(event_of(intent, result)), intent.period_name) for intent, result in ended]
+        rows = [row_of(intent, result) for intent, result in ended]
         async with self._database.transaction() as connection:
-            await connection.execute(_RECORD, (to_json(rows).decode(),))
+            for count, statement in _RECORD.items():
+                while len(rows) >= count:
+                    await connection.execute(statement, [member for row in rows[:count] for member in row])
+                    del rows[:count]
             await connection.execute(_CHECKPOINT, (journal, checkpoint.segment, checkpoint.offset))
 
     async def forget_journal(self, journal: str) -> None:

@@ -1,6 +1,7 @@
 """The life of a billed request: begun in the journal, ended with what it cost, settled with the counters."""
 
 from collections.abc import Callable
+from typing import Final
 
 from gateway.counters.port import Counters, Settlement, SettlementKind
 from gateway.counters.settlements import Settlements
@@ -8,7 +9,7 @@ from gateway.errors import JournalUnavailable
 from gateway.metering.journal import Journal
 from gateway.metering.records import Doubt, Ended, Intent, Result, Void
 
-_MOST_UNSETTLED = 100_000
+_MOST_UNSETTLED: Final = 100_000
 
 Inquire = Callable[[Intent, Result | None], None]
 

@@ -6,17 +6,15 @@ A frame is `<length><crc32><payload>`, two little-endian 32-bit numbers and one 
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import fields
-from operator import attrgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
 from gateway.accounts.principal import OrgId, PlanId, UserId
 from gateway.metering.usage import UsageEvent
 
-_HEADER = struct.Struct("<II")
-_LONGEST = 1 << 20
+_HEADER: Final = struct.Struct("<II")
+_LONGEST: Final = 1 << 20
 
 
 class Intent(NamedTuple):
@@ -74,12 +72,8 @@ Ended = Result | Void
 Left = Ended | Doubt
 """How a request leaves a journal: with its end, or handed on."""
 
-_KIND_OF: dict[type[Record], str] = {Intent: "intent", Result: "result", Void: "void", Doubt: "doubt"}
-_TYPE_OF: dict[str, type[Record]] = {kind: record for record, kind in _KIND_OF.items()}
-
-
-members_of_event = attrgetter(*(field.name for field in fields(UsageEvent)))
-"""What `dataclasses.astuple` gives, without its deep copies."""
+_KIND_OF: Final[dict[type[Record], str]] = {Intent: "intent", Result: "result", Void: "void", Doubt: "doubt"}
+_TYPE_OF: Final[dict[str, type[Record]]] = {kind: record for record, kind in _KIND_OF.items()}
 
 
 class Torn(Exception):
@@ -108,23 +102,25 @@ def decode_frames(content: bytes) -> Iterator[tuple[Record, int]]:
         yield _TYPE_OF[kind](*members), offset
 
 
-def event_of(intent: Intent, result: Result) -> UsageEvent:
-    return UsageEvent(
-        id=intent.id,
-        user_id=intent.user_id,
-        org_id=intent.org_id,
-        key_id=intent.key_id,
-        plan_id=intent.plan_id,
-        route=intent.route,
-        method=intent.method,
-        path=intent.path,
-        status=result.status,
-        event_type=result.event_type,
-        cost=result.cost,
-        latency_ms=result.latency_ms,
-        request_bytes=result.request_bytes,
-        response_bytes=result.response_bytes,
-        created_at=intent.created_at,
+def row_of(intent: Intent, result: Result) -> tuple[object, ...]:
+    """The members of a `UsageEvent` in their order, and the month in which the quota was taken."""
+    return (
+        intent.id,
+        intent.user_id,
+        intent.org_id,
+        intent.key_id,
+        intent.plan_id,
+        intent.route,
+        intent.method,
+        intent.path,
+        result.status,
+        result.event_type,
+        result.cost,
+        result.latency_ms,
+        result.request_bytes,
+        result.response_bytes,
+        intent.created_at,
+        intent.period_name,
     )
 
 

@@ -2,10 +2,11 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Final
 
-_FIRST_MS = 0.1
-_GROWTH = 1.25
-BOUNDS_MS = tuple(_FIRST_MS * _GROWTH**step for step in range(72))
+_FIRST_MS: Final = 0.1
+_GROWTH: Final = 1.25
+BOUNDS_MS: Final = tuple(_FIRST_MS * _GROWTH**step for step in range(72))
 """Upper bounds, up to about 13 minutes; a percentile is at most 25 % too high."""
 
 

@@ -1,15 +1,16 @@
 """Requests counted as they end: by route and status class, by lane, and what the gateway refused by itself."""
 
 from collections import Counter
+from typing import Final
 
 from gateway.observation.latency import Latency
 from gateway.routes.route import Lane
 from shared.relay.director import Outcome
 
-CONTROL = "control"
+CONTROL: Final = "control"
 """The gateway's own paths, as a route name."""
 
-_STATUS_CLASSES = tuple(f"{hundreds}xx" for hundreds in range(10))
+_STATUS_CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
 
 
 class Traffic:
@@ -17,7 +18,7 @@ class Traffic:
         self.in_flight = 0
         self.by_route: Counter[tuple[str, str]] = Counter()
         self.refusals: Counter[str] = Counter()
-        self.latency = {lane.value: Latency() for lane in Lane}
+        self.latency = {lane: Latency() for lane in Lane}
 
     def forwarded(self) -> None:
         self.in_flight += 1
@@ -27,7 +28,7 @@ class Traffic:
         self.in_flight -= 1
         self.by_route[route, _STATUS_CLASSES[outcome.status // 100]] += 1
         if lane is not None:
-            self.latency[lane.value].add(outcome.latency_ms)
+            self.latency[lane].add(outcome.latency_ms)
 
     def refused(self, code: str) -> None:
         self.refusals[code] += 1

@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from gateway.accounts.directory import Directory
 from gateway.accounts.principal import UserId
+from gateway.collector import spare_what_stays
 from gateway.config import Config
 from gateway.metering.segments import JournalLocked
 from gateway.observation.own_process import OwnProcess
@@ -199,6 +200,7 @@ async def _serve(parts: RelayParts, control: ControlEnd, link: Link, listener: s
     try:
         await asyncio.wait((stopped, wanted), return_when=asyncio.FIRST_COMPLETED)
         if wanted.done() and not stopped.done():
+            spare_what_stays()
             parts.relay.serve_shared(listener)
             structlog.get_logger("gateway").info("serving", pid=os.getpid())
         await stopped

@@ -1,7 +1,7 @@
 """The routes in force: immutable, replaced whole, found by literal prefix so that a thousand cost what three do."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.errors import RouteNotFound
 from gateway.routes.route import Route, Upstream
@@ -10,7 +10,8 @@ from gateway.rules.entitlements import Plans
 from shared.relay.director import RequestHead
 
 
-class Match(NamedTuple):
+@dataclass(slots=True, init=False)
+class Match:
     """A request, the form of its target that counts, and the route that it takes."""
 
     head: RequestHead
@@ -18,6 +19,20 @@ class Match(NamedTuple):
     route: Route
     params: Mapping[str, str]
     plans: Plans
+
+    def __init__(
+        self,
+        head: RequestHead,
+        target: CanonicalTarget,
+        route: Route,
+        params: Mapping[str, str],
+        plans: Plans,
+    ) -> None:
+        self.head = head
+        self.target = target
+        self.route = route
+        self.params = params
+        self.plans = plans
 
 
 _Ranked = tuple[int, Route]

@@ -7,25 +7,31 @@ Facts (RFC 3986 sections 2.3, 5.2.4, 6.2.2; contract "Canonical path"):
 """
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote_plus
 
 from gateway.errors import BadPath
 
-_ORDINARY = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?")
-_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})?")
-_ENCODED_RUN = re.compile(r"(?:%[89A-F][0-9A-F])+")
-_REFUSED_RAW = re.compile(r"[\x00-\x20\x7f\\#]")
-_SLASHES = re.compile(r"/{2,}")
-_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_REFUSED_ENCODED = frozenset(b"/\\\x7f") | frozenset(range(0x20))
+_ORDINARY: Final = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?")
+_PERCENT: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
+_ENCODED_RUN: Final = re.compile(r"(?:%[89A-F][0-9A-F])+")
+_REFUSED_RAW: Final = re.compile(r"[\x00-\x20\x7f\\#]")
+_SLASHES: Final = re.compile(r"/{2,}")
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_REFUSED_ENCODED: Final = frozenset(b"/\\\x7f") | frozenset(range(0x20))
 
 
-class CanonicalTarget(NamedTuple):
+@dataclass(slots=True, init=False)
+class CanonicalTarget:
     """`query` is None when the target has no question mark."""
 
     path: str
     query: str | None
+
+    def __init__(self, path: str, query: str | None) -> None:
+        self.path = path
+        self.query = query
 
     def text(self) -> str:
         return self.path if self.query is None else f"{self.path}?{self.query}"

@@ -5,15 +5,16 @@ A name counts in every spelling: any case, and `.` and `_` read as `-`, because 
 """
 
 from enum import Enum
+from typing import Final
 
 from shared.identity import REQUEST_ID, is_managed
 
-_FOLD = bytes.maketrans(b"._", b"--")
-_CREDENTIALS = frozenset((b"authorization", b"x-api-key"))
-_PROXY = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
-_REQUEST_ID = REQUEST_ID.lower().encode()
-_CLIENT_REQUEST_ID = b"x-client-request-id"
-_MOST = 4096
+_FOLD: Final = bytes.maketrans(b"._", b"--")
+_CREDENTIALS: Final = frozenset((b"authorization", b"x-api-key"))
+_PROXY: Final = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"forwarded"))
+_REQUEST_ID: Final = REQUEST_ID.lower().encode()
+_CLIENT_REQUEST_ID: Final = b"x-client-request-id"
+_MOST: Final = 4096
 
 
 class Fate(Enum):
@@ -43,7 +44,7 @@ class Fates(dict[bytes, Fate]):
         return fate
 
 
-FATES = Fates()
+FATES: Final = Fates()
 
 
 def _fate(lowered: bytes) -> Fate:

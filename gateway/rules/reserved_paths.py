@@ -1,4 +1,6 @@
 """The gateway's own paths, which come before the route table (contract "Reserved paths")."""
 
-RESERVED = frozenset(("/health", "/stats", "/metrics", "/.well-known/jwks.json"))
-RESERVED_PREFIX = "/mod/"
+from typing import Final
+
+RESERVED: Final = frozenset(("/health", "/stats", "/metrics", "/.well-known/jwks.json"))
+RESERVED_PREFIX: Final = "/mod/"

@@ -6,9 +6,10 @@ Rules (contract "Route file"): in a glob only a trailing `*` is special; every m
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-_META = frozenset(r".^$*+?{}[]|()\\")
-_QUANTIFIER = frozenset("*+?{")
+_META: Final = frozenset(r".^$*+?{}[]|()\\")
+_QUANTIFIER: Final = frozenset("*+?{")
 
 
 class MatchKind(StrEnum):

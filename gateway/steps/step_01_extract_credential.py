@@ -1,17 +1,22 @@
 """Step 1: find the one credential of the request."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.errors import ConflictingCredentials, MissingCredentials
 from gateway.routes.table import Match
 from gateway.rules.canonical_target import api_keys_in
 
 
-class Presented(NamedTuple):
+@dataclass(slots=True, init=False)
+class Presented:
     """What the client presented. Only `Authorization` may carry either kind; the other places are for API keys."""
 
     text: str
     must_be_key: bool
+
+    def __init__(self, text: str, must_be_key: bool) -> None:  # noqa: FBT001 - in the order of the members
+        self.text = text
+        self.must_be_key = must_be_key
 
 
 def extract_credential(match: Match) -> Presented:

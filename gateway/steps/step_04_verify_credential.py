@@ -4,13 +4,17 @@ The authenticator verifies as it looks up, by hash or by signature, and returns 
 here is that a pending look-up is not mistaken for a verified one: only an answered one makes a `Verified`.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.accounts.principal import Principal
 
 
-class Verified(NamedTuple):
+@dataclass(slots=True, init=False)
+class Verified:
     principal: Principal
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
 
 
 def verify_credential(answered: Principal) -> Verified:

@@ -1,14 +1,18 @@
 """Step 5: the user is active."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.accounts.principal import Principal, UserStatus
 from gateway.errors import UserSuspended
 from gateway.steps.step_04_verify_credential import Verified
 
 
-class ActiveUser(NamedTuple):
+@dataclass(slots=True, init=False)
+class ActiveUser:
     principal: Principal
+
+    def __init__(self, principal: Principal) -> None:
+        self.principal = principal
 
 
 def check_user_status(verified: Verified) -> ActiveUser:

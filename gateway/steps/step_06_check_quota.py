@@ -4,7 +4,7 @@ The counters judge quota and rate together (step 7), in one round trip. Here the
 refusal is known that still holds.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.counters.admission import Admission
 from gateway.counters.port import Claim, QuotaRefused, RateRefused, Refused
@@ -15,10 +15,16 @@ from gateway.rules.period import Period
 from gateway.steps.step_05_check_user_status import ActiveUser
 
 
-class QuotaClaim(NamedTuple):
+@dataclass(slots=True, init=False)
+class QuotaClaim:
     user: ActiveUser
     plan: Plan
     claim: Claim
+
+    def __init__(self, user: ActiveUser, plan: Plan, claim: Claim) -> None:
+        self.user = user
+        self.plan = plan
+        self.claim = claim
 
 
 def check_quota(match: Match, user: ActiveUser, period: Period, admission: Admission) -> QuotaClaim:

@@ -1,6 +1,6 @@
 """Step 7: let the counters judge quota and rate, in one step that takes both or nothing."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.counters.admission import Admission, Answer, Then, Unreachable
 from gateway.counters.port import Admitted, Claim, QuotaRefused, RateRefused
@@ -11,13 +11,20 @@ from gateway.steps.step_05_check_user_status import ActiveUser
 from gateway.steps.step_06_check_quota import QuotaClaim, refusal
 
 
-class AdmittedUser(NamedTuple):
+@dataclass(slots=True, init=False)
+class AdmittedUser:
     """`standing` is None when the route admits without its counters and they were out of reach."""
 
     user: ActiveUser
     plan: Plan
     claim: Claim
     standing: Admitted | None
+
+    def __init__(self, user: ActiveUser, plan: Plan, claim: Claim, standing: Admitted | None) -> None:
+        self.user = user
+        self.plan = plan
+        self.claim = claim
+        self.standing = standing
 
 
 def check_rate_limit(quota: QuotaClaim, admission: Admission, then: Then) -> Answer | None:

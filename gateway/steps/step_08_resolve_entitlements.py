@@ -1,6 +1,6 @@
 """Step 8: what the user's plan entitles to, as the identity that goes upstream."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.routes.table import Match
 from gateway.steps.step_05_check_user_status import ActiveUser
@@ -8,11 +8,16 @@ from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from shared.identity import Identity
 
 
-class Entitled(NamedTuple):
+@dataclass(slots=True, init=False)
+class Entitled:
     """`admitted` is None on a route that is not billed."""
 
     identity: Identity
     admitted: AdmittedUser | None
+
+    def __init__(self, identity: Identity, admitted: AdmittedUser | None) -> None:
+        self.identity = identity
+        self.admitted = admitted
 
 
 def resolve_entitlements(match: Match, cleared: ActiveUser | AdmittedUser) -> Entitled:

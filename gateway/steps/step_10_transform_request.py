@@ -4,7 +4,8 @@ Facts: removal comes first and the gateway's own names are added last, so that n
 naming it in `Connection`, can take one away or stand in for it (CVE-2026-29054, CVE-2026-88011).
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from gateway.rules.client_address import TrustedProxies
 from gateway.rules.field_fates import FATES, Fate
@@ -14,16 +15,21 @@ from gateway.steps.variables import Variables
 from shared import identity
 from shared.relay.director import Field, RequestHead
 
-_CLIENT_REQUEST_ID = b"X-Client-Request-ID"
-_REQUEST_ID = identity.REQUEST_ID.encode()
-_OVER_HTTP = (b"X-Forwarded-Proto", b"http")
-_VIA = (b"Via", b"1.1 apigate")
-_VIA_HTTP10 = (b"Via", b"1.0 apigate")
+_CLIENT_REQUEST_ID: Final = b"X-Client-Request-ID"
+_REQUEST_ID: Final = identity.REQUEST_ID.encode()
+_OVER_HTTP: Final = (b"X-Forwarded-Proto", b"http")
+_VIA: Final = (b"Via", b"1.1 apigate")
+_VIA_HTTP10: Final = (b"Via", b"1.0 apigate")
 
 
-class Transformed(NamedTuple):
+@dataclass(slots=True, init=False)
+class Transformed:
     bound: Bound
     fields: list[Field]
+
+    def __init__(self, bound: Bound, fields: list[Field]) -> None:
+        self.bound = bound
+        self.fields = fields
 
 
 def transform_request(bound: Bound, proxies: TrustedProxies) -> Transformed:

@@ -1,6 +1,6 @@
 """Step 11: the target that is sent: the canonical path, or what the route's `path_rewrite` makes of it."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,10 +13,16 @@ from gateway.steps.variables import Variables
 from shared.relay.director import Field
 
 
-class Rewritten(NamedTuple):
+@dataclass(slots=True, init=False)
+class Rewritten:
     bound: Bound
     fields: list[Field]
     target: str
+
+    def __init__(self, bound: Bound, fields: list[Field], target: str) -> None:
+        self.bound = bound
+        self.fields = fields
+        self.target = target
 
 
 def rewrite_path(transformed: Transformed) -> Rewritten:

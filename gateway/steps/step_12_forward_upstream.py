@@ -2,7 +2,7 @@
 
 from gateway.metering.meter import Meter
 from gateway.metering.records import Intent
-from gateway.steps.step_08_resolve_entitlements import Entitled
+from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from gateway.steps.step_11_rewrite_path import Rewritten
 from shared import identity
 from shared.clock import Clock
@@ -23,11 +23,8 @@ class Signer:
         return identity.sign(self._secret, who, request, int(self._clock.now())).encode()
 
 
-def begin_intent(rewritten: Rewritten, entitled: Entitled, meter: Meter, now: float) -> Intent | None:
-    """None when the request is not billed. Raises JournalUnavailable."""
-    admitted = entitled.admitted
-    if admitted is None:
-        return None
+def begin_intent(rewritten: Rewritten, admitted: AdmittedUser, meter: Meter, now: float) -> Intent:
+    """Raises JournalUnavailable."""
     match = rewritten.bound.match
     principal = admitted.user.principal
     intent = Intent(

@@ -31,16 +31,16 @@ def standing_fields(bound: Bound, now: float) -> list[Field]:
 def _quota_fields(admitted: AdmittedUser, standing: Admitted) -> list[Field]:
     use = quota_use(admitted.claim.quota_limit, standing.quota_used, admitted.claim.period.ends_at)
     return [
-        (b"X-Quota-Limit", b"%d" % use.limit),
-        (b"X-Quota-Used", b"%d" % use.used),
-        (b"X-Quota-Remaining", b"%d" % use.remaining),
-        (b"X-Quota-Reset", b"%d" % use.resets_at),
+        (b"X-Quota-Limit", str(use.limit).encode()),
+        (b"X-Quota-Used", str(use.used).encode()),
+        (b"X-Quota-Remaining", str(use.remaining).encode()),
+        (b"X-Quota-Reset", str(int(use.resets_at)).encode()),
     ]
 
 
 def _rate_fields(admitted: AdmittedUser, standing: Admitted, now: float) -> list[Field]:
     return [
-        (b"X-RateLimit-Limit", b"%d" % admitted.claim.rate_per_minute),
-        (b"X-RateLimit-Remaining", b"%d" % standing.rate_remaining),
-        (b"X-RateLimit-Reset", b"%d" % (now + standing.rate_resets_in)),
+        (b"X-RateLimit-Limit", str(admitted.claim.rate_per_minute).encode()),
+        (b"X-RateLimit-Remaining", str(standing.rate_remaining).encode()),
+        (b"X-RateLimit-Reset", str(int(now + standing.rate_resets_in)).encode()),
     ]

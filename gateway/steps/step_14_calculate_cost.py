@@ -1,6 +1,7 @@
 """Step 14: what the request costs, from the route's metering expression."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -10,13 +11,18 @@ from gateway.steps.variables import Variables
 from shared.identity import EVENT_TYPE
 from shared.relay.director import Outcome, ResponseHead
 
-_EVENT_TYPE = EVENT_TYPE.lower().encode()
-_LONGEST_EVENT_TYPE = 100
+_EVENT_TYPE: Final = EVENT_TYPE.lower().encode()
+_LONGEST_EVENT_TYPE: Final = 100
 
 
-class Priced(NamedTuple):
+@dataclass(slots=True, init=False)
+class Priced:
     cost: float
     event_type: str | None
+
+    def __init__(self, cost: float, event_type: str | None) -> None:
+        self.cost = cost
+        self.event_type = event_type
 
 
 def calculate_cost(bound: Bound, head: ResponseHead | None, outcome: Outcome) -> Priced:

@@ -7,7 +7,7 @@
 | sent, and no response head     | what the upstream says it did, where it can be asked; else as above |
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from gateway.metering.meter import Inquire, Meter
 from gateway.metering.records import Intent, Result, Void
@@ -16,11 +16,16 @@ from gateway.steps.step_14_calculate_cost import Priced
 from shared.relay.director import Outcome
 
 
-class Ended(NamedTuple):
+@dataclass(slots=True, init=False)
+class Ended:
     """`answered` tells whether the upstream gave a response head."""
 
     outcome: Outcome
     answered: bool
+
+    def __init__(self, outcome: Outcome, *, answered: bool) -> None:
+        self.outcome = outcome
+        self.answered = answered
 
 
 def record_usage(

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.steps.step_09_match_route import Bound
 from shared.identity import ANONYMOUS, Identity
 from shared.relay.director import Field, Outcome, ResponseHead
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Variables:
     """A `gateway.rules.expressions.Source`. `response` and `outcome` are None as long as there is none."""
 
     bound: Bound
     response: ResponseHead | None = None
     outcome: Outcome | None = None
+
+    def __init__(
+        self, bound: Bound, response: ResponseHead | None = None, outcome: Outcome | None = None
+    ) -> None:
+        self.bound = bound
+        self.response = response
+        self.outcome = outcome
 
     def __call__(self, name: str) -> object:
         return _READERS[name](self)
@@ -36,7 +44,7 @@ class Variables:
         return self.bound.match.head.content_length or 0
 
 
-_READERS: dict[str, Callable[[Variables], object]] = {
+_READERS: Final[dict[str, Callable[[Variables], object]]] = {
     "method": lambda of: of.bound.match.head.method,
     "path": lambda of: of.bound.match.target.path,
     "route": lambda of: of.bound.match.route.name,

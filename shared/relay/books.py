@@ -1,12 +1,13 @@
 """What is noted about one exchange while it runs, and handed to the director at its end."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
 from shared.relay.director import Ending, Exchange, Field, Outcome, ResponseHead
 
-CLIENT_LEFT = 499
+CLIENT_LEFT: Final = 499
 
 _log = structlog.get_logger("relay")
 

@@ -12,9 +12,7 @@ Stages:
 
 import asyncio
 from enum import Enum
-from typing import cast
-
-from typing_extensions import override
+from typing import Final, cast
 
 from shared.relay.client_socket import ClientSocket
 from shared.relay.conversation import Conversation
@@ -31,10 +29,15 @@ class Stage(Enum):
     CLOSED = "closed"
 
 
-TALKING, TUNNEL, LINGER, CLOSED = Stage
+TALKING: Final = Stage.TALKING
+TUNNEL: Final = Stage.TUNNEL
+LINGER: Final = Stage.LINGER
+CLOSED: Final = Stage.CLOSED
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection:
+    """An `asyncio.Protocol`, without deriving from it: a class with a base from elsewhere cannot be compiled whole."""
+
     socket: ClientSocket
     _conversation: Conversation
 
@@ -57,7 +60,6 @@ class ClientConnection(asyncio.Protocol):
         self.read_deadline = NEVER
         self.write_deadline = NEVER
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         engine = self._engine
         self.socket = ClientSocket(cast(asyncio.Transport, transport), engine.limits, engine.outbox)
@@ -67,19 +69,16 @@ class ClientConnection(asyncio.Protocol):
         if len(engine.clients) > engine.max_clients:
             self._conversation.refuse(FaultKind.OVERLOADED, "There are too many connections.")
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._engine.clients.discard(self)
         self._lost()
 
-    @override
     def data_received(self, data: bytes) -> None:
         if self._stage is TALKING:
             self._conversation.data(data)
         elif self._tunnel is not None:
             self._tunnel.client_data(data)
 
-    @override
     def eof_received(self) -> bool:
         """Always keeps the other half open: a client may send its request, end its side and wait for the answer."""
         self.ended = True
@@ -91,13 +90,11 @@ class ClientConnection(asyncio.Protocol):
             self.socket.close()
         return True
 
-    @override
     def pause_writing(self) -> None:
         self.socket.writable = False
         self._watch_writing()
         self._tell_writable(writable=False)
 
-    @override
     def resume_writing(self) -> None:
         self.socket.writable = True
         self.write_deadline = NEVER

@@ -8,7 +8,7 @@ from shared.relay.outbox import Outbox, SocketWriter
 
 
 class ClientSocket:
-    __slots__ = ("_reading_held", "_transport", "_unsent", "_writer", "peer", "send", "writable")
+    __slots__ = ("_reading_held", "_transport", "_unsent", "_writer", "peer", "writable")
 
     def __init__(self, transport: asyncio.Transport, limits: Limits, outbox: Outbox) -> None:
         self._transport = transport
@@ -16,9 +16,11 @@ class ClientSocket:
         self._reading_held = False
         self._unsent = 0
         self.peer = _peer(transport.get_extra_info("peername"))
-        self.send = self._writer.write
         self.writable = True
         transport.set_write_buffer_limits(high=limits.write_high_water)
+
+    def send(self, data: bytes) -> None:
+        self._writer.write(data)
 
     def hold_reading(self) -> None:
         if not self._reading_held and not self._transport.is_closing():

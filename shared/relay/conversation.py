@@ -16,6 +16,7 @@ Kept bytes are bounded: beyond `Limits.read_ahead` the client is not read until 
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import Final
 
 from shared.relay.books import Books
 from shared.relay.deciding import decide
@@ -41,8 +42,13 @@ class Phase(Enum):
     OVER = "over"
 
 
-HEAD, DECIDING, BODY, ANSWERING, DISCARD, OVER = Phase
-_LEAVES_THE_CONNECTION = frozenset(
+HEAD: Final = Phase.HEAD
+DECIDING: Final = Phase.DECIDING
+BODY: Final = Phase.BODY
+ANSWERING: Final = Phase.ANSWERING
+DISCARD: Final = Phase.DISCARD
+OVER: Final = Phase.OVER
+_LEAVES_THE_CONNECTION: Final = frozenset(
     {FaultKind.UPSTREAM_ERROR, FaultKind.UPSTREAM_TIMEOUT, FaultKind.BODY_TOO_LARGE}
 )
 

@@ -8,7 +8,8 @@ Rules:
   is handed to the client's socket.
 - The relay is never told to cancel a pending decision: it waits for it even when the client is gone, so that what the
   director reserved is always given an outcome.
-- Values made for every request are not frozen (that would triple what they cost), but nobody changes one that was handed over.
+- Values made for every request are not frozen (that would triple what they cost), but nobody changes one that was handed over. They write
+  their own `__init__`: one that `dataclass` makes at run time cannot be compiled, and costs ten times as much.
 - Framing and hop-by-hop fields belong to the relay. `Forward.fields` and what `response_fields` returns are end-to-end fields
   only, in order, duplicates kept.
 """
@@ -32,7 +33,7 @@ class Peer:
     port: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class RequestHead:
     """A request head that passed every syntax and size check.
 
@@ -52,6 +53,28 @@ class RequestHead:
     content_length: int | None
     websocket: bool
 
+    def __init__(
+        self,
+        request_id: str,
+        method: str,
+        target: str,
+        host: str,
+        http11: bool,
+        fields: list[Field],
+        peer: Peer,
+        content_length: int | None,
+        websocket: bool,
+    ) -> None:
+        self.request_id = request_id
+        self.method = method
+        self.target = target
+        self.host = host
+        self.http11 = http11
+        self.fields = fields
+        self.peer = peer
+        self.content_length = content_length
+        self.websocket = websocket
+
     def first(self, lowered_name: bytes) -> bytes | None:
         """The first value of a field, by lower-case name."""
         for name, value in self.fields:
@@ -60,12 +83,16 @@ class RequestHead:
         return None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class ResponseHead:
     """An upstream's final response head. `fields` without hop-by-hop and framing fields and without `X-Request-ID`."""
 
     status: int
     fields: list[Field]
+
+    def __init__(self, status: int, fields: list[Field]) -> None:
+        self.status = status
+        self.fields = fields
 
 
 class FaultKind(StrEnum):
@@ -96,7 +123,7 @@ class Ending(StrEnum):
     """No response (the client gets 502 or 504), or one that broke off."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Outcome:
     """The books of one exchange.
 
@@ -112,6 +139,22 @@ class Outcome:
     request_bytes: int
     response_bytes: int
     latency_ms: float
+
+    def __init__(
+        self,
+        status: int,
+        ending: Ending,
+        reached_upstream: bool,
+        request_bytes: int,
+        response_bytes: int,
+        latency_ms: float,
+    ) -> None:
+        self.status = status
+        self.ending = ending
+        self.reached_upstream = reached_upstream
+        self.request_bytes = request_bytes
+        self.response_bytes = response_bytes
+        self.latency_ms = latency_ms
 
 
 class Exchange(Protocol):
@@ -166,7 +209,7 @@ class Respond:
     close: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Forward:
     """Pass the request on. `target` is the origin-form target to send; `host` the Host field to send.
 
@@ -180,6 +223,22 @@ class Forward:
     fields: Sequence[Field]
     exchange: Exchange
     max_body: int | None
+
+    def __init__(
+        self,
+        upstream: UpstreamSpec,
+        target: str,
+        host: str,
+        fields: Sequence[Field],
+        exchange: Exchange,
+        max_body: int | None,
+    ) -> None:
+        self.upstream = upstream
+        self.target = target
+        self.host = host
+        self.fields = fields
+        self.exchange = exchange
+        self.max_body = max_body
 
 
 Decision = Forward | Respond

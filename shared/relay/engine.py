@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.clock import Clock
 from shared.relay.director import Decision, Director, Target, UpstreamSpec
@@ -12,10 +12,10 @@ from shared.relay.own_answers import OwnAnswers
 from shared.relay.pool import Pool
 from shared.relay.ticker import NEVER, Ticker
 
-FORGET_POOL_AFTER = 60.0
+FORGET_POOL_AFTER: Final = 60.0
 """Seconds without use after which an upstream that nobody asks for any more (a container that is gone) is forgotten."""
 
-_LOOK_EVERY = 0.02
+_LOOK_EVERY: Final = 0.02
 
 
 class OpenClient(Protocol):

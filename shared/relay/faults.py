@@ -1,10 +1,11 @@
 """Why a message is not acceptable, and the status that says so."""
 
 from types import MappingProxyType
+from typing import Final
 
 from shared.relay.director import FaultKind
 
-STATUS_OF_FAULT = MappingProxyType(
+STATUS_OF_FAULT: Final = MappingProxyType(
     {
         FaultKind.BAD_REQUEST: 400,
         FaultKind.METHOD_NOT_ALLOWED: 405,

@@ -7,18 +7,19 @@ Facts:
 - RFC 9112 section 5.1: no white space between field name and colon. Section 5.2: line folding is obsolete, and is refused.
 - RFC 9110 section 5.5: control characters in a value are dangerous and must be refused or replaced.
 - The same lines come again and again (`Host`, `Accept`, `Server`, `Date` within a second), so what a line means is remembered
-  by its bytes, up to a bound. Lines with credentials in them are not.
+  by its bytes, up to a bound. Lines with credentials in them are remembered by the connection that they came on, and go with it.
 """
 
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final, cast
 
 from shared.relay.director import Field
 from shared.relay.faults import MessageRefused
 
-_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
-_HOP_BY_HOP = frozenset(
+_FRAMING: Final = frozenset({b"connection", b"content-length", b"transfer-encoding", b"upgrade"})
+_HOP_BY_HOP: Final = frozenset(
     {
         b"keep-alive",
         b"proxy-connection",
@@ -29,25 +30,54 @@ _HOP_BY_HOP = frozenset(
         b"http2-settings",
     }
 )
-_LOOK_ALIKES = frozenset({b"content_length", b"transfer_encoding"})
+_LOOK_ALIKES: Final = frozenset({b"content_length", b"transfer_encoding"})
 """Servers that turn `-` into `_` (CGI, WSGI) cannot tell these from framing fields."""
 
-_ENDS_HERE = _FRAMING | _HOP_BY_HOP
-_REQUEST_ENDS_HERE = _ENDS_HERE | {b"host", b"expect"}
-_RESPONSE_ENDS_HERE = _ENDS_HERE | {b"x-request-id"}
-_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
-_NO_OPTIONS: frozenset[bytes] = frozenset()
+_ENDS_HERE: Final = _FRAMING | _HOP_BY_HOP
+_REQUEST_ENDS_HERE: Final = _ENDS_HERE | {b"host", b"expect"}
+_RESPONSE_ENDS_HERE: Final = _ENDS_HERE | {b"x-request-id"}
+_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade"})
+_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_ACCEPTABLE = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
-_PRIVATE = frozenset({b"authorization", b"x-api-key", b"cookie", b"set-cookie"})
-_CONNECTION = b"connection"
-_DATE = b"date"
-_MOST_REMEMBERED = 2048
-_LONGEST_REMEMBERED = 256
+_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ACCEPTABLE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+_PRIVATE: Final = frozenset({b"authorization", b"x-api-key", b"cookie", b"set-cookie"})
+_CONNECTION: Final = b"connection"
+_DATE: Final = b"date"
+_MOST_REMEMBERED: Final = 2048
+_LONGEST_REMEMBERED: Final = 256
+_MOST_OWN: Final = 2
+_LONGEST_OWN: Final = 4096
 
-ReadLine = tuple[Field, bytes]
-"""A field, and what the relay does with it: nothing (empty), or its lower-case name when it ends here or is `Date`."""
+
+class ReadLine:
+    """A field, and what the relay does with it: nothing (empty), or its lower-case name when it ends here or is `Date`."""
+
+    __slots__ = ("field", "special", "value")
+
+    def __init__(self, name: bytes, value: bytes, special: bytes) -> None:
+        self.field: object = (name, value)
+        self.value = value
+        self.special = special
+
+
+class OwnLines:
+    """The last lines of one connection that are remembered nowhere else. Few: a credential, and whatever is too long."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self) -> None:
+        self._lines: dict[bytes, ReadLine] = {}
+
+    def find(self, line: bytes) -> ReadLine | None:
+        return self._lines.get(line)
+
+    def keep(self, line: bytes, read: ReadLine) -> None:
+        if len(line) > _LONGEST_OWN:
+            return
+        if len(self._lines) >= _MOST_OWN:
+            self._lines.clear()
+        self._lines[line] = read
 
 
 class SortedFields:
@@ -95,23 +125,35 @@ class FieldReader:
         self._names: dict[bytes, bytes] = {}
         self._read_before: dict[bytes, ReadLine] = {}
 
-    def read(self, lines: Sequence[bytes]) -> SortedFields:
-        """Raises `MessageRefused`."""
+    def read(self, lines: list[bytes], own: "OwnLines | None" = None) -> SortedFields:
+        """`own` remembers what only the connection may. Raises `MessageRefused`."""
         fields = SortedFields()
-        kept = fields.kept
+        # As objects: compiled code takes a pair apart and puts it together again.
+        kept = cast(list[object], fields.kept)
         read_before = self._read_before
         for line in lines:
-            field, special = read_before.get(line) or self._read(line)
+            read = read_before.get(line)
+            if read is None:
+                read = self._read(line) if own is None else self._read_own(line, own)
+            special = read.special
             if not special:
-                kept.append(field)
+                kept.append(read.field)
             elif special == _DATE:
-                kept.append(field)
+                kept.append(read.field)
                 fields.has_date = True
             else:
-                fields.end(special, field[1])
+                fields.end(special, read.value)
         if _CONNECTION in fields.ended:
             fields.drop_nominated()
         return fields
+
+    def _read_own(self, line: bytes, own: "OwnLines") -> ReadLine:
+        read = own.find(line)
+        if read is None:
+            read = self._read(line)
+            if line not in self._read_before:
+                own.keep(line, read)
+        return read
 
     def _read(self, line: bytes) -> ReadLine:
         name, colon, value = line.partition(b":")
@@ -120,7 +162,7 @@ class FieldReader:
         special = self._names.get(name)
         if special is None:
             special = self._learn_name(name)
-        read = ((name, value.strip(b" \t")), special)
+        read = ReadLine(name, value.strip(b" \t"), special)
         if len(line) <= _LONGEST_REMEMBERED and name.lower() not in _PRIVATE:
             if len(self._read_before) >= _MOST_REMEMBERED:
                 self._read_before.clear()
@@ -140,8 +182,8 @@ class FieldReader:
         return special
 
 
-OF_REQUESTS = FieldReader(_REQUEST_ENDS_HERE)
-OF_RESPONSES = FieldReader(_RESPONSE_ENDS_HERE)
+OF_REQUESTS: Final = FieldReader(_REQUEST_ENDS_HERE)
+OF_RESPONSES: Final = FieldReader(_RESPONSE_ENDS_HERE)
 """Without `X-Request-ID`: the relay puts its own."""
 
 

@@ -14,6 +14,7 @@ Rule: the books are closed before the last byte is handed to the client's socket
 
 import asyncio
 from enum import Enum
+from typing import Final
 
 import structlog
 
@@ -40,7 +41,7 @@ from shared.relay.request_body import RequestBody
 from shared.relay.tunnel import Tunnel
 from shared.relay.upstream_connection import UpstreamConnection
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 _log = structlog.get_logger("relay")
 
@@ -52,7 +53,10 @@ class Phase(Enum):
     ENDED = "ended"
 
 
-CONNECTING, AWAITING, STREAMING, ENDED = Phase
+CONNECTING: Final = Phase.CONNECTING
+AWAITING: Final = Phase.AWAITING
+STREAMING: Final = Phase.STREAMING
+ENDED: Final = Phase.ENDED
 
 
 class Forwarding:

@@ -5,13 +5,14 @@ Stricter than the RFC on purpose: repeated lengths are refused even when they ag
 """
 
 import re
+from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Final
 
 from shared.relay.faults import MessageRefused
 from shared.relay.fields import SortedFields
 
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+_LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,17}")
 
 
 class Delimiter(Enum):
@@ -20,18 +21,23 @@ class Delimiter(Enum):
     CLOSE = "close"
 
 
-class BodyFraming(NamedTuple):
+@dataclass(slots=True, init=False)
+class BodyFraming:
     """How a body is delimited; `length` in bytes is meaningful for LENGTH only."""
 
     delimiter: Delimiter
-    length: int = 0
+    length: int
+
+    def __init__(self, delimiter: Delimiter, length: int = 0) -> None:
+        self.delimiter = delimiter
+        self.length = length
 
 
-NO_BODY = BodyFraming(Delimiter.LENGTH, 0)
+NO_BODY: Final = BodyFraming(Delimiter.LENGTH, 0)
 """The only framing of an empty body, so that it can be told by identity."""
 
-CHUNKED = BodyFraming(Delimiter.CHUNKED)
-UNTIL_CLOSE = BodyFraming(Delimiter.CLOSE)
+CHUNKED: Final = BodyFraming(Delimiter.CHUNKED)
+UNTIL_CLOSE: Final = BodyFraming(Delimiter.CLOSE)
 
 
 def request_framing(fields: SortedFields, *, http11: bool) -> BodyFraming:

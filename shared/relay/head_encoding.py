@@ -2,17 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from shared.relay.director import Field, Forward, Respond
 from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.received import ReceivedRequest, ReceivedResponse
 from shared.relay.status_lines import STATUS_LINES
 
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_CHUNKED_LINE = b"Transfer-Encoding: chunked\r\n"
-_WEBSOCKET_LINES = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-_SEPARATOR = b": "
-_FIRST_LINES = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\nHost: [!-~]*+\r\n")
+_METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_CHUNKED_LINE: Final = b"Transfer-Encoding: chunked\r\n"
+_WEBSOCKET_LINES: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+_SEPARATOR: Final = b": "
+_FIRST_LINES: Final = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\nHost: [!-~]*+\r\n")
 
 
 class UnsafeHead(ValueError):

@@ -2,6 +2,7 @@
 
 from enum import Enum
 from types import MappingProxyType
+from typing import Final
 
 from shared.relay.director import FaultKind
 
@@ -12,7 +13,7 @@ class LossReason(Enum):
     TIMEOUT = "timeout"
 
 
-FAULT_OF_LOSS = MappingProxyType(
+FAULT_OF_LOSS: Final = MappingProxyType(
     {
         LossReason.TIMEOUT: (FaultKind.UPSTREAM_TIMEOUT, "The upstream did not answer in time."),
         LossReason.BAD_RESPONSE: (FaultKind.UPSTREAM_ERROR, "The upstream's answer was not usable."),

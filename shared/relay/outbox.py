@@ -5,11 +5,12 @@ With each request forwarded as soon as it was read, the upstream had answered an
 """
 
 import asyncio
+from typing import Final
 
-MOST_WAITING = 32
+MOST_WAITING: Final = 32
 """Writers after which a turn sends what it has so far, so that the first does not wait for a thousandth."""
 
-LARGE = 16 * 1024
+LARGE: Final = 16 * 1024
 """Bytes that are not worth keeping: they are sent at once."""
 
 

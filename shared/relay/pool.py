@@ -8,8 +8,7 @@ it (502, 504). Nobody waits in a queue: the number of connections is bounded by 
 
 import asyncio
 from collections.abc import Set as AbstractSet
-from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from shared.relay.director import Target, UpstreamSpec
 from shared.relay.limits import Limits
@@ -154,14 +153,15 @@ class Pool:
 
     async def _open_connection(self, place: TargetConnections) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
-        factory = partial(
-            UpstreamConnection, place, self._limits, self._ticker, self._outbox, self._spec.idle_timeout
+        connection = UpstreamConnection(
+            place, self._limits, self._ticker, self._outbox, self._spec.idle_timeout
         )
+        protocol = cast(asyncio.Protocol, connection)  # it is one, but for the base class (see there)
         target = place.target
         if target.unix_path is not None:
-            _, connection = await loop.create_unix_connection(factory, target.unix_path)
+            await loop.create_unix_connection(lambda: protocol, target.unix_path)
         else:
-            _, connection = await loop.create_connection(factory, target.host, target.port)
+            await loop.create_connection(lambda: protocol, target.host, target.port)
         if (
             connection.is_closed
         ):  # the upstream hung up before this task ran again, and the place has been told

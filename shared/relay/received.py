@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from shared.relay.director import FaultKind, Field
 from shared.relay.faults import MessageRefused
-from shared.relay.fields import OF_REQUESTS, OF_RESPONSES, SortedFields
+from shared.relay.fields import OF_REQUESTS, OF_RESPONSES, OwnLines, SortedFields
 from shared.relay.framing import NO_BODY, BodyFraming, request_framing, response_framing
 from shared.relay.limits import Limits
 from shared.relay.syntax import check_size, lines_of, request_line, status_line
 from shared.relay.target import check_method, resolve_target
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class ReceivedRequest:
     method: str
     target: str
@@ -23,8 +23,30 @@ class ReceivedRequest:
     websocket: bool
     expects_continue: bool
 
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        host: str,
+        http11: bool,
+        fields: list[Field],
+        framing: BodyFraming,
+        keep_alive: bool,
+        websocket: bool,
+        expects_continue: bool,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.host = host
+        self.http11 = http11
+        self.fields = fields
+        self.framing = framing
+        self.keep_alive = keep_alive
+        self.websocket = websocket
+        self.expects_continue = expects_continue
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, init=False)
 class ReceivedResponse:
     """`bodiless`: the status or the method leaves no body, whatever is declared. `declared_length`: for those, what
     Content-Length said.
@@ -39,14 +61,34 @@ class ReceivedResponse:
     declared_length: bytes | None
     has_date: bool
 
+    def __init__(
+        self,
+        status: int,
+        fields: list[Field],
+        framing: BodyFraming,
+        keep_alive: bool,
+        websocket: bool,
+        bodiless: bool,
+        declared_length: bytes | None,
+        has_date: bool,
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        self.framing = framing
+        self.keep_alive = keep_alive
+        self.websocket = websocket
+        self.bodiless = bodiless
+        self.declared_length = declared_length
+        self.has_date = has_date
 
-def read_request(head: bytes, limits: Limits) -> ReceivedRequest:
+
+def read_request(head: bytes, limits: Limits, own: OwnLines | None = None) -> ReceivedRequest:
     """Raises `MessageRefused`."""
     start, lines = lines_of(head)
     method, raw_target, http11 = request_line(start, limits)
     check_method(method)
     check_size(head, lines, limits)
-    fields = OF_REQUESTS.read(lines)
+    fields = OF_REQUESTS.read(lines, own)
     target, host = resolve_target(method, raw_target, fields.ended.get(b"host"), http11=http11)
     framing = request_framing(fields, http11=http11)
     return ReceivedRequest(

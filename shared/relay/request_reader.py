@@ -1,6 +1,7 @@
 """A client's bytes, cut into request heads and bodies. No I/O, no clock."""
 
 from shared.relay.body_decoder import NOTHING, BodyDecoder, LengthDecoder, body_decoder
+from shared.relay.fields import OwnLines
 from shared.relay.limits import Limits
 from shared.relay.received import ReceivedRequest, read_request
 from shared.relay.syntax import HEAD_END, check_unfinished_head, without_leading_empty_lines
@@ -9,7 +10,7 @@ from shared.relay.syntax import HEAD_END, check_unfinished_head, without_leading
 class RequestReader:
     """`kept`: bytes that have come and are not used yet: part of a head, or what follows the request in progress."""
 
-    __slots__ = ("_checked", "_decoder", "_limits", "_untouched", "_unwanted", "kept")
+    __slots__ = ("_checked", "_decoder", "_limits", "_own_lines", "_untouched", "_unwanted", "kept")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -17,6 +18,7 @@ class RequestReader:
         self._decoder: BodyDecoder = NOTHING
         self._untouched = False  # the client asked whether to send the body, and has not begun to
         self._unwanted = 0
+        self._own_lines = OwnLines()
         self.kept = b""
 
     @property
@@ -41,7 +43,7 @@ class RequestReader:
             return None
         self.kept = data[end:]
         self._checked = 0
-        request = read_request(data[:end], self._limits)
+        request = read_request(data[:end], self._limits, self._own_lines)
         self._decoder = body_decoder(request.framing, self._limits)
         self._untouched = request.expects_continue
         self._unwanted = 0

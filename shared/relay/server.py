@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from shared.clock import Clock
 from shared.relay.client_connection import ClientConnection
@@ -58,8 +59,12 @@ class Relay:
         self._prepare(sock)
         loop = asyncio.get_running_loop()
         listen = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-        server = await listen(lambda: ClientConnection(self._engine), sock=sock, backlog=_BACKLOG)
+        server = await listen(self._new_client, sock=sock, backlog=_BACKLOG)
         self._servers.append(server)
+
+    def _new_client(self) -> asyncio.Protocol:
+        # It is one, but for the base class (see there).
+        return cast(asyncio.Protocol, ClientConnection(self._engine))
 
     def _prepare(self, sock: socket.socket) -> None:
         self._engine.max_clients = min(self._limits.max_connections, clients_within(raise_open_files()))
@@ -71,7 +76,7 @@ class Relay:
     def serve_shared(self, sock: socket.socket) -> None:
         """As `serve`, on a TCP socket on which other processes accept too."""
         self._prepare(sock)
-        listener = SharedListener(sock, lambda: ClientConnection(self._engine))
+        listener = SharedListener(sock, self._new_client)
         listener.start(_BACKLOG)
         self._servers.append(listener)
 

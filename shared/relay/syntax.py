@@ -6,20 +6,23 @@ split.
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from shared.relay.director import FaultKind
 from shared.relay.faults import MessageRefused
 from shared.relay.limits import Limits
 
-HEAD_END = b"\r\n\r\n"
-MAX_METHOD = 32  # also in the pattern below
+HEAD_END: Final = b"\r\n\r\n"
+MAX_METHOD: Final = 32  # also in the pattern below
 
 # The target is visible ASCII without `#`: a fragment is never sent.
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])")
-_VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?")
-_UNACCEPTABLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+_REQUEST_LINE: Final = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])"
+)
+_VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?")
+_UNACCEPTABLE: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+_EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+")
 
 
 def without_leading_empty_lines(data: bytes) -> bytes:
@@ -33,8 +36,7 @@ def without_leading_empty_lines(data: bytes) -> bytes:
 def lines_of(head: bytes) -> tuple[bytes, list[bytes]]:
     """The start line and the field lines of a complete head."""
     lines = head.split(b"\r\n")
-    del lines[-2:]  # the empty line, and what follows it: nothing
-    return lines.pop(0), lines
+    return lines[0], lines[1:-2]  # but for the empty line, and what follows it: nothing
 
 
 def check_size(head: bytes, fields: list[bytes], limits: Limits) -> None:

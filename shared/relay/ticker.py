@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from email.utils import formatdate
 from math import inf
+from typing import Final
 
 from shared.clock import Clock
 
-TICK = 0.25
+TICK: Final = 0.25
 """Seconds. A deadline passes at most two ticks late and never early."""
 
-NEVER = inf
+NEVER: Final = inf
 
 
 class Ticker:

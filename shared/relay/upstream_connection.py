@@ -17,9 +17,7 @@ had been sent in full. In every other case it is closed.
 import asyncio
 import select
 from enum import Enum
-from typing import cast
-
-from typing_extensions import override
+from typing import Final, cast
 
 from shared.relay.body_decoder import NOTHING, BodyDecoder, body_decoder
 from shared.relay.faults import MessageRefused
@@ -42,10 +40,16 @@ class Phase(Enum):
     CLOSED = "closed"
 
 
-IDLE, HEAD, BODY, TUNNEL, CLOSED = Phase.IDLE, Phase.HEAD, Phase.BODY, Phase.TUNNEL, Phase.CLOSED
+IDLE: Final = Phase.IDLE
+HEAD: Final = Phase.HEAD
+BODY: Final = Phase.BODY
+TUNNEL: Final = Phase.TUNNEL
+CLOSED: Final = Phase.CLOSED
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection:
+    """An `asyncio.Protocol`, without deriving from it: a class with a base from elsewhere cannot be compiled whole."""
+
     _transport: asyncio.Transport
     _writer: SocketWriter
 
@@ -180,18 +184,15 @@ class UpstreamConnection(asyncio.Protocol):
     def _listener(self) -> ResponseSink | TunnelSink | None:
         return self._sink or self._tunnel
 
-    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._writer = SocketWriter(self._transport, self._outbox)
         self._transport.set_write_buffer_limits(high=self._limits.write_high_water)
 
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         if self.phase is not CLOSED:
             self._fail(LossReason.DISCONNECTED)
 
-    @override
     def eof_received(self) -> bool:
         sink = self._sink
         if sink is not None and self.phase is BODY and self._until_close:
@@ -204,19 +205,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._fail(LossReason.DISCONNECTED)
         return False
 
-    @override
     def pause_writing(self) -> None:
         listener = self._listener()
         if listener is not None:
             listener.upstream_writable(writable=False)
 
-    @override
     def resume_writing(self) -> None:
         listener = self._listener()
         if listener is not None:
             listener.upstream_writable(writable=True)
 
-    @override
     def data_received(self, data: bytes) -> None:
         sink = self._sink
         if sink is None:

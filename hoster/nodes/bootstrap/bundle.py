@@ -34,8 +34,8 @@ def pack(source: Path, wheels: Path | None) -> bytes:
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Without our user names, and without what Python makes by itself."""
-    if "__pycache__" in member.name:
+    """Without our user names, and without what was made for this machine."""
+    if "__pycache__" in member.name or member.name.endswith(".so"):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""

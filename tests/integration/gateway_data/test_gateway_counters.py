@@ -1,6 +1,7 @@
 """One contract for both kinds of counters: in Redis and in the process."""
 
 import asyncio
+import dataclasses
 import inspect
 import time
 from collections import Counter
@@ -33,6 +34,7 @@ from gateway.counters.redis_link import RedisLink, parse_redis_url
 from gateway.counters.refusals import KnownRefusals
 from gateway.counters.seeding import Seeding
 from gateway.counters.settlements import Settlements
+from gateway.errors import CountersUnavailable
 from gateway.rules.period import period_at
 from shared.clock import SystemClock
 from shared.ids import request_ids
@@ -52,7 +54,7 @@ def claim(**changes: Any) -> Claim:
         rate_per_minute=6000,
         burst=1000,
     )
-    return made._replace(**changes)
+    return dataclasses.replace(made, **changes)
 
 
 async def taken(answer: Any) -> Any:
@@ -60,7 +62,16 @@ async def taken(answer: Any) -> Any:
 
 
 async def reserve(counters: Counters, wanted: Claim) -> Any:
-    return await taken(counters.reserve(wanted))
+    later: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def then(found: Any) -> None:
+        if isinstance(found, CountersUnavailable):
+            later.set_exception(found)
+        else:
+            later.set_result(found)
+
+    verdict = counters.reserve(wanted, then)
+    return await later if verdict is None else verdict
 
 
 async def settle(counters: Counters, of: Claim, kind: SettlementKind) -> None:

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotYet
 
 from gateway.counters.circuit import CircuitState
-from gateway.counters.redis_link import RedisLink, Script, parse_redis_url
+from gateway.counters.redis_link import RedisLink, Script, ScriptRun, parse_redis_url
 from gateway.errors import CountersUnavailable
 from shared.supervise import supervised
 from tests.conftest import wait_until
@@ -74,7 +74,7 @@ async def call(link: RedisLink, script: Script = READ) -> tuple[bool, float]:
     began = time.perf_counter()
     done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     try:
-        link.run(script, ("key",), (), done.set_result)
+        link.run(ScriptRun.of(script, ("key",), ()), done.set_result)
     except CountersUnavailable:
         return False, time.perf_counter() - began
     return await done == 1, time.perf_counter() - began

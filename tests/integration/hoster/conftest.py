@@ -158,7 +158,7 @@ def dns_zone() -> Iterator[DnsZone]:
 def start_hoster(tmp_path: Path, dns_zone: DnsZone) -> Callable[[], Any]:
     vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
     catalog = read_catalog()
-    pages = Pages(Asset("text/html; charset=utf-8", b"<!doctype html><title>Console</title>", {}), {})
+    pages = Pages(Asset("text/html; charset=utf-8", b"<!doctype html><title>Console</title>", {}), {}, {})
 
     async def start(port: int = 0, **settings: str) -> tuple[Hoster, Database]:
         config = config_for(tmp_path, DNS_RESOLVER=dns_zone.address, **settings)

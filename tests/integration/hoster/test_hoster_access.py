@@ -82,6 +82,7 @@ MATRIX = {
     ("GET", ONE + "/monitoring/stats/stream"): Row(200),
     ("GET", ONE + "/monitoring/logs/stream"): Row(200),
     ("GET", ONE + "/monitoring/events/stream"): Row(200),
+    ("GET", ONE + "/monitoring/stream"): Row(200),
     ("GET", ONE + "/domains"): Row(200),
     ("POST", ONE + "/domains"): Row(201, {"hostname": "another.example.com"}),
     ("POST", ONE + "/domains/{hostname}/verify"): Row(409),

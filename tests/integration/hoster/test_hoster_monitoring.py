@@ -105,6 +105,49 @@ async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(
     await eventually(has_ended, 1)
 
 
+async def test_one_connection_carries_log_numbers_and_events_and_resumes_each(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = [
+        b"retry: 2000\n\nid: e-1\nev",
+        b'ent: log\ndata: {"message":"id: x"}\n\n: keep-alive\n\n',
+    ]
+    target = f"{running}/stream?tail=7"
+    headers = {**user.headers("GET", target, "r-1"), "Last-Event-ID": "logs=l-4;events=e-0"}
+    async with user.session.get(user.base_url + target, headers=headers) as response:
+        assert response.headers["Content-Type"] == "text/event-stream"
+        received = b""
+        async with asyncio.timeout(5):
+            while received.count(b": keep-alive\n\n") < 3:
+                received += await response.content.readany()
+        assert worker.open_streams == 3
+        ids = {line for line in received.split(b"\n") if line.startswith(b"id: ")}
+        assert b"id: logs=e-1;stats=e-1;events=e-1" in ids
+        assert received.count(b'event: log\ndata: {"message":"id: x"}\n\n') == 3
+        assert sorted(seen.get("Last-Event-ID", "") for seen in worker.stream_headers) == ["", "e-0", "l-4"]
+        assert sum("/logs/stream?tail=7" in path for _, path in worker.calls) == 1
+        response.close()
+
+    async def has_ended() -> bool:
+        return worker.open_streams == 0
+
+    await eventually(has_ended, 1)
+
+
+async def test_a_connection_for_everything_breaks_off_when_one_part_does_and_is_refused_as_one(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = PIECES
+    worker.streams_last_s = 0.3
+    target = f"{running}/stream"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        async with asyncio.timeout(5):
+            assert (await response.content.read()).count(b"event: log") >= 1
+    await worker.stop()
+    away = await user.ask("GET", target)
+    assert (away.status, away.body["code"]) == (503, "node_unreachable")
+
+
 async def test_a_stream_opened_before_the_app_is_there_waits_for_it(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:

@@ -5,8 +5,8 @@ import pytest
 from gateway.errors import RewriteFailed
 from gateway.rules.client_address import TrustedProxies, parse_networks
 from gateway.steps.step_10_transform_request import transform_request
-from gateway.steps.step_11_rewrite_path import Rewritten, rewrite_path
-from gateway.steps.step_12_forward_upstream import Signer, begin_intent, forward_upstream
+from gateway.steps.step_11_rewrite_path import rewrite_path
+from gateway.steps.step_12_forward_upstream import Signer, forward_upstream
 from shared import identity
 from shared.config import Secret
 from shared.relay.director import Field, Outcome, ResponseHead
@@ -112,10 +112,3 @@ def test_step_12_signs_what_is_sent_over_the_target_as_it_is_sent() -> None:
     for target, holds in (("/new/7?q=1", True), ("/old/7?q=1", False)):
         request = identity.SignedRequest("POST", target, REQUEST_ID)
         assert (identity.sign(SECRET, who, request, int(NOW)) == signature) is holds
-
-
-def test_step_12_begins_no_intent_for_what_is_not_billed() -> None:
-    rewritten = Rewritten(bound(match("/api")), [], "/api")
-    assert rewritten.bound.entitled is not None
-
-    assert begin_intent(rewritten, rewritten.bound.entitled, None, NOW) is None  # type: ignore[arg-type]  # it is not asked

@@ -52,7 +52,7 @@ class Books:
 
     def begin(self, of: Bound) -> Intent:
         assert of.entitled is not None
-        intent = begin_intent(Rewritten(of, [], "/bill"), of.entitled, self.meter, NOW)
+        intent = begin_intent(Rewritten(of, [], "/bill"), of.entitled.admitted, self.meter, NOW)
         assert intent is not None
         return intent
 
