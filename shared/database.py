@@ -31,6 +31,10 @@ class MigrationFailed(Exception):
     """A numbered script did not apply; the database is as it was before."""
 
 
+class DatabaseFull(sqlite3.OperationalError):
+    """The disk has no room for what was to be written; nothing of it is."""
+
+
 class Database:
     """Two connections to one file: `transaction` writes, `fetch_*` reads what is committed.
 
@@ -71,7 +75,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """`BEGIN IMMEDIATE` ... `COMMIT`; what is checked inside still holds when it commits."""
-        async with self._turn:
+        async with self._turn, _fullness_told():
             try:
                 # Inside the try: when the caller is cancelled here, the thread still begins, and must roll back.
                 await self._writer.execute("BEGIN IMMEDIATE")
@@ -79,7 +83,12 @@ class Database:
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
                 raise
-            await asyncio.shield(self._writer.commit())
+            try:
+                await asyncio.shield(self._writer.commit())
+            except sqlite3.Error:
+                # Else it would still be open, and the next one could not begin.
+                await asyncio.shield(self._writer.rollback())
+                raise
 
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         # Executed and read to its end in one step of the thread: a statement that is still open when another begins would show it
@@ -90,6 +99,16 @@ class Database:
         """The first row; the statement should find few."""
         rows = await self.fetch_all(sql, parameters)
         return rows[0] if rows else None
+
+
+@asynccontextmanager
+async def _fullness_told() -> AsyncIterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise DatabaseFull(DatabaseFull.__doc__) from error
+        raise
 
 
 def _bindable(parameters: Parameters) -> tuple[object, ...] | Mapping[str, object]:

@@ -1,5 +1,6 @@
 """The edge of an aiohttp service: one table turns domain errors into problems, everything else into a logged 500."""
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -18,6 +19,7 @@ _ROUTING = {
     405: ("method_not_allowed", "This path does not take that method."),
     413: ("body_too_large", "The request body is larger than this route accepts."),
 }
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 def problem_response(problem: Problem, request_id: str) -> web.Response:
@@ -32,13 +34,16 @@ def problem_response(problem: Problem, request_id: str) -> web.Response:
 def problem_middleware(table: ProblemTable, new_request_id: Callable[[], str]) -> Middleware:
     """Maps by the exact class, then by its bases, so that a family of errors may share a row.
 
-    The request id is the caller's `X-Request-ID` where there is one (it comes from APIGate), else a new one.
+    The request id is the caller's `X-Request-ID` where there is one that can be one (it comes from APIGate), else a new one. A client that goes
+    away in the middle of its body, or sends one that is none, has not found a fault of ours.
     """
     log: FilteringBoundLogger = structlog.get_logger("problem")
 
     @web.middleware
     async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = request.headers.get(REQUEST_ID) or new_request_id()
+        request_id = request.headers.get(REQUEST_ID, "")
+        if _REQUEST_ID.fullmatch(request_id) is None:
+            request_id = new_request_id()
         try:
             return await handler(request)
         except web.HTTPException as raised:
@@ -49,8 +54,12 @@ def problem_middleware(table: ProblemTable, new_request_id: Callable[[], str]) -
             )
             headers = {"Allow": raised.headers["Allow"]} if "Allow" in raised.headers else {}
             return problem_response(Problem(raised.status, code, detail, headers=headers), request_id)
+        except web.RequestPayloadError:
+            return problem_response(Problem(400, "bad_request", "The body could not be read."), request_id)
         except Exception as error:  # noqa: BLE001 - the edge: what the table does not know is logged as unhandled
             problem = _find(table, error)
+            if problem is None and isinstance(error, ConnectionError) and _has_gone(request):
+                problem = Problem(400, "bad_request", "The request was not sent to its end.")
             if problem is None:
                 _log_unhandled(log, request, request_id, error)
                 problem = Problem(
@@ -74,6 +83,10 @@ def _log_unhandled(
         with suppress(Exception):
             kinds = {"error": type(error).__name__, "without_traceback": type(unloggable).__name__}
             log.error("unhandled_error", **about, **kinds)  # noqa: TRY400 - the traceback is what could not be written
+
+
+def _has_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _find(table: ProblemTable, error: Exception) -> Problem | None:

@@ -13,6 +13,7 @@ from shared.clock import SystemClock
 from shared.config import ConfigInvalid, Secret
 from shared.log import configure_logging
 from worker.config import Config, JoinBy
+from worker.data_folder import DataFolderTaken, owned
 from worker.enrolment import HosterUnreachable, IdentityUnreadable, JoinRefused, load_identity
 from worker.errors import EngineUnavailable
 from worker.evacuation import evacuate
@@ -39,6 +40,7 @@ class _Unusable(Exception):
 
 _UNREADABLE = (
     CatalogInvalid,
+    DataFolderTaken,
     IdentityUnreadable,
     InstanceUnreadable,
     EnvironmentKeyUnreadable,
@@ -54,8 +56,10 @@ def main(arguments: list[str]) -> int:
         if options.command == "join":
             return uvloop.run(_join(config, options.hoster, options.token))
         if options.command == "evacuate":
-            return uvloop.run(_evacuate(config))
-        return uvloop.run(_serve(config))
+            with owned(config.data_dir):
+                return uvloop.run(_evacuate(config))
+        with owned(config.data_dir):
+            return uvloop.run(_serve(config))
     except ConfigInvalid as error:
         return _complain(*error.faults)
     except (*_UNREADABLE, _Unusable, OSError) as error:
@@ -88,6 +92,8 @@ async def _serve(config: Config) -> int:
 
 
 async def _join(config: Config, hoster_url: str, token: str) -> int:
+    if not hoster_url.startswith(("http://", "https://")):
+        raise _Unusable("--hoster must begin with http:// or https://")
     if await asyncio.to_thread(load_identity, config.data_dir) is not None:
         raise _Unusable(
             f"this worker has joined already; remove {config.data_dir}/identity.json to join anew"

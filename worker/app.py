@@ -79,6 +79,12 @@ def _add_observation(
     add_system_log_routes(app, system_logs, seen.streams)
     app.on_shutdown.append(seen.streams.end_all)
 
+    async def end_waits(_app: web.Application) -> None:
+        # Those who wait for a deploy or a deletion are answered as things are: what goes on is taken up by the next start.
+        platform.lanes.end()
+
+    app.on_shutdown.append(end_waits)
+
 
 async def _health(_request: web.Request) -> web.Response:
     return web.Response(text="OK")

@@ -1,8 +1,12 @@
-"""What can be wrong with a request for logs or numbers, one class for each answer."""
+"""What can be wrong with a request for logs or numbers, and with what every request needs; one class for each answer."""
 
 
 class EngineUnavailable(Exception):
     """The container engine does not answer right now."""
+
+
+class StorageUnwritable(Exception):
+    """The worker's data folder takes nothing more; the message is the system's."""
 
 
 class ContainerGone(Exception):
@@ -14,8 +18,9 @@ class TooManyStreams(Exception):
 
 
 class QueryInvalid(Exception):
-    """A query parameter has a value that means nothing. `field` is its name."""
+    """A query parameter has a value that means nothing: `field` is its name, `fault` what it must be."""
 
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(f"{field}: {sentence}")
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}")
         self.field = field
+        self.fault = fault

@@ -8,6 +8,7 @@ Rules:
 - After a restart of the machine the end of the journal may be missing: commands that were signed before this start are then refused.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import structlog
 from shared.clock import Clock
 from shared.durable_file import write_private
 from shared.signature import WINDOW_S, SignatureInvalid
+from worker.errors import StorageUnwritable
 
 REMEMBERED_S = 2.0 * WINDOW_S + 1
 """A signature may be dated up to a window ahead of our clock, and is then valid for two."""
@@ -29,7 +31,7 @@ class Nonces:
     """Two generations, of which the older one is dropped every two minutes: so it is bounded, since only validly signed commands get here.
     The file is then written anew, which is the one time that a command waits for the disk.
 
-    Failure policy: a journal that cannot be written refuses the command (OSError), because its replay could not be refused later.
+    Failure policy: a journal that cannot be written refuses the command, because its replay could not be refused later.
     """
 
     def __init__(self, folder: Path, clock: Clock, boot_id: str) -> None:
@@ -46,21 +48,37 @@ class Nonces:
         self._newer = known
         self._file = self._begin_file(known, now)
         self._begun_at = now
+        self._ends_whole = True
 
     def accept(self, nonce: str, signed_at: int) -> None:
-        """Raises SignatureInvalid for one that was, or may have been, used already."""
+        """Raises SignatureInvalid for one that was, or may have been, used already, and StorageUnwritable."""
         now = self._clock.now()
         if signed_at < self._not_before or nonce in self._newer or nonce in self._older:
             raise SignatureInvalid("this command was sent before")
-        if now - self._begun_at >= REMEMBERED_S:
-            self._older, self._newer, self._begun_at = self._newer, {}, now
-            os.close(self._file)
-            self._file = self._begin_file(self._older, now)
-        os.write(self._file, _line(nonce, now))
+        try:
+            if now - self._begun_at >= REMEMBERED_S:
+                self._renew(now)
+            self._write(_line(nonce, now))
+        except OSError as error:
+            raise StorageUnwritable(error.strerror) from error
         self._newer[nonce] = now
 
     def close(self) -> None:
         os.close(self._file)
+
+    def _renew(self, now: float) -> None:
+        before = self._file
+        self._file = self._begin_file(self._newer, now)
+        os.close(before)
+        self._older, self._newer, self._begun_at = self._newer, {}, now
+
+    def _write(self, line: bytes) -> None:
+        """Whole lines: what a full disk took half of is ended before the next."""
+        whole = line if self._ends_whole else b"\n" + line
+        self._ends_whole = False
+        if os.write(self._file, whole) < len(whole):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._ends_whole = True
 
     def _begin_file(self, known: dict[str, float], now: float) -> int:
         kept = b"".join(_line(nonce, at) for nonce, at in known.items() if now - at < REMEMBERED_S)

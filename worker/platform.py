@@ -22,6 +22,7 @@ from worker.deploys.images import FetchedImages
 from worker.deploys.interruptions import Interruptions
 from worker.deploys.lanes import Lanes
 from worker.deploys.orphans import Orphans
+from worker.deploys.pins import Pins
 from worker.deploys.pruning import Pruning
 from worker.deploys.publication import Publication
 from worker.deploys.records import Records
@@ -138,6 +139,7 @@ def build_platform(
     publication = Publication(table)
     probes = Probes(resources.probing, engine, clock)
     interruptions = Interruptions()
+    pins = Pins(engine, records.images)
     pruning = Pruning(engine, installed.instance, records.images)
     fetcher = Fetcher(config.data_dir / "sources", allow_local=config.allow_local_git)
     sources = Sources(
@@ -145,6 +147,7 @@ def build_platform(
         fetcher,
         networks,
         records,
+        pins,
         installed.instance,
         clock,
     )
@@ -152,9 +155,9 @@ def build_platform(
         records,
         Rollout(
             Candidates(
-                engine,
                 generations,
                 records,
+                pins,
                 LinkedEnvironment(records.projects, records.addons, cipher),
                 Startup(engine, probes),
                 sources,
@@ -182,9 +185,9 @@ def build_platform(
     orphans = Orphans(records, generations, networks, pruning)
     addon_upkeep = AddOnUpkeep(
         engine=engine,
-        networks=networks,
         containers=AddOnContainers(engine, networks, installed.instance),
         records=records,
+        pins=pins,
         cipher=cipher,
         interruptions=interruptions,
         clock=clock,

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from shared.database import DatabaseFull
 from shared.problem import FieldFault, Problem
 from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
 from worker.deploys.compose import ComposeUnsupported
 from worker.deploys.model import DeployPastCancelling, DeployUnknown, ReleaseMissing, ReleaseUnknown
-from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, TooManyStreams
+from worker.errors import ContainerGone, EngineUnavailable, QueryInvalid, StorageUnwritable, TooManyStreams
 from worker.files.listing import LinkRefused, NotAFolder, PathMissing
 from worker.files.path import PathInvalid
 from worker.firewall.firewall import NothingToConfirm
@@ -42,6 +43,11 @@ def _shows(error: type[_E], problem: Callable[[_E], Problem]) -> _Row:
     return error, to_problem
 
 
+def _storage_full(_raised: Exception) -> Problem:
+    detail = "The disk of this node is full, or cannot be written: nothing was changed."
+    return Problem(503, "storage_unavailable", detail, headers={"Retry-After": "30"})
+
+
 TABLE: ProblemTable = dict(
     [
         (
@@ -61,13 +67,13 @@ TABLE: ProblemTable = dict(
                 422,
                 "invalid_environment",
                 "A variable is not valid.",
-                [FieldFault(f"env.{raised.name}", str(raised))],
+                [FieldFault(f"env.{raised.name}".rstrip("."), str(raised))],
             ),
         ),
         _shows(
             QueryInvalid,
             lambda raised: Problem(
-                422, "invalid_query", str(raised), [FieldFault(raised.field, str(raised))]
+                422, "invalid_query", str(raised), [FieldFault(raised.field, raised.fault)]
             ),
         ),
         _says(ContainerGone, 404, "container_gone"),
@@ -118,6 +124,8 @@ TABLE: ProblemTable = dict(
         _says(FirewallUnavailable, 503, "firewall_unavailable"),
         _says(RulesetRefused, 422, "ruleset_refused"),
         _says(NothingToConfirm, 409, "nothing_to_confirm"),
+        (DatabaseFull, _storage_full),
+        (StorageUnwritable, _storage_full),
         _says(NetworkPoolExhausted, 503, "network_pool_exhausted"),
         (
             EngineUnavailable,

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from shared.problem import FieldFault
 from worker.errors import QueryInvalid
 
+_OURS = "Value error, "
+"""What pydantic writes before the sentence of a check of ours."""
+
 
 class RequestInvalid(Exception):
     """The body is not what the route takes."""
@@ -35,7 +38,9 @@ def parse_body(model: type[_B], raw: bytes) -> _B:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         raise RequestInvalid(
             [
-                FieldFault(".".join(str(part) for part in fault["loc"]) or "body", fault["msg"])
+                FieldFault(
+                    ".".join(str(part) for part in fault["loc"]) or "body", fault["msg"].removeprefix(_OURS)
+                )
                 for fault in faults
             ]
         ) from None
@@ -45,7 +50,7 @@ def members_of(raw: bytes) -> frozenset[str]:
     """The names in a JSON object; empty for anything else, whose faults `parse_body` tells."""
     try:
         value = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return frozenset()
     return frozenset(value) if isinstance(value, dict) else frozenset()
 

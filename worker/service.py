@@ -157,7 +157,8 @@ async def _mesh(config: Config, director: MeshDirector, clock: Clock) -> AsyncIt
 
 @asynccontextmanager
 async def _management(config: Config, app: web.Application) -> AsyncIterator[int]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S)
+    # Bodies as they were sent: that is what is signed, and nothing unfolds to more than was looked at.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_S, auto_decompress=False)
     await runner.setup()
     listening = _listen(config.host, config.port)
     await web.SockSite(runner, listening).start()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import shutil
-import socket
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 import aiohttp
 
 from tests.bench.counting_engine import Followed, counting_engine
+from tests.bench.ports import free_port
 from tests.bench.table import table
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
@@ -141,7 +141,7 @@ async def plane() -> AsyncIterator[Plane]:
             aiohttp.ClientSession(connector=connector, read_bufsize=2**20) as session,
             counting_engine(ENGINE, folder) as (engine, followed),
         ):
-            agent = Agent(folder, (_free_port(), _free_port()), session)
+            agent = Agent(folder, (free_port(), free_port()), session)
             variables = {"WORKER_SECRET": SECRET, "DOCKER_HOST": engine, "LOG_LEVEL": "warning"}
             try:
                 await agent.start(variables)
@@ -172,12 +172,6 @@ async def _deployed(agent: Agent, image: str) -> str:
     assert deployed["status"] == "active", deployed
     label = f"--filter=label=io.plane.instance={agent.instance}"
     return (await asyncio.to_thread(docker, "ps", "-q", "--no-trunc", label)).strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def cut_streams(lines: int, cuts: int, kills: int) -> Seen:

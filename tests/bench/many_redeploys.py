@@ -5,7 +5,6 @@ containers, and whether what is not ours is exactly as it was.
 """
 
 import asyncio
-import socket
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import aiohttp
 import uvloop
 
 from tests.bench.nginx_app import nginx_image
+from tests.bench.ports import free_port
 from tests.bench.table import table
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
@@ -72,7 +72,7 @@ async def measure(image: str, folder: Path, redeploys: int) -> Many:
     foreign = docker("create", "--label", "io.plane.instance=w_other", image).strip()
     volume = docker("volume", "create").strip()
     async with aiohttp.ClientSession() as session:
-        agent = Agent(folder, (_free_port(), _free_port()), session)
+        agent = Agent(folder, (free_port(), free_port()), session)
         try:
             await agent.start({"WORKER_SECRET": SECRET, "WORKER_ALLOW_LOCAL_GIT": "1"})
             left = await _redeploy(agent, image, Repository(folder / "repository"), redeploys)
@@ -129,12 +129,6 @@ def _count(agent: Agent, image: str) -> Left:
         database=sum(file.stat().st_size for file in (agent.folder / "data").glob("worker.db*")),
         logs=sum(log.stat().st_size for log in logs if log.exists()),
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def show(found: Many, redeploys: int) -> None:

@@ -5,7 +5,6 @@ container was started, or was seen healthy, to its first answer to a visitor.
 """
 
 import asyncio
-import socket
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import aiohttp
 import uvloop
 
 from tests.bench.nginx_app import nginx_image
+from tests.bench.ports import free_port
 from tests.bench.steady_load import Load
 from tests.bench.table import line, table
 from tests.integration.worker_deploys.agent import Agent
@@ -42,7 +42,7 @@ def p95(values: list[float]) -> float:
 
 async def measure(image: str, folder: Path, redeploys: int, requests: int) -> Redeploys:
     async with aiohttp.ClientSession() as session:
-        agent = Agent(folder, (_free_port(), _free_port()), session)
+        agent = Agent(folder, (free_port(), free_port()), session)
         try:
             await agent.start()
             return await _measure(agent, image, redeploys, requests)
@@ -88,12 +88,6 @@ async def _deploy(agent: Agent, image: str, text: str) -> tuple[dict[str, list[d
 
 def _unix(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def show(found: Redeploys) -> None:

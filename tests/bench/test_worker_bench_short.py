@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.worker_addresses import measure as measure_addresses
+from tests.bench.worker_kills import measure as measure_kills
 from tests.conftest import missing
 
 
@@ -41,3 +42,17 @@ async def test_addresses_that_change_hands_never_bring_another_tenants_answer(
     assert seen.passed_on, "addresses changed hands"
     assert seen.answers[200]
     assert seen.wrong == []
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_an_agent_that_is_killed_during_a_command_carries_it_out_or_never_began(
+    docker_engine: str,
+) -> None:
+    assert docker_engine
+
+    outcomes, left = await measure_kills(6, 5)
+
+    assert [one for one in outcomes if one.became is None] == []
+    assert left == 0

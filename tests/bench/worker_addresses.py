@@ -7,7 +7,6 @@ project all the time, on kept connections; each app answers with its own name, s
 
 import asyncio
 import random
-import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -18,7 +17,6 @@ import aiohttp
 
 from tests.bench.table import line, table
 from tests.integration.worker_deploys.agent import Agent
-from tests.integration.worker_deploys.conftest import DOCKERFILE, SLOW
 from tests.integration.worker_deploys.docker_cli import (
     container_ids,
     docker,
@@ -26,6 +24,7 @@ from tests.integration.worker_deploys.docker_cli import (
     remove_everything_of,
 )
 from tests.integration.worker_deploys.running import eventually
+from tests.integration.worker_deploys.tiny_image import build_tiny
 
 IMAGE = "localhost/address-bench:1"
 ORGS = {"org_a": ("a-one", "a-two"), "org_b": ("b-one", "b-two")}
@@ -117,7 +116,7 @@ class Scene:
 async def measure(rounds: int, ports: tuple[int, int]) -> Seen:
     seen = Seen()
     with tempfile.TemporaryDirectory() as scratch:
-        await asyncio.to_thread(_build, Path(scratch))
+        await asyncio.to_thread(build_tiny, Path(scratch) / "image", IMAGE)
         async with aiohttp.ClientSession() as session:
             agent = Agent(Path(scratch), ports, session)
             try:
@@ -153,16 +152,6 @@ async def _played(scene: Scene, rounds: int, client: aiohttp.ClientSession) -> N
         for visit in visits:
             visit.cancel()
         await asyncio.gather(*visits, return_exceptions=True)
-
-
-def _build(folder: Path) -> None:
-    image = folder / "image"
-    image.mkdir()
-    shutil.copy("/bin/busybox", image / "busybox")
-    (image / "slow").write_text(SLOW)
-    (image / "slow").chmod(0o755)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    docker("build", "-q", "-t", IMAGE, str(image), DOCKER_BUILDKIT="0")
 
 
 def main(arguments: list[str]) -> int:

@@ -23,9 +23,9 @@ from tests.bench.private_machine import PrivateEngine, leave_the_network, privat
 from tests.bench.table import line, table
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
-from tests.integration.worker_deploys.conftest import DOCKERFILE, SLOW
 from tests.integration.worker_deploys.docker_cli import container_ids, docker
 from tests.integration.worker_deploys.running import eventually
+from tests.integration.worker_deploys.tiny_image import build_tiny
 
 BOUND_S = 10.0
 STEPS = ("queued", "preparing", "creating", "starting", "checking", "switching", "draining", "active")
@@ -209,7 +209,7 @@ async def measure(*, short: bool) -> tuple[list[Recovery], dict[str, bool]]:
     with private_engine() as engine, tempfile.TemporaryDirectory() as scratch:
         await engine.start()
         os.environ["DOCKER_HOST"] = engine.address
-        await asyncio.to_thread(_build, Path(scratch))
+        await asyncio.to_thread(build_tiny, Path(scratch) / "image", IMAGE)
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session:
             agent = Agent(Path(scratch), (8081, 8090), session, host="0.0.0.0")  # noqa: S104 - a network of its own
@@ -235,17 +235,6 @@ async def _measured(
     for number, deploying in harms:
         found.append(await engine_restarted(scene, engine, number, deploying=deploying))
     return found, reached
-
-
-def _build(folder: Path) -> None:
-    image = folder / "image"
-    image.mkdir()
-    (image / "busybox").write_bytes(Path("/bin/busybox").read_bytes())
-    (image / "slow").write_text(SLOW)
-    for program in ("busybox", "slow"):
-        (image / program).chmod(0o755)
-    (image / "Dockerfile").write_text(DOCKERFILE)
-    docker("build", "-q", "-t", IMAGE, str(image), DOCKER_BUILDKIT="0")
 
 
 def _row(one: Recovery) -> list[Any]:

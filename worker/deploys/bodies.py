@@ -9,11 +9,11 @@ from pydantic import Field, field_validator, model_validator
 
 from shared.problem import FieldFault
 from worker.deploys.compose import read_compose
-from worker.deploys.compose_reader import HTTP_PATH, IMAGE
+from worker.deploys.compose_reader import HTTP_PATH
 from worker.deploys.request import ArchiveSource, DeployRequest, GitSource, HealthCheck, one_service
 from worker.requests import Body, RequestInvalid
 from worker.runtime.engine import Limits
-from worker.runtime.image_names import may_be_an_id
+from worker.runtime.image_names import is_permitted
 from worker.sources.address import SourceUrlInvalid, check_permitted, checked_archive_url, checked_git_url
 
 _SOURCES = ("image", "compose", "git", "archive_url", "release")
@@ -92,7 +92,7 @@ class DeployBody(Body):
     @field_validator("image")
     @classmethod
     def check_image(cls, image: str | None) -> str | None:
-        if image is not None and (IMAGE.fullmatch(image) is None or may_be_an_id(image)):
+        if image is not None and not is_permitted(image):
             raise ValueError("must be an image name such as localhost/hello:1 or nginx:1.27")
         return image
 

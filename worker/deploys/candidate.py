@@ -10,14 +10,14 @@ from shared.clock import Clock
 from worker.deploys.generation import Created, Generations
 from worker.deploys.health import Healthy, Unhealthy
 from worker.deploys.model import Deploy, HealthAttempt, Release, ReleaseImage, ReleaseMissing, ReleaseUnknown
+from worker.deploys.pins import Pins
 from worker.deploys.records import Records
 from worker.deploys.request import Service
 from worker.deploys.startup import Startup, Wait
 from worker.projects.environment import EnvironmentUnreadable
 from worker.projects.model import Project
-from worker.runtime import labels
-from worker.runtime.engine import ContainerSeen, Engine, EngineRefused, ImageUnavailable
-from worker.runtime.images import PinnedImage, pin_image
+from worker.runtime.engine import ContainerSeen, EngineRefused, ImageUnavailable
+from worker.runtime.images import PinnedImage
 from worker.runtime.networks import NetworkPoolExhausted
 from worker.services.links import LinkedEnvironment
 from worker.sources.build import Sources
@@ -65,25 +65,21 @@ class CandidateTrace:
 class Candidates:
     def __init__(
         self,
-        engine: Engine,
         generations: Generations,
         records: Records,
+        pins: Pins,
         environment: LinkedEnvironment,
         startup: Startup,
         sources: Sources,
         clock: Clock,
     ) -> None:
-        self._engine = engine
         self._generations = generations
         self._records = records
+        self._pins = pins
         self._environment = environment
         self._startup = startup
         self._sources = sources
         self._clock = clock
-
-    async def check_engine(self) -> None:
-        """Raises EngineUnavailable."""
-        await self._engine.ping()
 
     async def prepare(self, project: Project, deploy: Deploy) -> Prepared:
         if deploy.request.release is not None:
@@ -117,29 +113,25 @@ class Candidates:
         """Removes whatever the deploy made, after reading its last words."""
         lines: list[str] = list(error.lines) if isinstance(error, SourceFailed) else []
         several = len(deploy.request.services) > 1
-        for container in await self._generations.of_project(deploy.project_id):
-            if container.labels.get(labels.RELEASE) == deploy.deploy_id:
-                said = await self._engine.log_tail(container.container_id, LOG_LINES)
-                prefix = f"{container.labels.get(labels.SERVICE, '')} | " if several else ""
-                lines += [prefix + line for line in said]
+        for service, said in await self._generations.last_words(
+            deploy.project_id, deploy.deploy_id, LOG_LINES
+        ):
+            lines += [f"{service} | {line}" if several else line for line in said]
         await self._generations.remove_release(deploy.project_id, deploy.deploy_id)
         attempts = error.attempts if isinstance(error, Unhealthy) else ()
         return CandidateTrace(tuple(lines[-MOST_LOG_LINES:]), attempts)
 
     async def _pin(self, deploy: Deploy, reference: str) -> PinnedImage:
-        image = await pin_image(self._engine, reference)
+        image = await self._pins.pin(reference, deploy.deploy_id)
         if image.pulled:
-            await self._records.images.fetched(image.image_id, reference, deploy.deploy_id)
             message = f"{reference}: {image.digest or image.image_id}"
             await self._records.events.record(deploy.project_id, "image_pulled", "", message)
-        else:
-            await self._records.images.used(image.image_id, deploy.deploy_id)
         return image
 
     async def _again(self, project: Project, deploy: Deploy, release_id: str) -> Prepared:
         again = await self._records.releases.of_project(project.project_id, release_id)
         for service, image in again.images.items():
-            if await self._engine.image(image.image_id) is None:
+            if not await self._pins.is_here(image.image_id):
                 raise ImageUnavailable(
                     f"The image of {service} in the release {release_id} is no longer on this node."
                 )

@@ -13,9 +13,8 @@ from shared.problem import FieldFault
 from worker.deploys.request import HealthCheck, Mount
 from worker.projects.environment import EnvironmentInvalid, merged
 from worker.runtime.engine import Limits
-from worker.runtime.image_names import may_be_an_id
+from worker.runtime.image_names import is_permitted
 
-IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 HTTP_PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,2047}")
 LONGEST_DEADLINE_S = 900.0
 
@@ -70,7 +69,7 @@ class ComposeReader:
             )
 
     def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or may_be_an_id(value):
+        if not isinstance(value, str) or not is_permitted(value):
             self.fault(at, "must be an image name such as localhost/hello:1 or nginx:1.27")
             return ""
         return value
@@ -117,7 +116,7 @@ class ComposeReader:
         try:
             return merged({}, found, merge=False)
         except EnvironmentInvalid as invalid:
-            self.fault(f"{at}.{invalid.name}", str(invalid))
+            self.fault(f"{at}.{invalid.name}".rstrip("."), str(invalid))
             return {}
 
     def mounts(self, value: object, at: str) -> tuple[Mount, ...]:
@@ -205,7 +204,10 @@ class ComposeReader:
         return Mount(volume, clean, mode == "ro")
 
     def _test(self, keys: Mapping[str, object], at: str) -> tuple[str, ...] | None:
-        if keys.get("disable") is True:
+        disable = keys.get("disable", False)
+        if not isinstance(disable, bool):
+            self.fault(f"{at}.disable", "must be true or false")
+        if disable is True:
             return ("NONE",)
         test = keys.get("test")
         if test is None:
@@ -245,19 +247,22 @@ class ComposeReader:
             number = (
                 float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else 0.0
             )
-        except ValueError:
+        except (ValueError, OverflowError):
             number = 0.0
+        # Not a number compares false with everything.
         if not least <= number <= most:
             self.fault(at, f"must be a number from {least:g} to {most:g}")
+            return least
         return number
 
     def _megabytes(self, value: object, at: str) -> int:
         form = None if isinstance(value, bool) else _SIZE.fullmatch(str(value))
         octets = float(form[1]) * _SIZE_UNITS[form[2].lower()] if form else 0.0
-        megabytes = round(octets / 1024**2)
-        if not 6 <= megabytes <= 1_048_576:
+        megabytes = octets / 1024**2
+        if not 5.5 <= megabytes <= 1_048_576:
             self.fault(at, "must be a size such as 512M or 1G, from 6M to 1T")
-        return megabytes
+            return 6
+        return round(megabytes)
 
 
 def _is_kept(path: str) -> bool:

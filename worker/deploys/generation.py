@@ -77,6 +77,21 @@ class Generations:
     async def ours(self) -> list[ContainerListed]:
         return await self._engine.containers({labels.INSTANCE: self._instance})
 
+    async def check_engine(self) -> None:
+        """Raises EngineUnavailable."""
+        await self._engine.ping()
+
+    async def last_words(self, project_id: str, release_id: str, lines: int) -> list[tuple[str, list[str]]]:
+        """The last lines of each container of a release, with the name of its service."""
+        return [
+            (
+                container.labels.get(labels.SERVICE, ""),
+                await self._engine.log_tail(container.container_id, lines),
+            )
+            for container in await self.of_project(project_id)
+            if container.labels.get(labels.RELEASE) == release_id
+        ]
+
     async def remove_release(self, project_id: str, release_id: str) -> None:
         for container in await self.of_project(project_id):
             if container.labels.get(labels.RELEASE) == release_id:

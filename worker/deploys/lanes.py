@@ -25,6 +25,7 @@ class Lanes:
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._changes: dict[str, asyncio.Event] = {}
+        self._ended = False
 
     def nudge(self, project_id: str) -> None:
         if project_id in self._busy:
@@ -41,12 +42,18 @@ class Lanes:
                 tasks.create_task(self._work(project_id), name=f"lane {project_id}")
 
     async def until(self, project_id: str, done: Callable[[], Awaitable[bool]]) -> None:
-        """Waits for the first turn of this project after which `done` holds."""
+        """Waits for the first turn of this project after which `done` holds, or until there are no more turns."""
         while True:
             change = self._changes.setdefault(project_id, asyncio.Event())
-            if await done():
+            if await done() or self._ended:
                 return
             await change.wait()
+
+    def end(self) -> None:
+        """There are no more turns: nobody need wait for one."""
+        self._ended = True
+        for project_id in list(self._changes):
+            self._announce(project_id)
 
     async def idle(self, project_id: str) -> None:
         """Waits until nothing is going on for this project."""

@@ -1,17 +1,17 @@
-"""Removes the images of forgotten releases, so that the disk stays bounded however often somebody deploys.
+"""Removes the images of forgotten releases and deleted add-ons, so that the disk stays bounded however often somebody deploys.
 
 Rules:
-- Removed is only what we built (it carries our label) or what a deploy brought here (it is recorded): a foreign image, or one that was
-  here before us, never.
-- An image stays while a kept release has it, while the deploy that used it last goes on or is a kept release, and while the engine says
-  that something else needs it.
+- Removed is only what we built (it carries our label) or what a deploy or an add-on brought here (it is recorded): a foreign image, or
+  one that was here before us, never.
+- An image stays while a kept release or an add-on has it, while the deploy that used it last goes on or is a kept release, and while the
+  engine says that something else needs it.
 """
 
 import asyncio
 
 import structlog
 
-from worker.deploys.images import FetchedImages
+from worker.deploys.images import FetchedImage, FetchedImages, Needed
 from worker.errors import EngineUnavailable
 from worker.runtime import labels
 from worker.runtime.engine import Engine
@@ -50,26 +50,55 @@ class Pruning:
         """How many images and layers went."""
         built = await self._engine.images({labels.INSTANCE: self._instance})
         # Read after the listing: what is built from now on is not in it.
-        images, deploys = await self._images.needed()
+        needed = await self._images.needed()
+        await self._settle_pulls(needed)
+        await self._adopt_layers()
         removed = 0
         for image in built:
-            if image.image_id not in images and image.labels.get(labels.RELEASE) not in deploys:
+            if image.image_id not in needed.images and image.labels.get(labels.RELEASE) not in needed.users:
                 names = image.tags or (image.image_id,)
                 removed += sum([await self._engine.remove_image(name) for name in names])
-        for image_id, reference, deploy_id in await self._images.all():
-            if image_id not in images and deploy_id not in deploys:
-                removed += await self._remove_fetched(image_id, reference)
+        for fetched in await self._images.all():
+            if fetched.image_id not in needed.images and fetched.used_by not in needed.users:
+                removed += await self._remove_fetched(fetched)
         return removed
 
-    async def _remove_fetched(self, image_id: str, reference: str) -> bool:
-        gone = await self._engine.remove_image(await self._name(image_id, reference))
+    async def _settle_pulls(self, needed: Needed) -> None:
+        """A pull whose user has come to its end was interrupted, or failed: what came of it is ours."""
+        for reference, used_by in await self._images.begun_pulls():
+            if used_by in needed.users:
+                continue
+            named = await self._engine.image(reference)
+            if named is None:
+                await self._images.give_up_pull(reference)
+            else:
+                await self._images.end_pull(reference, named.image_id, used_by, pulled=False)
+
+    async def _adopt_layers(self) -> None:
+        """A build that a crash interrupted may have ended its step after all: what stands on a layer of ours, and has no name, is ours too."""
+        recorded = {fetched.image_id: fetched for fetched in await self._images.all()}
+        users = {one.image_id: one.used_by for one in recorded.values() if not one.reference}
+        waiting = [
+            layer
+            for layer in await self._engine.layers()
+            if layer.image_id not in recorded and labels.INSTANCE not in layer.labels
+        ]
+        while adopted := [layer for layer in waiting if layer.parent in users]:
+            for layer in adopted:
+                waiting.remove(layer)
+                users[layer.image_id] = users[layer.parent]
+                await self._images.fetched(layer.image_id, "", users[layer.image_id])
+
+    async def _remove_fetched(self, image: FetchedImage) -> bool:
+        gone = await self._engine.remove_image(await self._name(image))
         if gone:
-            await self._images.forget(image_id)
+            await self._images.forget(image.image_id)
         return gone
 
-    async def _name(self, image_id: str, reference: str) -> str:
+    async def _name(self, image: FetchedImage) -> str:
         """The name while it still means this image; somebody may have given the image other names, which stay."""
-        if not reference:
-            return image_id
-        named = await self._engine.image(reference)
-        return reference if named is not None and named.image_id == image_id else image_id
+        if not image.reference:
+            return image.image_id
+        named = await self._engine.image(image.reference)
+        still = named is not None and named.image_id == image.image_id
+        return image.reference if still else image.image_id

@@ -51,7 +51,7 @@ class Rollout:
             await self._end(project, deploy, Ending(status=Status.FAILED, reason=reason))
             return
         # An engine that is away does not use up attempts.
-        await self._candidates.check_engine()
+        await self._generations.check_engine()
         walk = _Walk(self._records, deploy)
         try:
             async with self._interruptions.allowed(project.project_id):

@@ -30,11 +30,8 @@ class RuleBody(Body):
     @field_validator("sources")
     @classmethod
     def check_sources(cls, sources: list[str]) -> list[str]:
-        for source in sources:
-            try:
-                ip_network(source)
-            except ValueError:
-                raise ValueError("must be networks such as 203.0.113.0/24 or 2001:db8::/32") from None
+        if not all(_is_network(source) for source in sources):
+            raise ValueError("must be networks such as 203.0.113.0/24 or 2001:db8::/32")
         return sources
 
     def rule(self) -> Rule:
@@ -143,6 +140,15 @@ def _policy_json(policy: Policy) -> dict[str, Any]:
             {"port": opened.port, "allowed_tenants": list(opened.orgs)} for opened in policy.tenant_ports
         ],
     }
+
+
+def _is_network(text: str) -> bool:
+    """A zone (`fe80::%eth0`) is no part of a network, and may hold any text, which would go into the ruleset."""
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def _short_wish(raw: bytes) -> Wish:

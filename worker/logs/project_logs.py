@@ -60,12 +60,17 @@ class ProjectLogs:
             hub.end()
 
     async def run(self) -> None:
+        told = ""
         while True:
             try:
                 async for project_id in self._source.changes():
+                    told = ""
                     self._changed(project_id)
             except EngineUnavailable as error:
-                self._log.warning("container_events_broke", reason=str(error))
+                # Once, not every second.
+                if not told:
+                    told = str(error)
+                    self._log.warning("container_events_broke", reason=told)
             await asyncio.sleep(RETRY_S)
 
     async def close(self) -> None:

@@ -25,7 +25,7 @@ _SUFFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class LimitsBody(Body):
-    cpu: Annotated[float, Field(gt=0, le=64)] = 1.0
+    cpu: Annotated[float, Field(ge=0.01, le=64)] = 1.0
     memory_mb: Annotated[int, Field(ge=6, le=1_048_576)] = 512
     disk_mb: Annotated[int, Field(ge=1, le=16_777_216)] = 1024
     pids: Annotated[int, Field(ge=2, le=32_768)] = 256

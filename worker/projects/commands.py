@@ -47,6 +47,7 @@ class ProjectCommands:
         self._cipher = cipher
         self._lanes = lanes
         self._interruptions = interruptions
+        self._environment_turn = asyncio.Lock()
 
     async def publish_all(self) -> None:
         """At start: every recorded project is known to the mesh, and answers 503 until its container has been seen."""
@@ -54,7 +55,10 @@ class ProjectCommands:
             self._publication.refresh(project)
 
     async def create(self, new: NewProject, reserved_suffixes: tuple[str, ...]) -> Project:
-        """Raises ProjectExists, DomainTaken, DomainInvalid, EngineUnavailable, NetworkPoolExhausted; then nothing was made."""
+        """Raises ProjectExists, DomainTaken, DomainInvalid, EngineUnavailable, NetworkPoolExhausted; then nothing is recorded.
+
+        A network that was made for it is taken away by the next look for orphans.
+        """
         for domain in new.project.domains:
             checked_domain(domain, reserved_suffixes)
         await self._networks.ensure(new.project.org_id)
@@ -88,9 +92,11 @@ class ProjectCommands:
     ) -> list[str]:
         """The names that are set afterwards, sorted. Raises EnvironmentInvalid, EnvironmentUnreadable."""
         await self.get(project_id)
-        stored = await self._projects.environment(project_id) if merge else None
-        variables = merged(self._cipher.open(project_id, stored), changes, merge=merge)
-        await self._projects.set_environment(project_id, self._cipher.seal(project_id, variables))
+        # What is merged is read first: of two at a time, one would be lost.
+        async with self._environment_turn:
+            stored = await self._projects.environment(project_id) if merge else None
+            variables = merged(self._cipher.open(project_id, stored), changes, merge=merge)
+            await self._projects.set_environment(project_id, self._cipher.seal(project_id, variables))
         return sorted(variables)
 
     async def add_domain(self, project_id: str, domain: str, reserved_suffixes: tuple[str, ...]) -> list[str]:

@@ -1,7 +1,7 @@
 """The environment of a project: byte-exact, encrypted at rest, and never shown again.
 
 Facts: Docker passes `KEY=value` as JSON text, so a value is any Unicode text but NUL; Linux refuses to start a program with a
-single string above 128 KiB (MAX_ARG_STRLEN).
+single string above 128 KiB (MAX_ARG_STRLEN), or with more than 2 MiB of them and of arguments in all (a quarter of the usual stack).
 """
 
 import json
@@ -18,12 +18,13 @@ from shared.durable_file import write_private
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
 _LONGEST_ENTRY = 131_071
+_MOST_BYTES = 1024 * 1024
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
 
 class EnvironmentInvalid(Exception):
-    """`name` is the variable at fault; its value is never part of the message."""
+    """`name` is the variable at fault, empty for all of them together; its value is never part of the message."""
 
     def __init__(self, name: str, fault: str) -> None:
         super().__init__(fault)
@@ -77,7 +78,10 @@ def merged(old: Mapping[str, str], changes: Mapping[str, str | None], *, merge: 
     for name, value in changes.items():
         _check(name, value)
     start = dict(old) if merge else {}
-    return {name: value for name, value in {**start, **changes}.items() if value is not None}
+    variables = {name: value for name, value in {**start, **changes}.items() if value is not None}
+    if sum(len(name) + len(value.encode()) + 2 for name, value in variables.items()) > _MOST_BYTES:
+        raise EnvironmentInvalid("", f"all variables together are above {_MOST_BYTES} bytes")
+    return variables
 
 
 def _check(name: str, value: str | None) -> None:

@@ -1,5 +1,6 @@
 """How a project is shown."""
 
+import asyncio
 from typing import Any
 
 from shared.clock import rfc3339
@@ -14,9 +15,11 @@ from worker.projects.model import Project, State, shown_status
 from worker.runtime import labels
 from worker.runtime.engine import ContainerSeen, Engine, unix_seconds
 
+LOOK_DEADLINE_S = 3.0
+
 
 class ProjectView:
-    """Reads work without the engine: container states are then `unknown`."""
+    """Reads work without the engine, or with one that hangs: container states are then `unknown`."""
 
     def __init__(
         self, records: Records, publication: Publication, engine: Engine, generations: Generations
@@ -77,8 +80,9 @@ class ProjectView:
             return []
         unknown = {"status": "unknown", "health": "unknown", "started_at": None, "restarts": 0}
         try:
-            found = await self._containers(project)
-        except EngineUnavailable:
+            async with asyncio.timeout(LOOK_DEADLINE_S):
+                found = await self._containers(project)
+        except (EngineUnavailable, TimeoutError):
             return [_service(service, release) | unknown for service in release.request.services]
         return [
             _service(service, release) | self._seen(project, service, found.get(service.name))

@@ -4,12 +4,10 @@ Facts (aiodocker 0.27): its own event channel dies silently with the connection,
 unreachable engine is `DockerError` 900. So events are read here, and every call is wrapped.
 """
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import aiodocker
@@ -18,6 +16,7 @@ import aiohttp
 from worker.errors import EngineUnavailable
 from worker.runtime.build_output import BuildOutput, build_parameters
 from worker.runtime.engine import (
+    BuildFailed,
     BuildMessage,
     BuildOrder,
     ContainerListed,
@@ -29,17 +28,22 @@ from worker.runtime.engine import (
     ImageSeen,
     NetworkSeen,
 )
+from worker.runtime.engine_answers import (
+    container_seen,
+    engine_event,
+    image_listed,
+    image_seen,
+    label_filter,
+    network_seen,
+)
+from worker.runtime.engine_failures import in_time, or_none
 from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, container_config
 
 CALL_DEADLINE_S = 15.0
 CREATE_DEADLINE_S = 60.0
 
-_UNREACHABLE = 900
 _LINE_BYTES = 2048
 _REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
-
-
-_T = TypeVar("_T")
 
 
 class DockerEngine:
@@ -52,20 +56,17 @@ class DockerEngine:
         await self._docker.close()
 
     async def ping(self) -> None:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             await self._docker.version()
 
     async def image(self, reference: str) -> ImageSeen | None:
-        async with _deadline(CALL_DEADLINE_S):
-            found = await _or_none(self._docker.images.inspect(reference))
-        if found is None:
-            return None
-        digests = found.get("RepoDigests") or []
-        return ImageSeen(str(found["Id"]), str(digests[0]) if digests else None)
+        async with in_time(CALL_DEADLINE_S):
+            found = await or_none(self._docker.images.inspect(reference))
+        return None if found is None else image_seen(found)
 
     async def pull(self, reference: str, deadline_s: float) -> None:
         try:
-            async with _deadline(deadline_s):
+            async with in_time(deadline_s):
                 async for _progress in self._docker.images.pull(reference, stream=True):
                     pass
         except EngineRefused as refusal:
@@ -75,22 +76,22 @@ class DockerEngine:
             raise EngineUnavailable(str(refusal)) from refusal
 
     async def create(self, spec: ContainerSpec) -> str:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             container = await self._docker.containers.create(container_config(spec), name=spec.name)
         return container.id
 
     async def start(self, container_id: str) -> None:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             await self._docker.containers.container(container_id).start()
 
     async def stop(self, container_id: str, grace_s: int) -> None:
-        async with _deadline(grace_s + CALL_DEADLINE_S):
-            await _or_none(self._docker.containers.container(container_id).stop(t=grace_s))
+        async with in_time(grace_s + CALL_DEADLINE_S):
+            await or_none(self._docker.containers.container(container_id).stop(t=grace_s))
 
     async def remove(self, container_id: str) -> None:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             try:
-                await _or_none(self._docker.containers.container(container_id).delete(force=True, v=True))
+                await or_none(self._docker.containers.container(container_id).delete(force=True, v=True))
             except aiodocker.DockerError as error:
                 # 409: a removal of the same container is already under way.
                 if error.status != 409:
@@ -101,13 +102,13 @@ class DockerEngine:
         await self._call("POST", f"containers/{container_id}/update", body={"RestartPolicy": wanted})
 
     async def inspect(self, container_id: str) -> ContainerSeen | None:
-        async with _deadline(CALL_DEADLINE_S):
-            found = await _or_none(self._docker.containers.container(container_id).show())
-        return None if found is None else _container_seen(found)
+        async with in_time(CALL_DEADLINE_S):
+            found = await or_none(self._docker.containers.container(container_id).show())
+        return None if found is None else container_seen(found)
 
     async def containers(self, labels: Mapping[str, str]) -> list[ContainerListed]:
-        async with _deadline(CALL_DEADLINE_S):
-            found = await self._docker.containers.list(all=True, filters=_label_filter(labels))
+        async with in_time(CALL_DEADLINE_S):
+            found = await self._docker.containers.list(all=True, filters=label_filter(labels))
         return [
             ContainerListed(
                 container.id, container["Labels"], container["State"] in {"running", "restarting", "paused"}
@@ -120,7 +121,7 @@ class DockerEngine:
         return None if seen is None else seen.container_id
 
     async def log_tail(self, container_id: str, lines: int) -> list[str]:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             frames = await self._docker.containers.container(container_id).log(
                 stdout=True, stderr=True, tail=lines
             )
@@ -128,9 +129,9 @@ class DockerEngine:
         return [line[:_LINE_BYTES] for line in text.split("\n")][-lines:] if text else []
 
     async def networks(self) -> list[NetworkSeen]:
-        async with _deadline(CALL_DEADLINE_S):
+        async with in_time(CALL_DEADLINE_S):
             found = await self._docker.networks.list()
-        return [_network_seen(network) for network in found]
+        return [network_seen(network) for network in found]
 
     async def create_network(
         self,
@@ -150,7 +151,7 @@ class DockerEngine:
             "Options": {"com.docker.network.bridge.name": bridge},
             "IPAM": {"Driver": "default", "Config": [{"Subnet": str(subnet)}]},
         }
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             network = await self._docker.networks.create(config)
         return str(network.id)
 
@@ -172,14 +173,14 @@ class DockerEngine:
                 raise
 
     async def remove_network(self, network_id: str) -> None:
-        async with _deadline(CREATE_DEADLINE_S):
+        async with in_time(CREATE_DEADLINE_S):
             await (await self._docker.networks.get(network_id)).delete()
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         await self._call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
 
     async def remove_volumes(self, labels: Mapping[str, str]) -> int:
-        listed = await self._call("GET", "volumes", params={"filters": _label_filter(labels)})
+        listed = await self._call("GET", "volumes", params={"filters": label_filter(labels)})
         volumes = listed["Volumes"] or []
         for volume in volumes:
             await self._call("DELETE", f"volumes/{volume['Name']}")
@@ -199,19 +200,42 @@ class DockerEngine:
             timeout=endless,
         )
         output = BuildOutput()
-        async with _deadline(None), query as response:
+        step: str | None = None
+        async with in_time(None), query as response:
             try:
                 async for octets in response.content.iter_any():
                     for message in output.feed(octets):
+                        if message.container is not None:
+                            step = message.container
+                            await self._limit_processes(step, order.pids)
                         yield message
+                step = None
+            except BuildFailed:
+                step = None
+                raise
             finally:
                 response.close()
+                if step is not None:
+                    # The builder would get to it by and by; until then it holds on to its network.
+                    await self.remove(step)
+
+    async def _limit_processes(self, container_id: str, pids: int) -> None:
+        """The builder cannot be told, and starts the container at about the same time."""
+        try:
+            await self._call("POST", f"containers/{container_id}/update", body={"PidsLimit": pids})
+        except EngineRefused:
+            # It has ended already; one that goes on without a limit ends the build.
+            seen = await self.inspect(container_id)
+            if seen is not None and seen.running:
+                raise
 
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
-        found = await self._call("GET", "images/json", params={"filters": _label_filter(labels)})
-        return [
-            ImageListed(image["Id"], image["Labels"] or {}, tuple(image["RepoTags"] or ())) for image in found
-        ]
+        found = await self._call("GET", "images/json", params={"filters": label_filter(labels)})
+        return [image_listed(image) for image in found]
+
+    async def layers(self) -> list[ImageListed]:
+        found = await self._call("GET", "images/json", params={"all": "1"})
+        return [listed for listed in map(image_listed, found) if not listed.tags]
 
     async def remove_image(self, reference: str) -> bool:
         try:
@@ -226,12 +250,12 @@ class DockerEngine:
         endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
         # aiodocker's own subscription never comes back after a lost connection, hence the plain query.
         query = self._docker._query("events", params={"filters": filters}, timeout=endless)  # noqa: SLF001 - see above
-        async with _deadline(CALL_DEADLINE_S) as limit, query as response:
+        async with in_time(CALL_DEADLINE_S) as limit, query as response:
             limit.reschedule(None)
             try:
                 yield None
                 async for line in response.content:
-                    yield _engine_event(json.loads(line))
+                    yield engine_event(json.loads(line))
             finally:
                 response.close()
 
@@ -246,65 +270,6 @@ class DockerEngine:
         """For what aiodocker's typed API does not have."""
         data = None if body is None else json.dumps(body)
         query = self._docker._query(path, method, params=params, data=data)  # noqa: SLF001 - it has no public equivalent
-        async with _deadline(CALL_DEADLINE_S), query as response:
+        async with in_time(CALL_DEADLINE_S), query as response:
             text = await response.read()
         return json.loads(text) if text else None
-
-
-@asynccontextmanager
-async def _deadline(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            yield limit
-    except TimeoutError as error:
-        raise EngineUnavailable(f"no answer within {seconds or 0:.0f} s") from error
-    except aiodocker.DockerError as error:
-        if error.status == _UNREACHABLE:
-            raise EngineUnavailable(error.message) from error
-        raise EngineRefused(error.status, error.message) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise EngineUnavailable(f"the connection to the engine broke: {error}") from error
-
-
-async def _or_none(call: Awaitable[_T]) -> _T | None:
-    """None for what the engine does not know (404)."""
-    try:
-        return await call
-    except aiodocker.DockerError as error:
-        if error.status == 404:
-            return None
-        raise
-
-
-def _label_filter(labels: Mapping[str, str]) -> str:
-    return json.dumps({"label": [f"{name}={value}" for name, value in labels.items()]})
-
-
-def _container_seen(found: dict[str, Any]) -> ContainerSeen:
-    state = found["State"]
-    networks = found["NetworkSettings"]["Networks"] or {}
-    return ContainerSeen(
-        container_id=found["Id"],
-        name=found["Name"].removeprefix("/"),
-        labels=found["Config"]["Labels"] or {},
-        image=found["Image"],
-        status=state["Status"],
-        running=state["Running"] and not state["Restarting"],
-        started_at=state["StartedAt"],
-        exit_code=state["ExitCode"],
-        oom_killed=state["OOMKilled"],
-        restarts=found["RestartCount"],
-        addresses={name: end["IPAddress"] for name, end in networks.items() if end["IPAddress"]},
-        health=(state.get("Health") or {}).get("Status"),
-    )
-
-
-def _network_seen(found: dict[str, Any]) -> NetworkSeen:
-    ranges = (found.get("IPAM") or {}).get("Config") or []
-    subnets = tuple(IPv4Network(entry["Subnet"]) for entry in ranges if "." in entry.get("Subnet", ""))
-    return NetworkSeen(found["Id"], found["Name"], found.get("Labels") or {}, subnets)
-
-
-def _engine_event(found: dict[str, Any]) -> EngineEvent:
-    actor = found["Actor"]
-    return EngineEvent(found["Action"], actor["ID"], actor["Attributes"], found["timeNano"])

@@ -125,22 +125,32 @@ class NetworkSeen:
 
 @dataclass(frozen=True, slots=True)
 class ImageSeen:
-    """`image_id` names the content on this engine, `digest` the registry's manifest where there is one."""
+    """`image_id` names the content on this engine, `digest` the registry's manifest where there is one.
+
+    `triggers` are instructions that run in every build on top of it.
+    """
 
     image_id: str
     digest: str | None
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ImageListed:
+    """`parent` is the image that it was built on top of, empty for one that was pulled."""
+
     image_id: str
     labels: Mapping[str, str]
     tags: tuple[str, ...]
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOrder:
-    """What to build out of a context. `network` is where the build's own steps run; `tag` names the result."""
+    """What to build out of a context. `network` is where the build's own steps run; `tag` names the result.
+
+    `cache` are images whose steps may be used again instead of being run; those of no others are. `pids` is of each step.
+    """
 
     dockerfile: str
     tag: str
@@ -148,17 +158,22 @@ class BuildOrder:
     network: str
     memory_mb: int
     cpu: float
+    pids: int
+    cache: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BuildMessage:
-    """A piece of a build's output. `layer` is an image that a step ended with, `made` whether this build made it (or found it in its
-    cache), `pulled` the name of a base image that was not here before, `image_id` the result.
+    """A piece of a build's output. `layer` is an image that a step ended with, `base` whether that is what the build starts from,
+    `container` where a step is about to run, `triggers` whether those of a base image are about to, `pulled` the name of a base image that
+    was not here before, `image_id` the result.
     """
 
     text: str = ""
     layer: str | None = None
-    made: bool = False
+    base: bool = False
+    container: str | None = None
+    triggers: bool = False
     pulled: str | None = None
     image_id: str | None = None
 
@@ -243,6 +258,9 @@ class Engine(Protocol):
 
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
         """Those that carry all of `labels`."""
+
+    async def layers(self) -> list[ImageListed]:
+        """The images without a name, which are steps of builds."""
 
     async def remove_image(self, reference: str) -> bool:
         """Whether it went: one that is used, by a container or by another image, stays. One that is gone is no error."""

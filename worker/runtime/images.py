@@ -1,5 +1,6 @@
 """From the name of an image to content that is on this node, pinned."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from worker.errors import EngineUnavailable
@@ -24,8 +25,12 @@ class PinnedImage:
     pulled: bool
 
 
-async def pin_image(engine: Engine, reference: str) -> PinnedImage:
+async def pin_image(
+    engine: Engine, reference: str, before_pull: Callable[[str], Awaitable[None]]
+) -> PinnedImage:
     """Pulls `reference`; falls back on the node's copy only when the registry cannot be reached.
+
+    `before_pull` is told the id of that copy, empty when there is none.
 
     A registry that refuses is final: the copy on this node may be another customer's private image. Raises ImageUnavailable.
     """
@@ -37,6 +42,7 @@ async def pin_image(engine: Engine, reference: str) -> PinnedImage:
                 f"The image {reference} is not on this node, and images under {LOCAL} are never pulled."
             )
         return _held(reference, held, "local image")
+    await before_pull("" if held is None else held.image_id)
     try:
         await engine.pull(name, PULL_DEADLINE_S if held is None else REFRESH_DEADLINE_S)
     except EngineRefused as refusal:

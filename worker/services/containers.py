@@ -53,6 +53,10 @@ class AddOnContainers:
         await self._engine.stop(container_id, STOP_GRACE_S)
         await self._engine.remove(container_id)
 
+    async def leave(self, org_id: str) -> None:
+        """The organisation has nothing on this node any more."""
+        await self._networks.remove(org_id)
+
     async def remove_volume(self, addon_id: str) -> None:
         await self._engine.remove_volumes(self._marks(addon_id))
 

@@ -6,11 +6,11 @@ import structlog
 
 from shared.clock import Clock
 from worker.deploys.interruptions import Interrupted, Interruptions
+from worker.deploys.pins import Pins
 from worker.deploys.records import Records
 from worker.projects.environment import EnvironmentCipher, EnvironmentUnreadable
 from worker.runtime.engine import ContainerListed, ContainerSeen, Engine, EngineRefused, ImageUnavailable
-from worker.runtime.images import pin_image
-from worker.runtime.networks import NetworkPoolExhausted, OrgNetworks
+from worker.runtime.networks import NetworkPoolExhausted
 from worker.services.backoff import Backoff
 from worker.services.containers import AddOnContainers, open_credentials
 from worker.services.credentials import without_secrets
@@ -46,17 +46,17 @@ class AddOnUpkeep:
         self,
         *,
         engine: Engine,
-        networks: OrgNetworks,
         containers: AddOnContainers,
         records: Records,
+        pins: Pins,
         cipher: EnvironmentCipher,
         interruptions: Interruptions,
         clock: Clock,
     ) -> None:
         self._engine = engine
-        self._networks = networks
         self._containers = containers
         self._records = records
+        self._pins = pins
         self._store = records.addons
         self._cipher = cipher
         self._interruptions = interruptions
@@ -101,7 +101,7 @@ class AddOnUpkeep:
         else:
             await self._store.see_kept(addon.addon_id)
         if addon.org_id not in await self._records.orgs_in_use():
-            await self._networks.remove(addon.org_id)
+            await self._containers.leave(addon.org_id)
 
     async def _running(self, addon: AddOn) -> str:
         """The id of its one container. One that has stopped is made anew: all that it keeps is in its volume."""
@@ -126,7 +126,7 @@ class AddOnUpkeep:
         """What was pinned at the first start, as long as it is on this node: a database is not upgraded by a restart."""
         if addon.image_id is not None and await self._engine.image(addon.image_id) is not None:
             return addon.image_id
-        pinned = await pin_image(self._engine, addon.definition.image)
+        pinned = await self._pins.pin(addon.definition.image, addon.addon_id)
         await self._store.pin(addon.addon_id, pinned.image_id)
         return pinned.image_id
 

@@ -1,40 +1,58 @@
-"""Which images a Dockerfile builds on or copies from, and whether each is a name and not the id of somebody else's. Pure.
+"""Which images a Dockerfile builds on or copies from, and whether each is a name that is there for all. Pure.
 
 Facts (the classic builder): `FROM` may use the `ARG`s before the first `FROM` and has its quotes removed; `COPY --from` takes a stage by
 name or number before it takes an image. An instruction goes on after the escape character at the end of a line, comments in between left out.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from worker.runtime.image_names import may_be_an_id
+from worker.runtime.image_names import is_somebodys
 
 _ESCAPE_DIRECTIVE = re.compile(r"#\s*escape\s*=\s*([`\\])\s*", re.IGNORECASE)
 _DIRECTIVE = re.compile(r"#\s*\w+\s*=.*")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-_EXPRESSION = re.compile(r"\$(?:\{[^}]*\}|\w+)")
+_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?:(?P<modifier>:?[-+])(?P<word>[^{}]*))?\}|(?P<bare>\w+))")
+_MOST_NESTING = 10
 _SPACES = re.compile(r"[\t\v\f\r ]+")
 _FROM_FLAG = re.compile(r"--from=(\S*)")
 _STAGE_NUMBER = re.compile(r"[0-9]{1,18}")
 _QUOTES = str.maketrans("", "", "\"'\\`")
+_NOTHING = frozenset({"", "scratch"})
 
 
-def ids_in(dockerfile: str) -> list[str]:
-    """The references that are, or may turn out to be, ids of images."""
+@dataclass(frozen=True, slots=True)
+class References:
+    """`bases` are the images that stages begin with; `doubtful`, of these and of those copied from, what is, or may turn out to be, somebody
+    else's.
+    """
+
+    bases: tuple[str, ...]
+    doubtful: tuple[str, ...]
+
+
+def references_in(dockerfile: str) -> References:
     lines = [line.removesuffix("\r") for line in dockerfile.removeprefix("\ufeff").split("\n")]
     escape = re.escape(_escape(lines))
     # Builders do not agree on whether two escape characters, or one before other white space, continue a line. Either reading counts.
     readings = (rf"{escape}\s*$", rf"(?<!{escape}){escape}[ \t]*$")
-    found: list[str] = []
+    bases: list[str] = []
+    copied: list[str] = []
     for reading in readings:
-        found += _ids_in(_instructions(lines, re.compile(reading)))
-    return list(dict.fromkeys(found))
+        _read(_instructions(lines, re.compile(reading)), bases, copied)
+    named = tuple(dict.fromkeys(base for base in bases if base not in _NOTHING))
+    return References(named, tuple(one for one in dict.fromkeys([*named, *copied]) if _is_doubtful(one)))
 
 
-def _ids_in(instructions: Iterable[tuple[str, str]]) -> list[str]:
+def doubtful_triggers(triggers: Iterable[str]) -> tuple[str, ...]:
+    """Of instructions that a base image brings into every build on top of it: each is read as a file of its own, as the builder does."""
+    return tuple(one for trigger in triggers for one in references_in(trigger).doubtful)
+
+
+def _read(instructions: Iterable[tuple[str, str]], bases: list[str], copied: list[str]) -> None:
+    """Adds what is neither an earlier stage nor the number of one."""
     arguments: dict[str, str] = {}
     stages: set[str] = set()
-    found = []
     has_base = False
     for name, rest in instructions:
         if name == "ARG" and not has_base:
@@ -43,28 +61,22 @@ def _ids_in(instructions: Iterable[tuple[str, str]]) -> list[str]:
             has_base = True
             words = [word for word in rest.split() if not word.startswith("--")]
             base = _plain(words[0], arguments) if words else ""
-            if base.lower() not in stages and _is_doubtful(base):
-                found.append(base)
+            if base.lower() not in stages:
+                bases.append(base)
             if len(words) == 3:
                 stages.add(_plain(words[2], {}).lower())
         elif name == "COPY":
             sources = [_plain(flag, {}) for flag in _FROM_FLAG.findall(rest)]
-            found += [
+            copied += [
                 source
                 for source in sources
-                if source.lower() not in stages
-                and _STAGE_NUMBER.fullmatch(source) is None
-                and _is_doubtful(source)
+                if source.lower() not in stages and _STAGE_NUMBER.fullmatch(source) is None
             ]
-    return found
 
 
 def _is_doubtful(reference: str) -> bool:
-    if "$" not in reference:
-        return may_be_an_id(reference)
-    # A default we did not work out. What holds a slash is no id, nor is what has a tag behind a name that is not `sha256`.
-    beginning = reference.partition("$")[0]
-    return "/" not in _EXPRESSION.sub("", reference) and (":" not in beginning or may_be_an_id(beginning))
+    """A variable that is left has no value, or one that we did not work out."""
+    return "$" in reference or is_somebodys(reference)
 
 
 def _instructions(lines: list[str], continued: re.Pattern[str]) -> Iterator[tuple[str, str]]:
@@ -101,13 +113,31 @@ def _escape(lines: list[str]) -> str:
     return "\\"
 
 
-def _defaults(rest: str, known: dict[str, str]) -> dict[str, str]:
+def _defaults(rest: str, known: Mapping[str, str]) -> dict[str, str]:
     pairs = (word.partition("=") for word in rest.split())
     return {name: _plain(value, known) for name, _, value in pairs}
 
 
-def _plain(word: str, arguments: dict[str, str]) -> str:
-    """Without quotes, and with the variables that are known."""
-    return _VARIABLE.sub(
-        lambda variable: arguments.get(variable[1] or variable[2], variable[0]), word.translate(_QUOTES)
-    )
+def _plain(word: str, arguments: Mapping[str, str]) -> str:
+    """Without quotes, and with the variables that are known, the innermost first."""
+
+    def value(variable: re.Match[str]) -> str:
+        name, modifier, instead = (
+            variable["braced"] or variable["bare"],
+            variable["modifier"],
+            variable["word"],
+        )
+        known = arguments.get(name)
+        if modifier is None:
+            return variable[0] if known is None else known
+        is_set = known is not None and (known != "" or not modifier.startswith(":"))
+        if modifier.endswith("-"):
+            return str(known) if is_set else instead
+        return instead if is_set else ""
+
+    text = word.translate(_QUOTES)
+    for _turn in range(_MOST_NESTING):
+        before, text = text, _VARIABLE.sub(value, text)
+        if text == before:
+            break
+    return text

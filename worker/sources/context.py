@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from worker.sources.base_images import ids_in
+from worker.sources.base_images import References, references_in
 from worker.sources.dockerignore import IgnoreRule, ignore_rules, is_ignored, may_hold_exceptions
 from worker.sources.errors import SourceFailed
 
@@ -40,8 +40,8 @@ async def packed(root: Path, dockerfile: str) -> AsyncIterator[bytes]:
     packing.result()
 
 
-def check_dockerfile(root: Path, dockerfile: str) -> None:
-    """Raises SourceFailed. Blocking."""
+def read_dockerfile(root: Path, dockerfile: str) -> References:
+    """Raises SourceFailed: it is not there, or names an image that it may not. Blocking."""
     path = root / dockerfile
     if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
         raise SourceFailed(f"The source has no file {dockerfile}.")
@@ -49,11 +49,13 @@ def check_dockerfile(root: Path, dockerfile: str) -> None:
         octets = file.read(_MOST_DOCKERFILE_BYTES + 1)
     if len(octets) > _MOST_DOCKERFILE_BYTES:
         raise SourceFailed(f"{dockerfile} is larger than {_MOST_DOCKERFILE_BYTES // 1024} KiB.")
-    found = ids_in(octets.decode(errors="replace"))
-    if found:
+    references = references_in(octets.decode(errors="replace"))
+    if references.doubtful:
         raise SourceFailed(
-            f"{dockerfile} uses {', '.join(found)}, which may be the id of an image: give its name with a tag."
+            f"{dockerfile} uses {', '.join(references.doubtful)}, which may be the image of another project: give the name of a public one,"
+            " with a tag."
         )
+    return references
 
 
 def _pack(root: Path, dockerfile: str, writing: int) -> None:

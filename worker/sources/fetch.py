@@ -10,6 +10,7 @@ from pathlib import Path
 from worker.deploys.request import ArchiveSource, GitSource
 from worker.sources.archive import ArchiveFetcher
 from worker.sources.git import GitFetcher
+from worker.sources.process import end_left_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,15 @@ class Fetcher:
     """`folder` is the worker's own; what a crash left in it goes with the next fetch of the same deploy, and at start."""
 
     def __init__(self, folder: Path, *, allow_local: bool) -> None:
+        # The tools have working folders of their own, where a relative path would lead elsewhere.
+        folder = folder.absolute()
         self._work = folder / "work"
         self._git = GitFetcher(folder / "known_hosts", allow_local=allow_local)
         self._archives = ArchiveFetcher(allow_local=allow_local)
 
     def clear(self) -> None:
-        """At start: what a crash left. Blocking."""
+        """At start: what a crash left, processes and files. Blocking."""
+        end_left_over(self._work)
         shutil.rmtree(self._work, ignore_errors=True)
 
     def forget(self, project_id: str) -> None:

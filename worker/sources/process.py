@@ -13,6 +13,7 @@ from worker.sources.errors import SourceFailed
 MOST_BYTES = 1024 * 1024 * 1024
 MOST_ENTRIES = 100_000
 KEPT_LINES = 40
+PROC = Path("/proc")
 
 _LOOK_S = 0.5
 _LINE_BYTES = 2048
@@ -89,6 +90,20 @@ def check_size(folder: Path) -> None:
             raise SourceFailed(f"The source has more than {MOST_ENTRIES} files.")
         if octets > MOST_BYTES:
             raise SourceFailed(f"The source is larger than {MOST_BYTES // 1024**2} MiB.")
+
+
+def end_left_over(folder: Path) -> None:
+    """Kills the tools, and what they started, that an earlier life of this worker did not live to end. They have their home below `folder`, which
+    is the worker's own. Blocking.
+    """
+    home = b"HOME=" + bytes(folder) + b"/"
+    for process in PROC.iterdir():
+        # One that ends meanwhile, or is somebody else's, is none of ours.
+        with suppress(OSError):
+            if process.name.isdigit() and any(
+                variable.startswith(home) for variable in (process / "environ").read_bytes().split(b"\0")
+            ):
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

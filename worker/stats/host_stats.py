@@ -16,6 +16,8 @@ from worker.streams.replay import RingReading
 from worker.streams.tasks import TaskSet
 
 PROC = Path("/proc")
+COUNT_DEADLINE_S = 2.0
+"""An engine that hangs must not take the machine's own numbers along."""
 
 
 class HostStats:
@@ -54,10 +56,11 @@ class HostStats:
 
     async def _count_containers(self) -> int | None:
         try:
-            return await self._source.count_running()
-        except EngineUnavailable as error:
+            async with asyncio.timeout(COUNT_DEADLINE_S):
+                return await self._source.count_running()
+        except (EngineUnavailable, TimeoutError) as error:
             # The machine's own numbers are wanted most when the engine is in trouble.
-            self._log.warning("containers_not_counted", reason=str(error))
+            self._log.warning("containers_not_counted", reason=str(error) or "no answer in time")
             return None
 
 

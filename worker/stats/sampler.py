@@ -8,6 +8,7 @@ import structlog
 
 from shared.clock import Clock
 from shared.sse import encode_event
+from worker.errors import EngineUnavailable
 from worker.streams.event_id import epoch_of, start_after
 from worker.streams.replay import RingReading
 from worker.streams.ring import Pulse, Ring
@@ -76,10 +77,17 @@ class Sampler(Generic[Reading]):
 
     async def _sample(self) -> None:
         log = structlog.get_logger("stats")
+        told = ""
         while True:
             try:
                 async with self._turn:
                     await self._measure()
+                told = ""
+            except EngineUnavailable as error:
+                # Once, not every two seconds.
+                if not told:
+                    told = str(error)
+                    log.warning("not_measured", what=self._name, reason=told)
             except Exception:
                 log.exception("not_measured", what=self._name)
             await asyncio.sleep(PERIOD_S)

@@ -1,5 +1,6 @@
 """What Hoster makes of a real node: containers removed by hand, a node that is away, a node that comes back with nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import aiohttp
 import pytest
 
 from deploy.images.hello.build import ensure_hello_image
-from tests.integration.hoster.conftest import Hoster, User, eventually
-from tests.integration.hoster.real_worker import RealWorker
+from tests.integration.hoster.conftest import JOIN_TOKEN, Hoster, User, eventually
+from tests.integration.worker_deploys.agent import Agent
+from tests.integration.worker_deploys.docker_cli import container_ids, docker, remove_everything_of
 from tests.servers.dns_zone import DnsZone
 
 NAME = "www.example.com"
@@ -18,16 +20,30 @@ NAME = "www.example.com"
 
 @pytest.fixture
 async def node(
-    start_hoster: Any, free_port: Callable[[], int], docker_engine: str, tmp_path: Path
-) -> AsyncIterator[tuple[Hoster, RealWorker]]:
+    start_hoster: Any,
+    free_port: Callable[[], int],
+    docker_engine: str,
+    tmp_path: Path,
+    session: aiohttp.ClientSession,
+) -> AsyncIterator[tuple[Hoster, Agent]]:
     port = free_port()
     running, database = await start_hoster(port)
-    worker = RealWorker(tmp_path / "node", running.base_url, docker_engine, free_port)
+    variables = {
+        "DOCKER_HOST": docker_engine,
+        "HOSTER_URL": running.base_url,
+        "WORKER_JOIN_TOKEN": JOIN_TOKEN,
+        "MESH_PUBLIC_SUFFIX": "apps.localhost",
+        "LOG_LEVEL": "error",
+    }
+    folder = tmp_path / "node"
+    folder.mkdir()
+    worker = Agent(folder, (free_port(), free_port()), session, variables=variables)
     try:
         await worker.start()
         yield running, worker
     finally:
-        await worker.end()
+        worker.remove()
+        await asyncio.to_thread(remove_everything_of, worker.instance)
         await running.runner.cleanup()
         await database.close()
 
@@ -41,9 +57,13 @@ async def hello_image(docker_engine: str, tmp_path_factory: pytest.TempPathFacto
         await docker.close()
 
 
-async def _answers(session: aiohttp.ClientSession, worker: RealWorker, host: str) -> bool:
+async def _running(worker: Agent) -> list[str]:
+    return await asyncio.to_thread(container_ids, worker.instance, running_only=True)
+
+
+async def _answers(session: aiohttp.ClientSession, worker: Agent, host: str) -> bool:
     try:
-        async with session.get(f"http://127.0.0.1:{worker.mesh_port}/", headers={"Host": host}) as response:
+        async with session.get(f"{worker.mesh}/", headers={"Host": host}) as response:
             return response.status == 200
     except aiohttp.ClientError:
         return False
@@ -53,7 +73,7 @@ async def _answers(session: aiohttp.ClientSession, worker: RealWorker, host: str
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_whatever_happens_to_a_node_its_deployment_comes_back_and_nobody_pays_for_it(
-    node: tuple[Hoster, RealWorker], session: aiohttp.ClientSession, dns_zone: DnsZone, hello_image: None
+    node: tuple[Hoster, Agent], session: aiohttp.ClientSession, dns_zone: DnsZone, hello_image: None
 ) -> None:
     hoster, worker = node
     user = User(hoster.base_url, session)
@@ -78,24 +98,24 @@ async def test_whatever_happens_to_a_node_its_deployment_comes_back_and_nobody_p
 
     await eventually(is_up, 30)
 
-    before = await worker.container_ids()
-    await worker.remove_containers()
+    before = await _running(worker)
+    await asyncio.to_thread(docker, "rm", "-f", *before)
     await eventually(is_up, 60)
-    assert await worker.container_ids() != before
+    assert await _running(worker) != before
 
-    await worker.kill()
-    assert await worker.container_ids() != [], "containers go on without their worker"
+    worker.kill()
+    assert await _running(worker) != [], "containers go on without their worker"
     stopped = await user.ask("POST", f"{at}/stop")
     assert stopped.status == 202
     assert (await user.ask("GET", f"{at}/wait?status=stopped&timeout=1")).status == 408
     await worker.start()
     await user.until(made.body["id"], "stopped")
-    assert await worker.container_ids() == []
+    assert await _running(worker) == []
     assert (await user.ask("POST", f"{at}/start")).status == 202
     await eventually(is_up, 60)
 
-    await worker.kill()
-    await worker.lose_everything()
+    worker.kill()
+    await asyncio.to_thread(worker.lose_everything)
     await worker.start()
     await eventually(is_up, 60)
 
@@ -105,14 +125,14 @@ async def test_whatever_happens_to_a_node_its_deployment_comes_back_and_nobody_p
     ]  # fmt: skip
     assert (await user.ask("DELETE", at)).status == 202
     await user.until_gone(made.body["id"])
-    assert await worker.container_ids(running_only=False) == []
+    assert await asyncio.to_thread(container_ids, worker.instance) == []
 
 
 @pytest.mark.engine
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_a_node_that_is_silent_is_offline_within_35_seconds_and_so_unknown_is_its_health(
-    node: tuple[Hoster, RealWorker], session: aiohttp.ClientSession, hello_image: None
+    node: tuple[Hoster, Agent], session: aiohttp.ClientSession, hello_image: None
 ) -> None:
     hoster, worker = node
     user = User(hoster.base_url, session)
@@ -126,7 +146,7 @@ async def test_a_node_that_is_silent_is_offline_within_35_seconds_and_so_unknown
     await user.until(made.body["id"], "running")
     at = f"/api/v1/deployments/{made.body['id']}"
     assert (await user.ask("GET", f"{at}/monitoring/health")).body["status"] == "healthy"
-    await worker.kill()
+    worker.kill()
 
     async def is_unknown() -> bool:
         health = await user.ask("GET", f"{at}/monitoring/health")

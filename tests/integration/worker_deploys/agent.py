@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,19 @@ from pathlib import Path
 import aiohttp
 
 from tests.integration.worker_deploys.commanding import SECRET, Commander
+from tests.integration.worker_deploys.docker_cli import remove_everything_of
 
 ROOT = Path(__file__).parents[3]
 
 
+_ITSELF = frozenset({"identity.json", "instance"})
+"""What makes a node the same node."""
+
+
 class Agent:
-    """One data folder, started as often as a test likes."""
+    """One data folder, started as often as a test likes. `variables` are given at each start, unless that has its own; without them the worker
+    has not joined anything.
+    """
 
     def __init__(
         self,
@@ -25,6 +33,7 @@ class Agent:
         session: aiohttp.ClientSession,
         *,
         host: str = "127.0.0.1",
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.base = f"http://127.0.0.1:{ports[0]}"
@@ -41,6 +50,7 @@ class Agent:
             "WORKER_ISOLATE_HOST": "0",
             "JWKS_URL": "http://127.0.0.1:1/none",
         }
+        self._given = {"WORKER_SECRET": SECRET} if variables is None else dict(variables)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,7 +58,7 @@ class Agent:
         return (self.folder / "data" / "instance").read_text()
 
     async def start(self, variables: Mapping[str, str] | None = None) -> None:
-        given = {"WORKER_SECRET": SECRET} if variables is None else variables
+        given = self._given if variables is None else variables
         environment = {**os.environ, **self._variables, **given}
         with self.log.open("ab") as log:
             self._process = await asyncio.to_thread(
@@ -70,6 +80,13 @@ class Agent:
         assert self._process is not None
         self._process.terminate()
         return await asyncio.to_thread(self._process.wait, 20)
+
+    def lose_everything(self) -> None:
+        """While it is down: containers, networks and records are gone; it is still the same node."""
+        remove_everything_of(self.instance)
+        for path in (self.folder / "data").iterdir():
+            if path.name not in _ITSELF:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def remove(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -1,7 +1,6 @@
-"""A tiny image that the tests build themselves, and a worker on the real engine."""
+"""The tiny image, and a worker on the real engine."""
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,8 +13,9 @@ import pytest
 from shared.clock import SystemClock
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET, Commander
-from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of, remove_with_descendants
+from tests.integration.worker_deploys.docker_cli import remove_everything_of, remove_with_descendants
 from tests.integration.worker_deploys.running import eventually
+from tests.integration.worker_deploys.tiny_image import build_tiny
 from worker.config import Config
 from worker.logs.system import SystemLogs
 from worker.platform import Installation
@@ -24,29 +24,12 @@ from worker.runtime.instance import load_instance
 from worker.service import Startup, serve
 from worker.services.catalog import load_catalog
 
-DOCKERFILE = """\
-FROM scratch
-COPY busybox /bin/busybox
-COPY busybox /bin/sh
-COPY slow /www/cgi-bin/slow
-CMD ["/bin/sh", "-c", "echo \\"${TEXT:-hello}\\" > /www/index.html; exec /bin/busybox httpd -f -p $PORT -h /www"]
-"""
-SLOW = "#!/bin/sh\n/bin/busybox sleep 1\nprintf 'Content-Type: text/plain\\r\\n\\r\\nslow\\n'\n"
-
 
 @pytest.fixture(scope="session")
 def tiny_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serves `$TEXT` at `/` on `$PORT`, and something slow at `/cgi-bin/slow`."""
     assert docker_engine
-    folder = tmp_path_factory.mktemp("image")
-    shutil.copy("/bin/busybox", folder / "busybox")
-    (folder / "slow").write_text(SLOW)
-    (folder / "slow").chmod(0o755)
-    tag = uuid.uuid4().hex[:12]
-    # Its own image each time: what is built on it by another run of these tests is none of ours.
-    (folder / "Dockerfile").write_text(f"{DOCKERFILE}LABEL tests={tag}\n")
-    name = f"localhost/worker-deploys-test:{tag}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    name = f"localhost/worker-deploys-test:{uuid.uuid4().hex[:12]}"
+    build_tiny(tmp_path_factory.mktemp("tiny") / "image", name)
     yield name
     remove_with_descendants(name)
 

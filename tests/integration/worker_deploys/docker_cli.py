@@ -9,11 +9,14 @@ from worker.runtime import labels
 
 
 def docker(*arguments: str, **environment: str) -> str:
+    return docker_bytes(*arguments, **environment).decode()
+
+
+def docker_bytes(*arguments: str, **environment: str) -> bytes:
     done = subprocess.run(
         ["docker", *arguments],
         env={**os.environ, **environment},
         capture_output=True,
-        text=True,
         timeout=60,
         check=False,
     )

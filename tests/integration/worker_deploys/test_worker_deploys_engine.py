@@ -5,7 +5,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
 from tests.integration.worker_deploys.docker_cli import (
@@ -15,6 +14,7 @@ from tests.integration.worker_deploys.docker_cli import (
     network_ids,
     remove_everything_of,
 )
+from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.running import eventually
 
 pytestmark = pytest.mark.engine
@@ -24,21 +24,9 @@ HEALTHY = {"path": "/", "interval_s": 0.1, "deadline_s": 20}
 
 @pytest.fixture
 async def refusing_registry() -> AsyncIterator[str]:
-    """A registry (plain HTTP is allowed on loopback) that knows no image."""
-
-    async def answer(request: web.Request) -> web.Response:
-        if request.path == "/v2/":
-            return web.json_response({})
-        error = {"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}
-        return web.json_response({"errors": [error]}, status=404)
-
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    """One that knows no image."""
+    async with Registry().listening() as registry:
+        yield f"127.0.0.1:{registry.port}"
 
 
 @pytest.fixture

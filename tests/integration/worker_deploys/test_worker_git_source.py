@@ -193,6 +193,7 @@ async def test_a_name_inside_our_own_network_is_refused_when_it_is_looked_up(
 SENSELESS: list[tuple[dict[str, object], str]] = [
     ({"image": "3f", "port": 1}, "image name"),
     ({"image": "sha256:3f", "port": 1}, "image name"),
+    ({"image": "x/../../containers/json", "port": 1}, "image name"),
     ({"git": {"url": "ext::sh -c id"}, "port": 1}, "must"),
     ({"git": {"url": "https://user:token@example.org/x.git"}, "port": 1}, "deploy key"),
     ({"git": {"url": "--upload-pack=x"}, "port": 1}, "must begin"),

@@ -131,3 +131,15 @@ async def test_a_lone_surrogate_is_refused_since_no_text_has_one(worker: Worker)
     octets = b'{"env":{"A":"\\ud800"}}'
     signed = worker.commander.signed("POST", "/projects/exact/env", octets)
     assert (await worker.commander.send("POST", "/projects/exact/env", octets, signed))[0] == 422
+
+
+async def test_variables_that_are_set_at_the_same_time_are_all_kept(worker: Worker) -> None:
+    await create(worker, "app")
+    changes = [{f"KEY_{number}": str(number)} for number in range(20)]
+
+    await asyncio.gather(
+        *(worker.commander.ok("POST", "/projects/app/env", {"env": change}) for change in changes)
+    )
+
+    kept = await worker.commander.ok("POST", "/projects/app/env", {"env": {}})
+    assert kept["keys"] == sorted(f"KEY_{number}" for number in range(20))

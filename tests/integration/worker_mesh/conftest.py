@@ -2,12 +2,14 @@
 
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import aiohttp
 import pytest
 
 from tests.integration.worker_mesh.containers import Containers, docker
+from tests.integration.worker_mesh.peer_nodes import Pair, pair_of_nodes
+from tests.integration.worker_mesh.stoppable_redis import StoppableRedis
 from worker.streams.engine import DockerSource
 
 
@@ -45,3 +47,17 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     async with aiohttp.ClientSession(connector=connector, read_bufsize=2**20) as session:
         yield session
+
+
+@pytest.fixture
+async def pair(redis_url: str, http: aiohttp.ClientSession) -> AsyncIterator[Pair]:
+    async with pair_of_nodes(redis_url, http) as nodes:
+        yield nodes
+
+
+@pytest.fixture
+async def stoppable_redis(redis_server: str, free_port: Callable[[], int]) -> AsyncIterator[StoppableRedis]:
+    server = StoppableRedis(free_port())
+    await server.start()
+    yield server
+    await server.end()

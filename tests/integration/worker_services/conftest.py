@@ -130,15 +130,6 @@ async def worker(
     remove_all(started.instance)
 
 
-class CatalogAgent(Agent):
-    """Always with the tests' catalogue."""
-
-    catalog: Path
-
-    async def begin(self) -> None:
-        await self.start({"WORKER_SECRET": SECRET, "WORKER_CATALOG": str(self.catalog)})
-
-
 @pytest.fixture
 async def agent(
     docker_engine: str,
@@ -146,10 +137,10 @@ async def agent(
     tmp_path: Path,
     free_port: Callable[[], int],
     session: aiohttp.ClientSession,
-) -> AsyncIterator[CatalogAgent]:
+) -> AsyncIterator[Agent]:
     assert docker_engine
-    process = CatalogAgent(tmp_path, (free_port(), free_port()), session)
-    process.catalog = catalog
+    variables = {"WORKER_SECRET": SECRET, "WORKER_CATALOG": str(catalog)}
+    process = Agent(tmp_path, (free_port(), free_port()), session, variables=variables)
     yield process
     process.remove()
     remove_all(process.instance)

@@ -8,25 +8,26 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
 from tests.integration.worker_deploys.deploying import create, deploy
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, inspect, network_ids
 from tests.integration.worker_deploys.hardened import assert_hardened
 from tests.integration.worker_deploys.running import eventually
-from tests.integration.worker_services.conftest import CatalogAgent, volumes_of
+from tests.integration.worker_services.conftest import volumes_of
 from worker.runtime import labels
 
 pytestmark = pytest.mark.engine
 
 
-async def install(worker: Worker | CatalogAgent, service: str = "vault", **more: Any) -> dict[str, Any]:
+async def install(worker: Worker | Agent, service: str = "vault", **more: Any) -> dict[str, Any]:
     body = {"service": service, "org_id": "org_a", **more}
     status, answer = await worker.commander.call("POST", "/services/install", body)
     assert status == 202, answer
     return dict(answer)
 
 
-async def until(worker: Worker | CatalogAgent, service_id: str, status: str) -> dict[str, Any]:
+async def until(worker: Worker | Agent, service_id: str, status: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
 
     async def is_so() -> bool:
@@ -200,21 +201,21 @@ async def test_without_the_engine_nothing_is_begun_and_what_there_is_can_be_seen
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.4])
-async def test_an_installation_survives_a_crash_of_the_agent(agent: CatalogAgent, delay_s: float) -> None:
-    await agent.begin()
+async def test_an_installation_survives_a_crash_of_the_agent(agent: Agent, delay_s: float) -> None:
+    await agent.start()
     installed = await install(agent)
     await asyncio.sleep(delay_s)
     agent.kill()
 
-    await agent.begin()
+    await agent.start()
 
     await until(agent, installed["service_id"], "running")
     assert len(container_ids(agent.instance)) == 1
     assert len(volumes_of(agent.instance)) == 1
 
 
-async def test_a_removal_that_was_begun_is_finished_after_a_crash(agent: CatalogAgent) -> None:
-    await agent.begin()
+async def test_a_removal_that_was_begun_is_finished_after_a_crash(agent: Agent) -> None:
+    await agent.start()
     installed = await install(agent)
     await until(agent, installed["service_id"], "running")
     path = f"/services/{installed['service_id']}?volumes=delete"
@@ -223,7 +224,7 @@ async def test_a_removal_that_was_begun_is_finished_after_a_crash(agent: Catalog
     agent.kill()
     await asyncio.gather(removing, return_exceptions=True)
 
-    await agent.begin()
+    await agent.start()
 
     async def is_gone() -> bool:
         status, _answer = await agent.commander.call("GET", f"/services/{installed['service_id']}")

@@ -107,6 +107,15 @@ def test_merging_keeps_changes_and_removes_variables() -> None:
             merged({}, {name: "x"}, merge=False)
 
 
+def test_variables_that_no_program_could_be_started_with_are_refused_together() -> None:
+    large = {f"K{number}": "x" * 100_000 for number in range(10)}
+    assert len(merged({}, large, merge=False)) == 10
+
+    with pytest.raises(EnvironmentInvalid, match="together") as refused:
+        merged(large, {"ONE_MORE": "x" * 100_000}, merge=True)
+    assert refused.value.name == ""
+
+
 def test_five_restarts_within_five_minutes_are_too_many() -> None:
     window = RestartWindow()
     assert not window.is_crashing("c", 7, 0)

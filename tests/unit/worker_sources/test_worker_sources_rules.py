@@ -236,8 +236,9 @@ def test_build_output_tells_layers_that_were_made_from_those_that_were_there() -
         {"aux": {"ID": "sha256:cc"}},
     )
 
-    layers = [(message.layer, message.made) for message in said if message.layer]
-    assert layers == [("a" * 12, False), ("b" * 12, False), ("c" * 12, True)]
+    layers = [(message.layer, message.base) for message in said if message.layer]
+    assert layers == [("a" * 12, True), ("b" * 12, False), ("c" * 12, False)]
+    assert [message.container for message in said if message.container] == ["123456789abc"]
     assert [message.pulled for message in said if message.pulled] == ["base:1"]
     assert "warning" in [message.text for message in said]
     assert said[-1].image_id == "sha256:cc"

@@ -1,0 +1,25 @@
+"""A tiny image that the tests build themselves: it serves `$TEXT` at `/` on `$PORT`, and something slow at `/cgi-bin/slow`."""
+
+import shutil
+from pathlib import Path
+
+from tests.integration.worker_deploys.docker_cli import docker
+
+_DOCKERFILE = """\
+FROM scratch
+COPY busybox /bin/busybox
+COPY busybox /bin/sh
+COPY slow /www/cgi-bin/slow
+CMD ["/bin/sh", "-c", "echo \\"${TEXT:-hello}\\" > /www/index.html; exec /bin/busybox httpd -f -p $PORT -h /www"]
+"""
+_SLOW = "#!/bin/sh\n/bin/busybox sleep 1\nprintf 'Content-Type: text/plain\\r\\n\\r\\nslow\\n'\n"
+
+
+def build_tiny(folder: Path, name: str) -> None:
+    """In `folder`, which is new. Under each name it is an image of its own: what others build on theirs is none of ours."""
+    folder.mkdir()
+    shutil.copy("/bin/busybox", folder / "busybox")
+    (folder / "slow").write_text(_SLOW)
+    (folder / "slow").chmod(0o755)
+    (folder / "Dockerfile").write_text(f"{_DOCKERFILE}LABEL tests={name}\n")
+    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")

@@ -1,0 +1,37 @@
+"""From the names of images to content on this node, with a record of what was brought here and for whom."""
+
+from worker.deploys.images import FetchedImages
+from worker.runtime.engine import Engine, ImageSeen, ImageUnavailable
+from worker.runtime.images import PinnedImage, pin_image, with_tag
+
+
+class Pins:
+    """Recorded before it is done, so that an image that arrives while the worker is killed is still known to be ours."""
+
+    def __init__(self, engine: Engine, images: FetchedImages) -> None:
+        self._engine = engine
+        self._images = images
+
+    async def pin(self, reference: str, used_by: str) -> PinnedImage:
+        """As the registry has it now. `used_by` is a deploy or an add-on. Raises ImageUnavailable."""
+        name = with_tag(reference)
+
+        async def before_pull(held: str) -> None:
+            await self._images.begin_pull(name, held, used_by)
+
+        image = await pin_image(self._engine, reference, before_pull)
+        await self._images.end_pull(name, image.image_id, used_by, pulled=image.pulled)
+        return image
+
+    async def is_here(self, image_id: str) -> bool:
+        return await self._engine.image(image_id) is not None
+
+    async def have(self, reference: str, used_by: str) -> ImageSeen:
+        """As this node has it, pulled only when it has none. Raises ImageUnavailable."""
+        seen = await self._engine.image(with_tag(reference))
+        if seen is None:
+            pinned = await self.pin(reference, used_by)
+            seen = await self._engine.image(pinned.image_id)
+        if seen is None:
+            raise ImageUnavailable(f"The image {reference} was pulled and is gone again.")
+        return seen
