@@ -49,6 +49,7 @@ lock: setup-dev ## compile requirements*.in into the lock files, for every Pytho
 	@for name in requirements requirements-native requirements-dev requirements-bench; do \
 	  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    --output-file $$name.lock $$name.in; done
+	@$(PY) -m deploy.console lock
 
 up: console native ## build the images and start gateway, hoster, worker and Redis as containers
 	@exec $(PY) -m deploy.containers up

@@ -24,6 +24,7 @@ PROGRAMS = {
     "sshd": ("/usr/sbin/sshd", "openssh-server"),
     "nft": ("/usr/sbin/nft", "nftables"),
     "ip": ("/usr/sbin/ip", "iproute2"),
+    "systemd": ("systemd-analyze", "systemd"),
     "chromium": ("chromium", "chromium"),
     "nginx": ("/usr/sbin/nginx", "nginx"),
     "nginx-lua": ("/usr/lib/nginx/modules/ngx_http_lua_module.so", "libnginx-mod-http-lua"),

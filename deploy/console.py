@@ -1,9 +1,11 @@
-"""`python -m deploy.console [build|check]`: builds the console, or checks its code, when its sources have changed.
+"""`python -m deploy.console [build|check|lock]`: builds the console, or checks its code, when its sources have changed; or locks
+its dependencies anew.
 
 Node and npm are installed where we may. What was built is remembered by a checksum of everything that it was built from.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -27,7 +29,7 @@ _SOURCES = (
     "biome.json",
     "index.html",
 )
-_FOLDERS = ("src", "build")
+_FOLDERS = ("src", "build", "public")
 
 
 class ConsoleNotMade(Exception):
@@ -46,6 +48,17 @@ def make(task: str) -> bool:
         _npm("run", "--silent", script)
     stamp.write_text(state, encoding="utf-8")
     return True
+
+
+def lock() -> None:
+    """Raises ConsoleNotMade. A lock file names packages and the checksums of their content: no address, of no registry and no fund."""
+    _require_node()
+    _npm("install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    file = WEB / "package-lock.json"
+    locked = json.loads(file.read_text(encoding="utf-8"))
+    for package in locked["packages"].values():
+        package.pop("funding", None)
+    file.write_text(json.dumps(locked, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _sources() -> Iterable[Path]:
@@ -111,17 +124,27 @@ def say(sentence: str) -> None:
     sys.stdout.flush()
 
 
+_SAID = {
+    "build": ("built", "built"),
+    "check": ("lint, types and unit tests are clean", "checked"),
+    "lock": ("its dependencies are locked", "locked"),
+}
+"""Of each task: what is said when it is done, and what it is not when it fails."""
+
+
 def main(arguments: list[str]) -> int:
     task = arguments[0] if arguments else "build"
-    if task not in _STAMPS:
-        sys.stderr.write("usage: python -m deploy.console [build|check]\n")
+    if task not in _SAID:
+        sys.stderr.write(f"usage: python -m deploy.console [{'|'.join(_SAID)}]\n")
         return 2
+    done, never = _SAID[task]
     try:
-        made = make(task)
+        if task == "lock":
+            lock()
+        made = task == "lock" or make(task)
     except ConsoleNotMade as reason:
-        sys.stderr.write(f"console: not {'built' if task == 'build' else 'checked'}: {reason}\n")
+        sys.stderr.write(f"console: not {never}: {reason}\n")
         return 1
-    done = {"build": "built", "check": "lint, types and unit tests are clean"}[task]
     if made or task == "check":
         say(done)
     return 0

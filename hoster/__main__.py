@@ -12,12 +12,13 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from hoster.app import Parts, build_app
+from hoster.app import build_app
 from hoster.config import Config
 from hoster.jobs.model import Patience
 from hoster.keys import cli as keys_cli
 from hoster.keys.file import RotationUnderWay, open_vault
 from hoster.nodes import cli as nodes_cli
+from hoster.parts import Parts
 from hoster.templates.catalog import read_catalog
 from hoster.vault import Vault, VaultUnusable
 from hoster.web.pages import read_pages

@@ -18,9 +18,8 @@ from shared.problem import FieldFault
 
 Body = TypeVar("Body", bound="StrictBody")
 
-Name = Annotated[
-    str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
-]
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_ONE_LINE)]
 """What people call a thing: one line, not blank."""
 
 
@@ -34,7 +33,27 @@ def _as_scalar(value: object, check: ValidatorFunctionWrapHandler) -> object:
 ScalarField = Annotated[str | int | float | bool, WrapValidator(_as_scalar)]
 """A text, a number or a truth value; anything else is one fault, not one of each."""
 
-_SENTENCES = {"extra_forbidden": "is not a field of this body", "missing": "is required"}
+_SENTENCES = {
+    "extra_forbidden": "is not a field of this body",
+    "missing": "is required",
+    "bool_type": "must be true or false",
+    "dict_type": "must be an object",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "less_than_equal": "must be at most {le}",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "model_type": "must be an object",
+    "string_pattern_mismatch": "must match {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_type": "must be a text",
+    "too_long": "must have at most {max_length} items",
+}
+"""By pydantic's type of error; braces are filled from what it knows of it."""
 
 
 class BodyMalformed(Exception):
@@ -93,10 +112,17 @@ def faults_of(error: ValidationError) -> list[FieldFault]:
     return [
         FieldFault(
             ".".join(str(part) for part in fault["loc"]) or "body",
-            _SENTENCES.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
+            _sentence(fault["type"], fault["msg"], fault.get("ctx", {})),
         )
         for fault in error.errors(include_url=False, include_input=False)
     ]
+
+
+def _sentence(kind: str, message: str, known: Mapping[str, object]) -> str:
+    if known.get("pattern") == _ONE_LINE:
+        return "must be one line that is not blank"
+    sentence = _SENTENCES.get(kind)
+    return message.removeprefix("Value error, ") if sentence is None else sentence.format_map(known)
 
 
 def query_integer(query: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:

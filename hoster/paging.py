@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from aiohttp import web
+from pydantic_core import to_json
+
 from hoster.bodies import BodyInvalid, query_integer
+from shared.database import Row
 
 Item = TypeVar("Item")
 
@@ -36,12 +40,27 @@ class Page(Generic[Item]):
     last: int | None
     total: int
 
-    def as_json(self, show: Callable[[Item], Mapping[str, object]]) -> dict[str, object]:
-        return {
-            "items": [show(item) for item in self.items],
-            "next_cursor": None if self.last is None else _encode(self.last),
-            "total": self.total,
-        }
+
+def page_of(rows: Sequence[Row], request: PageRequest, read: Callable[[Row], Item], total: int) -> Page[Item]:
+    """`rows`, each with its `seq`, are one more than were asked for where there are more."""
+    shown = rows[: request.limit]
+    return Page([read(row) for row in shown], shown[-1]["seq"] if len(rows) > request.limit else None, total)
+
+
+def counted(row: Row | None) -> int:
+    """What `SELECT count(*)` found, or a tally that is not kept yet."""
+    return 0 if row is None else int(row[0])
+
+
+def page_response(page: Page[Item], show: Callable[[Item], Mapping[str, object]]) -> web.Response:
+    return written_page_response(Page([to_json(show(item)) for item in page.items], page.last, page.total))
+
+
+def written_page_response(page: Page[bytes]) -> web.Response:
+    """Of items that are JSON already."""
+    place = to_json({"next_cursor": None if page.last is None else _encode(page.last), "total": page.total})
+    body = b'{"items":[' + b",".join(page.items) + b"]," + place.removeprefix(b"{")
+    return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def parse_page(query: Mapping[str, str]) -> PageRequest:

@@ -1,10 +1,12 @@
 """The edge of an aiohttp service: one table turns domain errors into problems, everything else into a logged 500."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from structlog.typing import FilteringBoundLogger
 
 from shared.identity import REQUEST_ID
 from shared.problem import CONTENT_TYPE, Problem
@@ -32,7 +34,7 @@ def problem_middleware(table: ProblemTable, new_request_id: Callable[[], str]) -
 
     The request id is the caller's `X-Request-ID` where there is one (it comes from APIGate), else a new one.
     """
-    log = structlog.get_logger("problem")
+    log: FilteringBoundLogger = structlog.get_logger("problem")
 
     @web.middleware
     async def answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -47,18 +49,31 @@ def problem_middleware(table: ProblemTable, new_request_id: Callable[[], str]) -
             )
             headers = {"Allow": raised.headers["Allow"]} if "Allow" in raised.headers else {}
             return problem_response(Problem(raised.status, code, detail, headers=headers), request_id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge: what the table does not know is logged as unhandled
             problem = _find(table, error)
             if problem is None:
-                log.exception(
-                    "unhandled_error", request_id=request_id, method=request.method, path=request.path
-                )
+                _log_unhandled(log, request, request_id, error)
                 problem = Problem(
                     500, "internal_error", "Something went wrong on our side; it has been logged."
                 )
             return problem_response(problem, request_id)
 
     return answer_problems
+
+
+def _log_unhandled(
+    log: FilteringBoundLogger, request: web.Request, request_id: str, error: Exception
+) -> None:
+    """Failure policy: a traceback that cannot be written (nested too deeply, a message that raises) is left out, and a log that
+    cannot be written at all is done without. The caller is answered in any case.
+    """
+    about = {"request_id": request_id, "method": request.method, "path": request.path}
+    try:
+        log.error("unhandled_error", exc_info=error, **about)
+    except Exception as unloggable:  # noqa: BLE001 - see the policy
+        with suppress(Exception):
+            kinds = {"error": type(error).__name__, "without_traceback": type(unloggable).__name__}
+            log.error("unhandled_error", **about, **kinds)  # noqa: TRY400 - the traceback is what could not be written
 
 
 def _find(table: ProblemTable, error: Exception) -> Problem | None:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hoster.access import Access, Route
 from hoster.billing.store import BILLING_STORE, BillingEvent
-from hoster.paging import parse_page
+from hoster.paging import page_response, parse_page
 from hoster.viewer import VIEWER
 
 
@@ -22,7 +22,7 @@ class OperationGone(Exception):
 
 async def list_events(request: web.Request) -> web.Response:
     page = await request.app[BILLING_STORE].page(request[VIEWER].user_id, parse_page(request.query))
-    return web.json_response(page.as_json(lambda event: event.as_json()))
+    return page_response(page, lambda event: event.as_json())
 
 
 async def show_operation(request: web.Request) -> web.Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import aiosqlite
 from aiohttp import web
 
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from shared.clock import Clock, rfc3339
 from shared.database import Database, Row
 from shared.ids import new_id
@@ -19,7 +19,6 @@ from shared.ids import new_id
 class BillingEvent:
     """`status` is that of the HTTP answer; `request_id` is APIGate's, and unique."""
 
-    seq: int
     id: str
     user_id: str
     event_type: str
@@ -73,10 +72,7 @@ class BillingStore:
         total = await self._database.fetch_one(
             "SELECT billing_events FROM tallies WHERE user_id = ?", (user_id,)
         )
-        items = [_event(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, _event, counted(total))
 
     async def find(self, request_id: str) -> BillingEvent | None:
         row = await self._database.fetch_one(
@@ -145,7 +141,6 @@ async def record(connection: aiosqlite.Connection, operation: Operation, now: fl
 
 def _event(row: Row) -> BillingEvent:
     return BillingEvent(
-        seq=row["seq"],
         id=row["id"],
         user_id=row["user_id"],
         event_type=row["event_type"],

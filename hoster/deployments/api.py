@@ -23,7 +23,7 @@ from hoster.deployments.transitions import State
 from hoster.deployments.waiting import WaitEnded, wait_for
 from hoster.jobs.model import Volumes
 from hoster.leaving import LEAVING
-from hoster.paging import parse_page
+from hoster.paging import parse_page, written_page_response
 from hoster.viewer import VIEWER
 from shared.identity import EVENT_TYPE
 
@@ -94,8 +94,10 @@ async def create(request: web.Request) -> web.Response:
 
 
 async def list_deployments(request: web.Request) -> web.Response:
-    page = await request.app[DEPLOYMENT_STORE].page(request[VIEWER].user_id, parse_page(request.query))
-    return web.json_response(page.as_json(lambda deployment: deployment.as_json(request.app[APP_URLS])))
+    asked, urls = parse_page(request.query), request.app[APP_URLS]
+    return written_page_response(
+        await request.app[DEPLOYMENT_STORE].page(request[VIEWER].user_id, asked, urls)
+    )
 
 
 async def show(request: web.Request) -> web.Response:

@@ -2,7 +2,6 @@
 next redeploy or start, and are shown as `pending_changes` until then.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from hoster.deployments.sources import TemplateSource
 from hoster.deployments.store import usage_of
 from hoster.templates.document import read_stack
 from hoster.templates.model import HIDDEN, Scalar, TemplateDocument
+from hoster.templates.passwords import new_password
 from hoster.templates.store import TemplateStore
 from hoster.templates.variables import Values, plain, resolve
 from hoster.vault import Vault
@@ -47,18 +47,27 @@ class DeploymentChanges:
         self._clock = clock
 
     async def apply(self, viewer: Viewer, deployment_id: str, change: Change, check: Check) -> Deployment:
-        """Raises DeploymentNotFound, BodyInvalid, PlanLimitReached, and what `check` raises."""
+        """What changes nothing leaves everything as it is, `updated_at` too. Raises DeploymentNotFound, BodyInvalid,
+        PlanLimitReached, and what `check` raises.
+        """
         async with self._database.transaction() as connection:
             before = await owned(connection, deployment_id, viewer)
             check(before)
             document = await self._document(viewer, before, change)
+            rewritten = False
             if change.variables or change.template_revision is not None:
-                await self._set_values(connection, before, document, change.variables)
+                rewritten = await self._set_values(connection, before, document, change.variables)
             if document is not None and change.template_revision is not None:
                 await _set_revision(connection, viewer, before, document, change.template_revision)
             await connection.execute(
-                "UPDATE deployments SET name = coalesce(?, name), visibility = coalesce(?, visibility), updated_at = ? WHERE id = ?",
-                (change.name, change.visibility, self._clock.now(), deployment_id),
+                "UPDATE deployments SET name = coalesce(?, name), visibility = coalesce(?, visibility) WHERE id = ?",
+                (change.name, change.visibility, deployment_id),
+            )
+            after = await owned(connection, deployment_id, viewer)
+            if not rewritten and after == before:
+                return before
+            await connection.execute(
+                "UPDATE deployments SET updated_at = ? WHERE id = ?", (self._clock.now(), deployment_id)
             )
             return await owned(connection, deployment_id, viewer)
 
@@ -88,10 +97,14 @@ class DeploymentChanges:
         deployment: Deployment,
         document: TemplateDocument | None,
         changes: Variables,
-    ) -> None:
+    ) -> bool:
+        """Whether any is another than before: of a password, nothing that is shown would tell."""
         former = await read_values(connection, self._vault, deployment.id)
         values = _changed(former, document, changes)
+        if values.same_as(former):
+            return False
         await write_values(connection, self._vault, deployment.id, values, former)
+        return True
 
 
 DEPLOYMENT_CHANGES = web.AppKey("deployment_changes", DeploymentChanges)
@@ -109,7 +122,7 @@ def _changed(former: Values, document: TemplateDocument | None, changes: Variabl
             wanted[name] = value
     if document is None:
         return plain(wanted)
-    return resolve(document.variables, wanted, lambda: secrets.token_urlsafe(24))
+    return resolve(document.variables, wanted, new_password)
 
 
 async def _set_revision(

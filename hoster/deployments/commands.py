@@ -33,6 +33,7 @@ from hoster.releases.store import begin
 from hoster.ssh_keys.store import has_key
 from hoster.templates.document import read_stack
 from hoster.templates.model import Scalar, TemplateDocument
+from hoster.templates.passwords import new_password
 from hoster.templates.store import TemplateStore
 from hoster.templates.variables import Values, plain, resolve
 from hoster.viewer import Viewer
@@ -246,7 +247,7 @@ DEPLOYMENT_COMMANDS = web.AppKey("deployment_commands", DeploymentCommands)
 def _values(order: Order, document: TemplateDocument | None) -> Values:
     if document is None:
         return plain(order.variables)
-    return resolve(document.variables, order.variables, lambda: secrets.token_urlsafe(24))
+    return resolve(document.variables, order.variables, new_password)
 
 
 async def _replay(

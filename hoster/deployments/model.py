@@ -33,7 +33,6 @@ class Deployment:
     `domains` are the proved ones.
     """
 
-    seq: int
     id: str
     user_id: str
     org_id: str

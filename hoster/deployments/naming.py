@@ -1,14 +1,17 @@
 """From the name a customer gave to the project, host names and URL of a deployment."""
 
 import re
+import unicodedata
 
 INTERNAL_SUFFIX = "zexio.internal"
 SLUG_MOST = 40
 
 
 def slug(name: str) -> str:
-    """Lower-case letters, digits and single hyphens, at most 40; `app` when nothing is left."""
-    kept = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    """Lower-case letters without their accents, digits and single hyphens, at most 40; `app` when nothing is left."""
+    letters = unicodedata.normalize("NFKD", name.lower())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    kept = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     return kept[:SLUG_MOST].rstrip("-") or "app"
 
 
@@ -23,6 +26,9 @@ def hosts(project: str, app_domain: str) -> list[str]:
 
 
 def url(project: str, app_domain: str, port: int) -> str:
-    """`port` 0 leaves it out."""
-    where = f":{port}" if port not in {0, 80} else ""
-    return f"http://{project}.{app_domain}{where}/"
+    return f"http://{project}.{app_domain}{visitors_port(port)}/"
+
+
+def visitors_port(port: int) -> str:
+    """As a URL names it: nothing for the usual one, which 0 stands for too."""
+    return f":{port}" if port not in {0, 80} else ""

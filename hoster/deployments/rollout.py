@@ -96,7 +96,9 @@ class Rollout:
             status = record.get("status")
             if status == "active":
                 deployed = await self._deployed(worker, at, deploy_id)
-                return await self.until_up(job, deployment, worker, rendering, deployed=deployed)
+                return await self.until_up(
+                    job, deployment, worker, is_checked=rendering.is_checked, deployed=deployed
+                )
             if status in _ENDED_WITHOUT_SUCCESS:
                 return Settled(Trigger.FAIL, str(record.get("reason") or f"The deploy was {status}."))
             if self._clock.now() >= job.deadline_at:
@@ -163,20 +165,18 @@ class Rollout:
         job: Job,
         deployment: Deployment,
         worker: Worker,
-        rendering: Rendering | BuildRendering,
         *,
+        is_checked: bool,
         deployed: Deployed | None = None,
         former: frozenset[str] = frozenset(),
     ) -> Outcome:
         """`former` are the start times from before a restart. What was deployed with a health check the node has seen pass."""
-        if deployed is not None and rendering.is_checked:
+        if deployed is not None and is_checked:
             return Settled(Trigger.UP, deployed=deployed)
         at = f"/projects/{deployment.project_id}"
         while await self._deployments.state(deployment.id) is State.STARTING:
             project = (await self._client.command(worker, "GET", at)).members
-            verdict = readiness(
-                project, is_checked=rendering.is_checked, now=self._clock.now(), former=former
-            )
+            verdict = readiness(project, is_checked=is_checked, now=self._clock.now(), former=former)
             if isinstance(verdict, Ready):
                 return Settled(Trigger.UP, deployed=deployed)
             if isinstance(verdict, Broken):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import aiosqlite
 
@@ -12,8 +11,6 @@ from hoster.deployments.source_columns import source_of
 from hoster.deployments.transitions import State
 from hoster.templates.model import HIDDEN, Scalar
 from shared.database import Row
-
-_NONE: frozenset[str] = frozenset()
 
 SELECT = """
     SELECT d.*, (SELECT r.template_revision FROM releases r WHERE r.id = d.release_id) AS running_revision,
@@ -50,40 +47,36 @@ async def read_also_deleted(connection: aiosqlite.Connection, deployment_id: str
 
 
 def deployment_of(row: Row) -> Deployment:
-    # A Row looks each name up along all of its columns, and a page reads two dozen names of two hundred rows.
-    of = dict(zip(row.keys(), row, strict=True))
-    variables = json.loads(of["variables"])
+    variables = json.loads(row["variables"])
     shown: Mapping[str, Scalar | None] = variables["all"]
-    capabilities = of["required_capabilities"]
     return Deployment(
-        seq=of["seq"],
-        id=of["id"],
-        user_id=of["user_id"],
-        org_id=of["org_id"],
-        name=of["name"],
-        project_id=of["project_id"],
+        id=row["id"],
+        user_id=row["user_id"],
+        org_id=row["org_id"],
+        name=row["name"],
+        project_id=row["project_id"],
         source=source_of(row),
-        visibility=Visibility(of["visibility"]),
-        node_visibility=Visibility(of["node_visibility"]) if of["node_visibility"] else None,
-        status=State(of["status"]),
-        status_reason=of["status_reason"],
-        requested_node_id=of["requested_node_id"],
-        requested_region=of["requested_region"],
-        required_capabilities=_NONE if capabilities == "[]" else frozenset(json.loads(capabilities)),
-        node_id=of["node_id"],
-        resources=Resources(of["cpu_millis"], of["memory_mb"], of["disk_mb"]),
-        release_id=of["release_id"],
-        created_at=of["created_at"],
-        updated_at=of["updated_at"],
-        started_at=of["started_at"],
-        stopped_at=of["stopped_at"],
+        visibility=Visibility(row["visibility"]),
+        node_visibility=Visibility(row["node_visibility"]) if row["node_visibility"] else None,
+        status=State(row["status"]),
+        status_reason=row["status_reason"],
+        requested_node_id=row["requested_node_id"],
+        requested_region=row["requested_region"],
+        required_capabilities=frozenset(json.loads(row["required_capabilities"])),
+        node_id=row["node_id"],
+        resources=Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]),
+        release_id=row["release_id"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        started_at=row["started_at"],
+        stopped_at=row["stopped_at"],
         variables={name: HIDDEN if value is None else value for name, value in shown.items()},
-        domains=() if of["domains"] == "[]" else tuple(sorted(json.loads(of["domains"]))),
-        pending_changes=_pending_changes(of, (*variables["set"], *variables["unset"])),
+        domains=tuple(sorted(json.loads(row["domains"]))),
+        pending_changes=_pending_changes(row, (*variables["set"], *variables["unset"])),
     )
 
 
-def _pending_changes(row: Mapping[str, Any], variables: Iterable[str]) -> tuple[str, ...]:
+def _pending_changes(row: Row, variables: Iterable[str]) -> tuple[str, ...]:
     """Nothing can wait as long as nothing was deployed: the first release takes everything as it is."""
     if row["release_id"] is None:
         return ()

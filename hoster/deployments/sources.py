@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 MOST = 1000
@@ -87,21 +86,7 @@ def source_members(source: Source) -> dict[str, object] | None:
 
 def stored_source(text: str) -> ImageSource | GitSource:
     """The inverse of `source_members`, from its JSON."""
-    members: Mapping[str, object] = json.loads(text)
-    match members:
-        case {
-            "git": {"url": str(url), "ref": str(ref), "ssh_key_id": key_id},
-            "port": int(port),
-            "dockerfile": file,
-        }:
-            return GitSource(
-                url=url,
-                ref=ref,
-                ssh_key_id=None if key_id is None else str(key_id),
-                port=port,
-                dockerfile=None if file is None else str(file),
-            )
-        case {"image": str(image), "port": int(port)}:
-            return ImageSource(image, port)
-        case _:
-            raise SourceInvalid("the stored source is neither an image nor a repository")
+    members = json.loads(text)
+    if "image" in members:
+        return ImageSource(members["image"], members["port"])
+    return GitSource(**members["git"], port=members["port"], dockerfile=members["dockerfile"])

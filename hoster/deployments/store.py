@@ -8,9 +8,10 @@ import aiosqlite
 from aiohttp import web
 
 from hoster.deployments.limits import Usage
-from hoster.deployments.model import Deployment, Event, Happening, Visibility
+from hoster.deployments.listing import page_of_deployments
+from hoster.deployments.model import AppUrls, Deployment, Event, Happening, Visibility
 from hoster.deployments.moves import Effects, advance, write_happening
-from hoster.deployments.resources import Resources
+from hoster.deployments.resources import NOTHING, Resources
 from hoster.deployments.rows import LIVE, SELECT, deployment_of
 from hoster.deployments.settings import write_values
 from hoster.deployments.source_columns import source_columns
@@ -66,14 +67,10 @@ class DeploymentStore:
         row = await self._database.fetch_one("SELECT status FROM deployments WHERE id = ?", (deployment_id,))
         return State.DELETED if row is None else State(row["status"])
 
-    async def page(self, user_id: str, request: PageRequest) -> Page[Deployment]:
-        rows = await self._database.fetch_all(
-            f"{LIVE} AND d.user_id = :user AND d.seq < :before ORDER BY d.seq DESC LIMIT :limit",
-            {"user": user_id, "before": request.below, "limit": request.limit + 1},
-        )
+    async def page(self, user_id: str, request: PageRequest, urls: AppUrls) -> Page[bytes]:
+        """What is shown of each, as JSON."""
         total = (await self.usage(user_id)).deployments
-        items = [deployment_of(row) for row in rows[: request.limit]]
-        return Page(items, items[-1].seq if len(rows) > request.limit else None, total)
+        return await page_of_deployments(self._database, user_id, request, urls, total)
 
     async def usage(self, user_id: str) -> Usage:
         return _usage(await self._database.fetch_one(_USAGE, (user_id,)))
@@ -151,5 +148,5 @@ async def usage_of(connection: aiosqlite.Connection, user_id: str) -> Usage:
 def _usage(row: Row | None) -> Usage:
     """A user that was never introduced has nothing."""
     if row is None:
-        return Usage(0, Resources(0, 0, 0))
+        return Usage(0, NOTHING)
     return Usage(row["deployments"], Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]))

@@ -100,7 +100,7 @@ class DeploymentWork:
             return Settled(Trigger.FAIL, "The node knows this project as someone else's.")
         if job.release_id is None and project.get("release") and project.get("status") in _RESUMABLE:
             await self._client.command(worker, "POST", f"/projects/{deployment.project_id}/start")
-            return await self._rollout.until_up(job, deployment, worker, rendering)
+            return await self._rollout.until_up(job, deployment, worker, is_checked=rendering.is_checked)
         return await self._rollout.deploy(job, deployment, worker, release, rendering)
 
     async def _release(self, job: Job, deployment: Deployment) -> Release | None:
@@ -143,10 +143,18 @@ class DeploymentWork:
         if release is None:
             return Settled(Trigger.FAIL, "There is nothing to restart: deploy it anew.")
         at = f"/projects/{deployment.project_id}"
-        rendering = await self._renderer.rendering(deployment, release)
+        is_checked = await self._is_checked(deployment, release)
         before = (await self._client.command(worker, "GET", at)).members
         await self._client.command(worker, "POST", f"{at}/restart")
-        return await self._rollout.until_up(job, deployment, worker, rendering, former=start_times(before))
+        former = start_times(before)
+        return await self._rollout.until_up(job, deployment, worker, is_checked=is_checked, former=former)
+
+    async def _is_checked(self, deployment: Deployment, release: Release) -> bool:
+        """Of what runs already, whether or not it could be deployed today: then being up has to do."""
+        try:
+            return (await self._renderer.rendering(deployment, release)).is_checked
+        except BodyInvalid:
+            return False
 
     async def _stop(self, job: Job, deployment: Deployment, worker: Worker) -> Outcome:
         at = f"/projects/{deployment.project_id}"

@@ -9,7 +9,7 @@ from hoster.deployments.api import COLLECTION as DEPLOYMENTS
 from hoster.deployments.api import owned
 from hoster.domains.commands import DOMAIN_COMMANDS
 from hoster.domains.store import DOMAIN_STORE, Domain
-from hoster.paging import parse_page
+from hoster.paging import page_response, parse_page
 from shared.clock import rfc3339
 
 COLLECTION = DEPLOYMENTS + "/{id}/domains"
@@ -22,7 +22,7 @@ class NewDomainBody(StrictBody):
 async def list_domains(request: web.Request) -> web.Response:
     deployment = await owned(request)
     page = await request.app[DOMAIN_STORE].page(deployment.id, parse_page(request.query))
-    return web.json_response(page.as_json(lambda domain: _members(request, domain)))
+    return page_response(page, lambda domain: _members(request, domain))
 
 
 async def claim(request: web.Request) -> web.Response:

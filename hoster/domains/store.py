@@ -7,7 +7,7 @@ import aiosqlite
 from aiohttp import web
 
 from hoster.domains.hostname import LAPSES_AFTER_S
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from shared.database import Database, Row
 
 _SELECT = """
@@ -84,10 +84,7 @@ class DomainStore:
         total = await self._database.fetch_one(
             "SELECT count(*) FROM domains WHERE deployment_id = ?", (deployment_id,)
         )
-        items = [domain_of(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, domain_of, counted(total))
 
     async def waiting(self) -> list[str]:
         """Deployments with a proved domain that their node has not confirmed, while the node can know the project."""

@@ -30,7 +30,7 @@ KEY_MOST = 255
 WAIT_S = 5.0
 
 _LOOK_EVERY_S = 0.05
-_KEPT_HEADERS = (hdrs.CONTENT_TYPE, hdrs.LOCATION, hdrs.ETAG, hdrs.RETRY_AFTER)
+_KEPT_HEADERS = (hdrs.CONTENT_TYPE, hdrs.LOCATION, hdrs.ETAG, hdrs.RETRY_AFTER, hdrs.CACHE_CONTROL)
 
 
 class IdempotencyKeyInUse(Exception):

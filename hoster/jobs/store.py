@@ -98,10 +98,6 @@ class JobStore:
                 "UPDATE jobs SET lease_owner = NULL, lease_until = 0 WHERE lease_owner = ?", (self._owner,)
             )
 
-    async def counts(self) -> dict[str, int]:
-        rows = await self._database.fetch_all("SELECT status, count(*) AS n FROM jobs GROUP BY status")
-        return {row["status"]: row["n"] for row in rows}
-
 
 @dataclass(frozen=True, slots=True)
 class Order:

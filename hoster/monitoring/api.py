@@ -7,8 +7,11 @@ from aiohttp import web
 from hoster.access import Route
 from hoster.bodies import BodyInvalid, query_integer
 from hoster.deployments.api import COLLECTION, owned
+from hoster.deployments.model import Deployment
 from hoster.monitoring.questions import MONITOR, target_of
 from hoster.monitoring.streams import STREAM_CARRIER, StreamQuestion, StreamUnavailable
+from hoster.monitoring.together import PARTS, Part, Places
+from hoster.nodes.model import Worker
 
 _BASE = COLLECTION + "/{id}/monitoring"
 _TAIL_MOST = 10_000
@@ -48,6 +51,26 @@ async def events_stream(request: web.Request) -> web.StreamResponse:
     return await _stream(request, "/events/stream")
 
 
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Log, numbers and events over one connection, for a page that shows all of them."""
+    deployment = await owned(request)
+    tail = query_integer(request.query, "tail", 100, (0, _TAIL_MOST))
+    places = Places(request.headers.get("Last-Event-ID") or request.query.get("last_event_id"))
+    questions = [_question_of(part, deployment, places, tail) for part in PARTS]
+    return await request.app[STREAM_CARRIER].carry(request, await _placed_on(request, deployment), questions)
+
+
+def _question_of(part: str, deployment: Deployment, places: Places, tail: int) -> StreamQuestion:
+    place = places.of(part)
+    query = {"tail": str(tail)} if part == "logs" else {}
+    return StreamQuestion(
+        deployment,
+        target_of(f"/projects/{deployment.project_id}/{part}/stream", query),
+        {} if place is None else {"Last-Event-ID": place},
+        Part(part, places).feed,
+    )
+
+
 async def _stream(request: web.Request, path: str) -> web.StreamResponse:
     deployment = await owned(request)
     query = _log_query(request) if path.startswith("/logs") else {}
@@ -55,15 +78,19 @@ async def _stream(request: web.Request, path: str) -> web.StreamResponse:
     if last_seen is not None:
         query["last_event_id"] = last_seen
     header = request.headers.get("Last-Event-ID")
-    worker = await request.app[MONITOR].worker(deployment)
-    if worker is None:
-        raise StreamUnavailable
     question = StreamQuestion(
         deployment,
         target_of(f"/projects/{deployment.project_id}{path}", query),
         {} if header is None else {"Last-Event-ID": header},
     )
-    return await request.app[STREAM_CARRIER].carry(request, worker, question)
+    return await request.app[STREAM_CARRIER].carry(request, await _placed_on(request, deployment), [question])
+
+
+async def _placed_on(request: web.Request, deployment: Deployment) -> Worker:
+    worker = await request.app[MONITOR].worker(deployment)
+    if worker is None:
+        raise StreamUnavailable
+    return worker
 
 
 def _log_query(request: web.Request) -> dict[str, str]:
@@ -89,4 +116,5 @@ ROUTES = (
     Route("GET", _BASE + "/stats/stream", stats_stream),
     Route("GET", _BASE + "/logs/stream", logs_stream),
     Route("GET", _BASE + "/events/stream", events_stream),
+    Route("GET", _BASE + "/stream", stream),
 )

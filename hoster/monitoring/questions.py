@@ -14,8 +14,11 @@ from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from shared.clock import Clock, rfc3339
+from shared.problem import FieldFault
 
 DEADLINE_S = 8.0
+SILENT_DEADLINE_S = 1.5
+"""For a node that sends no heartbeats: most likely it does not answer either, and whoever looks at it should not wait long."""
 
 _STATS_FIELDS = (
     "name",
@@ -55,9 +58,8 @@ class Monitor:
 
     async def health(self, deployment: Deployment) -> dict[str, object]:
         """Unknown while the node sends no heartbeats."""
-        node = await self._nodes.get(deployment.node_id) if deployment.node_id else None
         project: Mapping[str, object] = {}
-        if node is not None and node.is_online(self._clock.now()):
+        if deployment.node_id and await self._is_online(deployment.node_id):
             project = await self._ask(deployment, "")
         containers = containers_of(services_of(project))
         return {
@@ -105,12 +107,17 @@ class Monitor:
         if worker is None:
             return {}
         target = f"/projects/{deployment.project_id}{what}"
+        deadline_s = DEADLINE_S if await self._is_online(worker.node_id) else SILENT_DEADLINE_S
         try:
-            return (await self._client.command(worker, "GET", target, deadline_s=DEADLINE_S)).members
+            return (await self._client.command(worker, "GET", target, deadline_s=deadline_s)).members
         except WorkerRefused as refused:
             if refused.status == 404:
                 return {}
             raise cannot_answer(worker, refused) from refused
+
+    async def _is_online(self, node_id: str) -> bool:
+        node = await self._nodes.get(node_id)
+        return node is not None and node.is_online(self._clock.now())
 
 
 MONITOR = web.AppKey("monitor", Monitor)
@@ -119,7 +126,8 @@ MONITOR = web.AppKey("monitor", Monitor)
 def cannot_answer(worker: Worker, refused: WorkerRefused) -> BodyInvalid | NodeUnreachable:
     """Whose fault a refusal is: the reader's, who asked for something that cannot be read, or the node's."""
     if refused.status == 422:
-        return BodyInvalid.of("query", refused.detail or "was not understood by the node")
+        unnamed = FieldFault("query", refused.detail or "was not understood by the node")
+        return BodyInvalid(list(refused.faults) or [unnamed])
     return NodeUnreachable(f"Node {worker.node_id} could not answer: {refused}")
 
 

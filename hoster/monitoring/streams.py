@@ -1,12 +1,13 @@
-"""Carrying a worker's event stream to a reader, byte for byte.
+"""Carrying a worker's event streams to a reader: one byte for byte, or several as one.
 
 Rules:
-- A reader that has gone ends the request to the worker within a second, also when no event comes.
+- A reader that has gone ends the requests to the worker within a second, also when no event comes.
 - A deployment that its node does not know yet gets a stream that waits for it, so that the page can be open before the app is.
+- Several streams as one end with the first of them: the reader comes back with the place of each.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -18,6 +19,7 @@ from hoster.deployments.model import Deployment
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State
 from hoster.monitoring.questions import cannot_answer
+from hoster.monitoring.together import EventTooLong
 from hoster.nodes.model import Worker
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
 from shared import sse
@@ -33,13 +35,47 @@ class StreamUnavailable(Exception):
     """There is nothing to stream: the deployment is on no node, and is not about to be."""
 
 
+def unchanged(piece: bytes) -> bytes:
+    return piece
+
+
 @dataclass(frozen=True, slots=True)
 class StreamQuestion:
-    """`target` is path and query on the worker; `headers` carries `Last-Event-ID` when the reader sent one."""
+    """`target` is path and query on the worker; `headers` carries `Last-Event-ID` when the reader sent one; what the worker sends
+    goes `through` on its way.
+    """
 
     deployment: Deployment
     target: str
     headers: Mapping[str, str]
+    through: Callable[[bytes], bytes] = unchanged
+
+
+class Reader:
+    """Whoever reads; the response begins when there is one. Several may write."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._turn = asyncio.Lock()
+        self.response = web.StreamResponse(headers=sse.HEADERS)
+
+    @property
+    def has_begun(self) -> bool:
+        return self.response.prepared
+
+    @property
+    def has_gone(self) -> bool:
+        transport = self._request.transport
+        return transport is None or transport.is_closing()
+
+    async def begin(self) -> None:
+        async with self._turn:
+            if not self.response.prepared:
+                await self.response.prepare(self._request)
+
+    async def write(self, octets: bytes) -> None:
+        async with self._turn:
+            await self.response.write(octets)
 
 
 class StreamCarrier:
@@ -49,49 +85,55 @@ class StreamCarrier:
         self._leaving = leaving
 
     async def carry(
-        self, request: web.Request, worker: Worker, question: StreamQuestion
+        self, request: web.Request, worker: Worker, questions: Sequence[StreamQuestion]
     ) -> web.StreamResponse:
         """Raises BodyInvalid, NodeUnreachable or StreamUnavailable before the response has begun."""
-        response = web.StreamResponse(headers=sse.HEADERS)
+        reader = Reader(request)
         try:
             async with asyncio.TaskGroup() as group:
-                copying = group.create_task(
-                    self._copy(request, response, worker, question), name="stream copy"
-                )
-                watching = group.create_task(self._watch(request), name="stream reader watch")
-                await asyncio.wait({copying, watching}, return_when=asyncio.FIRST_COMPLETED)
-                copying.cancel()
-                watching.cancel()
+                tasks = [
+                    group.create_task(self._copy(reader, worker, question), name="stream copy")
+                    for question in questions
+                ]
+                tasks.append(group.create_task(self._watch(reader), name="stream reader watch"))
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
         except* (BodyInvalid, NodeUnreachable, StreamUnavailable) as refusals:
-            raise refusals.exceptions[0] from None
-        return response
+            if not reader.has_begun:
+                raise refusals.exceptions[0] from None
+        return reader.response
 
-    async def _watch(self, request: web.Request) -> None:
+    async def _watch(self, reader: Reader) -> None:
         """Ends when the reader's connection has, or the service is about to."""
         while not self._leaving.is_set():
-            transport = request.transport
-            if transport is None or transport.is_closing():
+            if reader.has_gone:
                 return
             await asyncio.sleep(LOOK_FOR_READER_S)
 
-    async def _copy(
-        self, request: web.Request, response: web.StreamResponse, worker: Worker, question: StreamQuestion
-    ) -> None:
+    async def _copy(self, reader: Reader, worker: Worker, question: StreamQuestion) -> None:
         """Failure policy: a worker that breaks off mid-stream ends the reader's stream; the reader comes back with the id of the
         last event it has seen.
         """
         try:
-            while not await self._copy_once(request, response, worker, question):
+            while not await self._copy_once(reader, worker, question):
                 await self._check_that_it_comes(question.deployment)
-                if not response.prepared:
-                    await response.prepare(request)
-                    await response.write(sse.RETRY)
-                await response.write(sse.KEEPALIVE)
+                if not reader.has_begun:
+                    await reader.begin()
+                    await reader.write(sse.RETRY)
+                await reader.write(sse.KEEPALIVE)
                 await asyncio.sleep(LOOK_FOR_PROJECT_S)
         except ConnectionError:
             return  # the reader has gone
-        except (BodyInvalid, NodeUnreachable, StreamUnavailable, aiohttp.ClientError, TimeoutError) as broken:
-            if not response.prepared:
+        except (
+            BodyInvalid,
+            NodeUnreachable,
+            StreamUnavailable,
+            EventTooLong,
+            aiohttp.ClientError,
+            TimeoutError,
+        ) as broken:
+            if not reader.has_begun:
                 raise
             _log.info("stream_broke_off", deployment_id=question.deployment.id, reason=str(broken))
 
@@ -99,16 +141,15 @@ class StreamCarrier:
         if await self._deployments.state(deployment.id) not in _COMING:
             raise StreamUnavailable
 
-    async def _copy_once(
-        self, request: web.Request, response: web.StreamResponse, worker: Worker, question: StreamQuestion
-    ) -> bool:
+    async def _copy_once(self, reader: Reader, worker: Worker, question: StreamQuestion) -> bool:
         """False when the worker does not know the project."""
         try:
             async with self._client.stream(worker, question.target, question.headers) as upstream:
-                if not response.prepared:
-                    await response.prepare(request)
+                await reader.begin()
                 async for piece in upstream.content.iter_any():
-                    await response.write(piece)
+                    octets = question.through(piece)
+                    if octets:
+                        await reader.write(octets)
         except WorkerRefused as refused:
             if refused.status == 404:
                 return False

@@ -14,7 +14,7 @@ from hoster.nodes.bootstrap.store import BOOTSTRAP_STORE
 from hoster.nodes.commands import NodeCommands, NodeNotFound
 from hoster.nodes.model import Node
 from hoster.nodes.store import NodeStore
-from hoster.paging import parse_page
+from hoster.paging import page_response, parse_page
 from hoster.viewer import VIEWER
 from shared.clock import Clock
 
@@ -27,7 +27,7 @@ PUBLIC_URL = web.AppKey("public_url", str)
 async def list_nodes(request: web.Request) -> web.Response:
     page = await request.app[NODE_STORE].page(request[VIEWER].user_id, parse_page(request.query))
     bootstraps = await request.app[BOOTSTRAP_STORE].of(node.id for node in page.items)
-    return web.json_response(page.as_json(lambda node: _members(request, node, bootstraps.get(node.id))))
+    return page_response(page, lambda node: _members(request, node, bootstraps.get(node.id)))
 
 
 async def register(request: web.Request) -> web.Response:

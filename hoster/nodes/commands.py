@@ -159,7 +159,7 @@ class NodeCommands:
         return node_of(changed)
 
     async def remove(self, viewer: Viewer, node_id: str) -> None:
-        """Raises NodeNotFound (also for a public node of someone else) or NodeInUse."""
+        """Raises NodeNotFound (also for a public node of someone else), or NodeInUse: deployments are there, or wait to be started there."""
         async with self._database.transaction() as connection:
             owned = await connection.execute_fetchall(
                 "SELECT 1 FROM nodes WHERE id = ? AND owner_id = ?", (node_id, viewer.user_id)
@@ -167,7 +167,9 @@ class NodeCommands:
             if not list(owned):
                 raise NodeNotFound
             live = await connection.execute_fetchall(
-                "SELECT 1 FROM deployments WHERE node_id = ? AND status <> 'deleted' LIMIT 1", (node_id,)
+                "SELECT 1 FROM deployments WHERE status <> 'deleted'"
+                " AND (node_id = :id OR (node_id IS NULL AND requested_node_id = :id)) LIMIT 1",
+                {"id": node_id},
             )
             if list(live):
                 raise NodeInUse

@@ -22,7 +22,6 @@ class NodeStatus(StrEnum):
 class Node:
     """`owner_id` None: the operator's. `used` is what the worker measured, not what was promised to deployments."""
 
-    seq: int
     id: str
     owner_id: str | None
     name: str

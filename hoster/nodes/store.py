@@ -1,14 +1,13 @@
 """Nodes in the database."""
 
 import json
-from collections.abc import Iterable
 
 import aiosqlite
 
 from hoster.deployments.placement import Candidate
-from hoster.deployments.resources import NOTHING, Resources
+from hoster.deployments.resources import Resources
 from hoster.nodes.model import OFFLINE_AFTER_S, Node, Worker
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.vault import Vault
 from shared.database import Database, Row
 
@@ -39,10 +38,7 @@ class NodeStore:
             f"SELECT count(*) FROM nodes WHERE {_VISIBLE}",  # noqa: S608 - constant text
             parameters,
         )
-        items = [node_of(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, node_of, counted(total))
 
     async def everyone(self) -> list[Node]:
         return [node_of(row) for row in await self._database.fetch_all("SELECT * FROM nodes")]
@@ -82,18 +78,11 @@ async def candidates(
         f"SELECT * FROM nodes WHERE {_VISIBLE} AND (:id IS NULL OR id = :id)",  # noqa: S608 - constant text
         {"viewer": viewer_id, "id": node_id},
     )
-    promised = await connection.execute_fetchall(
-        "SELECT node_id, sum(cpu_millis) AS cpu_millis, sum(memory_mb) AS memory_mb, sum(disk_mb) AS disk_mb"
-        " FROM deployments WHERE status <> 'deleted' AND node_id IS NOT NULL GROUP BY node_id"
-    )
-    return [_candidate(node_of(row), _sums(promised), now) for row in rows]
+    return [_candidate(row, now) for row in rows]
 
 
-def _sums(rows: Iterable[Row]) -> dict[str, Resources]:
-    return {row["node_id"]: Resources(row["cpu_millis"], row["memory_mb"], row["disk_mb"]) for row in rows}
-
-
-def _candidate(node: Node, promised: dict[str, Resources], now: float) -> Candidate:
+def _candidate(row: Row, now: float) -> Candidate:
+    node = node_of(row)
     return Candidate(
         node_id=node.id,
         online=node.is_online(now),
@@ -102,13 +91,12 @@ def _candidate(node: Node, promised: dict[str, Resources], now: float) -> Candid
         region=node.location,
         capabilities=node.capabilities,
         capacity=node.capacity,
-        reserved=promised.get(node.id, NOTHING),
+        reserved=Resources(row["promised_cpu_millis"], row["promised_memory_mb"], row["promised_disk_mb"]),
     )
 
 
 def node_of(row: Row) -> Node:
     return Node(
-        seq=row["seq"],
         id=row["id"],
         owner_id=row["owner_id"],
         name=row["name"],

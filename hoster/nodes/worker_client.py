@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from yarl import URL
 from hoster.nodes.model import Worker
 from shared import signature
 from shared.clock import Clock
+from shared.problem import FieldFault
 from shared.signature import Command
 
 COMMAND_DEADLINE_S = 15.0
@@ -25,10 +26,11 @@ class NodeUnreachable(Exception):
 
 
 class WorkerRefused(Exception):
-    """The worker answered with an error. `detail` is for the operator and the owner of the deployment."""
+    """The worker answered with an error. `detail` is for the operator and the owner of the deployment; `faults` are of the question."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, faults: Sequence[FieldFault] = ()) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
+        self.faults = faults
         self.status = status
         self.code = code
         self.detail = detail
@@ -121,7 +123,14 @@ async def _refuse(response: aiohttp.ClientResponse) -> None:
         response.status,
         code if isinstance(code, str) else f"status_{response.status}",
         detail if isinstance(detail, str) else "",
+        list(_faults(members.get("errors"))),
     )
+
+
+def _faults(errors: object) -> Iterator[FieldFault]:
+    for error in errors if isinstance(errors, list) else []:
+        if isinstance(error, dict) and isinstance(error.get("field"), str):
+            yield FieldFault(error["field"], str(error.get("message")))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

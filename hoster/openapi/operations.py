@@ -26,8 +26,9 @@ _PAGE = (
     Query("cursor", TEXT, "`next_cursor` of the page before"),
 )
 _LAST_EVENT = Query("last_event_id", TEXT, "instead of the header Last-Event-ID")
+_TAIL = Query("tail", {**INTEGER, "minimum": 0, "maximum": 10_000})
 _LOG = (
-    Query("tail", {**INTEGER, "minimum": 0, "maximum": 10_000}),
+    _TAIL,
     Query("since", TEXT, "a moment (RFC 3339)"),
     Query("container", TEXT),
 )
@@ -150,6 +151,12 @@ MONITORING_OPERATIONS = {
         )
         for what in ("stats", "logs", "events")
     },
+    ("GET", f"{_MONITORING}/stream"): Operation(
+        summary="Log, numbers and events over one connection (Server-Sent Events)",
+        query=(_TAIL, _LAST_EVENT),
+        answers={200: EVENT_STREAM},
+        problems=(409, 422, 503),
+    ),
 }
 
 TEMPLATE_OPERATIONS = {

@@ -10,7 +10,7 @@ from hoster.conditional import answer
 from hoster.deployments.api import APP_URLS, COLLECTION, owned
 from hoster.deployments.commands import ACCEPTED
 from hoster.monitoring.questions import MONITOR
-from hoster.paging import parse_page
+from hoster.paging import page_response, parse_page
 from hoster.releases.commands import RELEASE_COMMANDS
 from hoster.releases.store import RELEASE_STORE
 from hoster.viewer import VIEWER
@@ -34,7 +34,7 @@ class RedeployBody(StrictBody):
 async def list_releases(request: web.Request) -> web.Response:
     deployment = await owned(request)
     page = await request.app[RELEASE_STORE].page(deployment.id, parse_page(request.query))
-    return web.json_response(page.as_json(lambda release: release.as_json(deployment.release_id)))
+    return page_response(page, lambda release: release.as_json(deployment.release_id))
 
 
 async def redeploy(request: web.Request) -> web.Response:

@@ -66,7 +66,8 @@ class ReleaseCommands:
             if release is None:
                 raise BodyInvalid.of("release_id", "is not a release of this deployment that has run")
             if release.id == deployment.release_id and deployment.status is State.RUNNING:
-                await restore(connection, release, now)
+                if deployment.needs_release:
+                    await restore(connection, release, now)
                 return Rolled(await owned(connection, deployment_id, viewer), begun=False)
             step = _move(deployment, Trigger.ROLLBACK)
             await check_growth(connection, viewer, deployment, release.resources)

@@ -40,7 +40,6 @@ class Deployed:
 class Release:
     """`variables` holds `***` where the value is sealed. `restores` is the release that this one brings back."""
 
-    seq: int
     id: str
     deployment_id: str
     source: Source

@@ -10,7 +10,7 @@ from hoster.deployments.model import Deployment
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import opened
 from hoster.deployments.source_columns import source_of
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.releases.model import Deployed, Release, ReleaseImage, ReleaseStatus
 from hoster.templates.model import HIDDEN
 from hoster.templates.variables import Values
@@ -52,10 +52,7 @@ class ReleaseStore:
         total = await self._database.fetch_one(
             "SELECT count(*) FROM releases WHERE deployment_id = ?", (deployment_id,)
         )
-        items = [_release(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, _release, counted(total))
 
 
 RELEASE_STORE = web.AppKey("release_store", ReleaseStore)
@@ -171,7 +168,6 @@ async def give_up_rollback(
 def _release(row: Row) -> Release:
     variables = json.loads(row["variables"])
     return Release(
-        seq=row["seq"],
         id=row["id"],
         deployment_id=row["deployment_id"],
         source=source_of(row),

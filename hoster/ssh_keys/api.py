@@ -5,7 +5,7 @@ from pydantic import Field, SecretStr
 
 from hoster.access import Route
 from hoster.bodies import Name, StrictBody, read_body
-from hoster.paging import parse_page
+from hoster.paging import page_response, parse_page
 from hoster.ssh_keys.commands import SSH_KEY_COMMANDS, SshKeyNotFound
 from hoster.ssh_keys.store import SSH_KEY_STORE
 from hoster.viewer import VIEWER
@@ -21,7 +21,7 @@ class NewSshKeyBody(StrictBody):
 
 async def list_keys(request: web.Request) -> web.Response:
     page = await request.app[SSH_KEY_STORE].page(request[VIEWER].user_id, parse_page(request.query))
-    return web.json_response(page.as_json(lambda key: key.as_json()))
+    return page_response(page, lambda key: key.as_json())
 
 
 async def add(request: web.Request) -> web.Response:

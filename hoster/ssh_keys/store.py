@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import aiosqlite
 from aiohttp import web
 
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.vault import Vault
 from shared.clock import rfc3339
 from shared.database import Database, Row
@@ -15,7 +15,6 @@ from shared.database import Database, Row
 class SshKey:
     """The half that may be shown."""
 
-    seq: int
     id: str
     name: str
     public_key: str
@@ -50,10 +49,7 @@ class SshKeyStore:
             {"user": user_id, "before": request.before, "limit": request.limit + 1},
         )
         total = await self._database.fetch_one("SELECT count(*) FROM ssh_keys WHERE user_id = ?", (user_id,))
-        items = [ssh_key_of(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, ssh_key_of, counted(total))
 
     async def private_key(self, key_id: str, user_id: str) -> str | None:
         """In OpenSSH's format: for the worker and for SSH connections alone."""
@@ -80,7 +76,6 @@ def private_row(key_id: str) -> str:
 
 def ssh_key_of(row: Row) -> SshKey:
     return SshKey(
-        seq=row["seq"],
         id=row["id"],
         name=row["name"],
         public_key=row["public_key"],

@@ -5,7 +5,7 @@ from aiohttp import web
 from hoster.access import Route
 from hoster.bodies import EmptyBody, read_body, read_json
 from hoster.conditional import answer, permits
-from hoster.paging import parse_page
+from hoster.paging import page_response, parse_page
 from hoster.templates.commands import TemplateCommands, TemplateNotFound
 from hoster.templates.model import Template
 from hoster.templates.store import TemplateStore
@@ -23,7 +23,7 @@ async def list_templates(request: web.Request) -> web.Response:
         request.query.get("q") or None,
         request.query.get("category") or None,
     )
-    return web.json_response(page.as_json(lambda template: template.as_json()))
+    return page_response(page, lambda template: template.as_json())
 
 
 async def show(request: web.Request) -> web.Response:

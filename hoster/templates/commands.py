@@ -45,8 +45,8 @@ class TemplateCommands:
     async def revise(
         self, viewer: Viewer, template_id: str, changes: Mapping[str, object], check: Check
     ) -> Template:
-        """A new revision with `changes`; deployments keep the one that they were made from. Raises BodyInvalid, TemplateNotFound,
-        and what `check` raises.
+        """A new revision, if `changes` change anything; deployments keep the one that they were made from. Raises
+        BodyInvalid, TemplateNotFound, and what `check` raises.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -54,11 +54,13 @@ class TemplateCommands:
             check(await self._shown(viewer, template_id))
             former = json.loads(owned["document"])
             document = read_document({**former, **_with_hidden_defaults(changes, former["variables"])})
-            revision = owned["revision"] + 1
-            await write_revision(connection, template_id, revision, write_document(document), now)
-            await connection.execute(
-                "UPDATE templates SET revision = ?, updated_at = ? WHERE id = ?", (revision, now, template_id)
-            )
+            text, revision = write_document(document), owned["revision"] + 1
+            if text != owned["document"]:
+                await write_revision(connection, template_id, revision, text, now)
+                await connection.execute(
+                    "UPDATE templates SET revision = ?, updated_at = ? WHERE id = ?",
+                    (revision, now, template_id),
+                )
         return await self._shown(viewer, template_id)
 
     async def set_published(self, viewer: Viewer, template_id: str, *, published: bool) -> Template:

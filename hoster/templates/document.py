@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Literal, Self
 
@@ -12,8 +12,10 @@ from hoster.bodies import BodyInvalid, StrictBody, faults_of
 from hoster.deployments.resources import Resources
 from hoster.templates.compose import parse_compose
 from hoster.templates.model import TemplateDocument, Variable, VariableType
+from hoster.templates.passwords import new_password
 from hoster.templates.rendering import overdrawn
 from hoster.templates.stack import PLATFORM_VARIABLES, REFERENCE, Stack, referring
+from hoster.templates.variables import NoPasswordMatches, wrong_with
 from shared.plain_yaml import YamlRefused, read_plain_yaml
 from shared.problem import FieldFault
 
@@ -49,7 +51,7 @@ class VariableBody(StrictBody):
             raise ValueError("may have no groups, no alternatives and at most two repetitions")
         try:
             re.compile(pattern)
-        except re.error as error:
+        except (re.error, OverflowError) as error:
             raise ValueError(f"is not a regular expression: {error}") from error
         return pattern
 
@@ -98,6 +100,7 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
         FieldFault(f"variables.{name}", "is a name that the platform fills in itself")
         for name in sorted(PLATFORM_VARIABLES.intersection(names))
     ]
+    faults += _without_value(document.variables)
     faults += [FieldFault(field, message) for field, message in _wrong_references(stack, frozenset(names))]
     faults += [
         FieldFault(field, "is less than its services may use together")
@@ -106,6 +109,23 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
     if faults:
         raise BodyInvalid(faults)
     return document
+
+
+def _without_value(variables: Iterable[Variable]) -> Iterator[FieldFault]:
+    """A default that its own variable refuses, and a pattern that no generated password matches, would fail each deployment."""
+    for index, variable in enumerate(variables):
+        if variable.default not in {None, ""}:
+            wrong = wrong_with(variable, variable.default)
+            if wrong is not None:
+                yield FieldFault(f"variables.{index}.default", wrong)
+        elif variable.type is VariableType.PASSWORD:
+            try:
+                new_password(variable.pattern)
+            except NoPasswordMatches:
+                yield FieldFault(
+                    f"variables.{index}.pattern",
+                    "is one that no password can be generated for: give a default",
+                )
 
 
 def _wrong_references(stack: Stack, names: frozenset[str]) -> Iterator[tuple[str, str]]:

@@ -64,7 +64,6 @@ class TemplateDocument:
 class Template:
     """`author_id` None: shipped with the product."""
 
-    seq: int
     id: str
     slug: str
     author_id: str | None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import aiosqlite
 
 from hoster.bodies import BodyInvalid
-from hoster.paging import Page, PageRequest
+from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.templates.document import stored_document, write_document
 from hoster.templates.model import Template, TemplateDocument
 from shared.clock import Clock
@@ -89,10 +89,7 @@ class TemplateStore:
             f"SELECT count(*) FROM ({_SELECT} {_FILTER})",  # noqa: S608 - constant text
             parameters,
         )
-        items = [_template(row) for row in rows[: request.limit]]
-        return Page(
-            items, items[-1].seq if len(rows) > request.limit else None, int(total[0]) if total else 0
-        )
+        return page_of(rows, request, _template, counted(total))
 
     async def revision(self, template_id: str, revision: int) -> TemplateDocument:
         """The document that a deployment pinned: it exists by foreign key."""
@@ -116,7 +113,6 @@ async def write_revision(
 
 def _template(row: Row) -> Template:
     return Template(
-        seq=row["seq"],
         id=row["id"],
         slug=row["slug"],
         author_id=row["author_id"],

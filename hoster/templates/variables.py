@@ -13,6 +13,13 @@ from shared.problem import FieldFault
 
 VALUE_MOST = 32_768
 
+NewPassword = Callable[[str | None], str]
+"""Takes the pattern that the password must match. Raises NoPasswordMatches."""
+
+
+class NoPasswordMatches(Exception):
+    """The pattern is one that only people find a text for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Values:
@@ -25,6 +32,14 @@ class Values:
         """As they go into an environment."""
         return {**{name: as_text(value) for name, value in self.shown.items()}, **self.secret}
 
+    def same_as(self, other: "Values") -> bool:
+        """To Python `true` equals 1; to an environment it does not."""
+        return self.secret == other.secret and _typed(self.shown) == _typed(other.shown)
+
+
+def _typed(values: Mapping[str, Scalar]) -> dict[str, tuple[type, Scalar]]:
+    return {name: (type(value), value) for name, value in values.items()}
+
 
 NO_VALUES = Values({}, {})
 
@@ -33,9 +48,7 @@ def as_text(value: Scalar) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def resolve(
-    variables: Iterable[Variable], given: Mapping[str, Scalar], new_password: Callable[[], str]
-) -> Values:
+def resolve(variables: Iterable[Variable], given: Mapping[str, Scalar], new_password: NewPassword) -> Values:
     """Raises BodyInvalid naming each `variables.NAME`. A password without a value is generated."""
     declared = {variable.name: variable for variable in variables}
     faults = [
@@ -47,9 +60,13 @@ def resolve(
     secret: dict[str, str] = {}
     for name, variable in declared.items():
         value = given.get(name, variable.default)
+        wrong = None
         if value in (None, "") and variable.type is VariableType.PASSWORD:
-            value = new_password()
-        wrong = _wrong(variable, value)
+            try:
+                value = new_password(variable.pattern)
+            except NoPasswordMatches:  # of a template from before this was asked of authors
+                wrong = f"must match {variable.pattern}, and cannot be generated"
+        wrong = wrong or wrong_with(variable, value)
         if wrong is not None:
             faults.append(FieldFault(f"variables.{name}", wrong))
         elif variable.type is VariableType.PASSWORD:
@@ -78,7 +95,8 @@ def plain(given: Mapping[str, Scalar]) -> Values:
     return Values(dict(given), {})
 
 
-def _wrong(variable: Variable, value: Scalar | None) -> str | None:
+def wrong_with(variable: Variable, value: Scalar | None) -> str | None:
+    """What a variable cannot have this value for; None when it can."""
     if value is None or value == "":
         return "is required" if variable.required else None
     if not _has_type(variable.type, value):

@@ -18,7 +18,9 @@ POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancesto
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".ico": "image/vnd.microsoft.icon",
     ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
     ".svg": "image/svg+xml",
 }
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
@@ -28,6 +30,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_A_DAY = "public, max-age=86400"
 
 
 class ConsoleNotBuilt(Exception):
@@ -45,10 +48,13 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """`index` is None where the console is not built."""
+    """`index` is None where the console is not built. `fixed` are the files that browsers ask for by a name of their own choice, such
+    as `favicon.ico`.
+    """
 
     index: Asset | None
     assets: Mapping[str, Asset]
+    fixed: Mapping[str, Asset]
 
 
 PAGES = web.AppKey("pages", Pages)
@@ -57,9 +63,14 @@ PAGES = web.AppKey("pages", Pages)
 def read_pages(folder: Path = DIST) -> Pages:
     index = folder / "index.html"
     if not index.is_file():
-        return Pages(None, {})
-    files = (file for file in sorted((folder / "assets").iterdir()) if file.suffix in _TYPES)
-    return Pages(_read(index), {file.name: _read(file) for file in files})
+        return Pages(None, {}, {})
+    fixed = _read_all(folder)
+    return Pages(fixed.pop(index.name), _read_all(folder / "assets"), fixed)
+
+
+def _read_all(folder: Path) -> dict[str, Asset]:
+    files = (file for file in sorted(folder.iterdir()) if file.is_file() and file.suffix in _TYPES)
+    return {file.name: _read(file) for file in files}
 
 
 def _read(file: Path) -> Asset:
@@ -69,7 +80,10 @@ def _read(file: Path) -> Asset:
 
 
 async def page(request: web.Request) -> web.Response:
-    """Any path: which view it means is for the console to say. A name with an ending is a file, and there is none."""
+    """Any path: which view it means is for the console to say. A name with an ending is a file, which is there or not."""
+    fixed = request.app[PAGES].fixed.get(request.path[1:])
+    if fixed is not None:
+        return _served(request, fixed, _FOR_A_DAY)
     if "." in request.path.rpartition("/")[2]:
         raise web.HTTPNotFound
     index = request.app[PAGES].index
@@ -101,5 +115,5 @@ def _served(request: web.Request, found: Asset, cache_control: str) -> web.Respo
 ROUTES = (
     Route("GET", "/assets/{name}", asset, Access.PUBLIC),
     # Not for the prefixes of the services: an unknown path there is a 404, never the page.
-    Route("GET", r"/{path:(?!(?:api|nodes/v1|internal|mod)(?:/|$)).*}", page, Access.PUBLIC),
+    Route("GET", r"/{path:(?!(?:api|assets|nodes/v1|internal|mod)(?:/|$)).*}", page, Access.PUBLIC),
 )

@@ -5,6 +5,7 @@ billing event. The same requests are timed one after the other; then the list is
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import socket
@@ -33,12 +34,20 @@ MOST_GROWTH = 16 * 1024 * 1024
 CLOCK = SystemClock()
 SECRET = "an identity secret of the bench, 32 bytes and more"
 WHO = Identity(user_id="user_1", org_id="org_1", plan_id="pro", plan_limits="{}", key_id="sess_1")
+
+
+def _id(prefix: str, number: int) -> str:
+    """As ids are: in no order, so that neighbours in a list are strangers in an index."""
+    return prefix + hashlib.sha256(f"{prefix}{number}".encode()).hexdigest()[:32]
+
+
 LISTS = {
     "deployments, 50": "/api/v1/deployments",
     "deployments, 200": "/api/v1/deployments?limit=200",
     "deployments, 50 from the middle": "/api/v1/deployments?cursor={middle}",
-    "one deployment": "/api/v1/deployments/dep_1",
-    "its releases": "/api/v1/deployments/dep_1/releases",
+    "deployments, 200 from the middle": "/api/v1/deployments?limit=200&cursor={middle}",
+    "one deployment": f"/api/v1/deployments/{_id('dep_', 1)}",
+    "its releases": f"/api/v1/deployments/{_id('dep_', 1)}/releases",
     "billing events, 50": "/api/v1/billing/events",
     "billing events, 200": "/api/v1/billing/events?limit=200",
     "templates, 50": "/api/v1/templates",
@@ -63,9 +72,7 @@ async def measure(deployments: int, times: int) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         await fill(Path(folder) / "hoster.db", deployments)
         async with _hoster(Path(folder)) as (base_url, pid), aiohttp.ClientSession() as session:
-            middle = json.loads((await _get(session, base_url, "/api/v1/deployments?limit=1"))[0])[
-                "next_cursor"
-            ]
+            _, middle = await _walk(session, base_url, deployments // 2)
             medians, p95s, cpu = {}, {}, {}
             for name, target in LISTS.items():
                 before = _processor_s(pid)
@@ -73,7 +80,7 @@ async def measure(deployments: int, times: int) -> Found:
                 cpu[name] = (_processor_s(pid) - before) / (times + 1) * 1000
                 medians[name], p95s[name] = took[len(took) // 2], took[int(len(took) * 0.95)]
             resident = _resident(pid)
-            walked = await _walk(session, base_url)
+            walked, _ = await _walk(session, base_url, deployments + 1)
             return Found(medians, p95s, cpu, walked, _resident(pid) - resident)
 
 
@@ -91,27 +98,27 @@ async def fill(file: Path, deployments: int) -> None:
                 " required_capabilities, cpu_millis, memory_mb, disk_mb, release_id, created_at, updated_at, started_at)"
                 " VALUES (?, ?, ?, ?, ?, ?, 'public', 'public', 'running', '[]', 250, 64, 64, ?, 1, 1, 1)",
                 (
-                    (f"dep_{n}", WHO.user_id, WHO.org_id, f"app {n}", f"app-{n}", source, f"rel_{n}")
+                    (_id("dep_", n), WHO.user_id, WHO.org_id, f"app {n}", f"app-{n}", source, _id("rel_", n))
                     for n in range(deployments)
                 ),
             )
             await connection.executemany(
                 "INSERT INTO releases (id, deployment_id, source, cpu_millis, memory_mb, disk_mb, status, created_at)"
                 " VALUES (?, ?, ?, 250, 64, 64, 'deployed', 1)",
-                ((f"rel_{n}", f"dep_{n}", source) for n in range(deployments)),
+                ((_id("rel_", n), _id("dep_", n), source) for n in range(deployments)),
             )
-            for owner, prefix in (("deployment", "dep"), ("release", "rel")):
+            for owner, prefix in (("deployment", "dep_"), ("release", "rel_")):
                 await connection.executemany(
                     f"INSERT INTO {owner}_variables VALUES (?, ?, ?, NULL)",  # noqa: S608 - names from the line above
                     (
-                        (f"{prefix}_{n}", name, '"hello"')
+                        (_id(prefix, n), name, '"hello"')
                         for n in range(deployments)
                         for name in ("MESSAGE", "TITLE")
                     ),
                 )
             await connection.executemany(
                 "INSERT INTO billing_events VALUES (NULL, ?, ?, 'deployment.created', ?, 'deployment', ?, 202, 1)",
-                ((f"evt_{n}", WHO.user_id, f"dep_{n}", f"req_{n}") for n in range(deployments)),
+                ((_id("evt_", n), WHO.user_id, _id("dep_", n), f"req_{n}") for n in range(deployments)),
             )
     finally:
         await database.close()
@@ -169,15 +176,16 @@ async def _times(session: aiohttp.ClientSession, base_url: str, target: str, tim
     return sorted([(await _get(session, base_url, target))[1] for _ in range(times)])
 
 
-async def _walk(session: aiohttp.ClientSession, base_url: str) -> int:
+async def _walk(session: aiohttp.ClientSession, base_url: str, most: int) -> tuple[int, str | None]:
+    """How many there were, to the end or until `most`, and the cursor to go on from."""
     seen, cursor = 0, ""
     while True:
-        body, _ = await _get(session, base_url, f"/api/v1/deployments?limit=200{cursor}")
+        body, _ = await _get(session, base_url, f"/api/v1/deployments?limit=200&cursor={cursor}")
         page = json.loads(body)
         seen += len(page["items"])
-        if page["next_cursor"] is None:
-            return seen
-        cursor = f"&cursor={page['next_cursor']}"
+        cursor = page["next_cursor"]
+        if cursor is None or seen >= most:
+            return seen, cursor
 
 
 def _processor_s(pid: int) -> float:

@@ -34,9 +34,10 @@ from hypothesis.stateful import (
 )
 
 from hoster.__main__ import MIGRATIONS
-from hoster.app import Parts, build_app
+from hoster.app import build_app
 from hoster.deployments.transitions import TRANSITIONS, State
 from hoster.jobs.store import LEASE_S
+from hoster.parts import Parts
 from hoster.templates.catalog import read_catalog
 from hoster.vault import Vault
 from hoster.web.pages import read_pages

@@ -336,7 +336,7 @@ class FakeWorker:
     async def _logs(self, request: web.Request) -> web.Response:
         self._project(request)
         if request.query.get("since") == "nonsense":
-            return _problem(422, "invalid_query")
+            return _problem(422, "invalid_query", "since")
         service = request.query.get("service", "web")
         item = {"id": "e-1", "service": service, "container": service, "timestamp": "2026-11-22T00:00:00Z", "stream": "stdout",
                 "message": "up"}  # fmt: skip
@@ -391,7 +391,8 @@ def _fault(project: FakeProject, body: dict) -> tuple[int, str] | None:
     return None
 
 
-def _problem(status: int, code: str) -> web.Response:
+def _problem(status: int, code: str, field: str | None = None) -> web.Response:
+    named = {} if field is None else {"errors": [{"field": field, "message": "cannot be read"}]}
     return web.json_response(
-        {"code": code, "detail": ""}, status=status, content_type="application/problem+json"
+        {"code": code, "detail": "", **named}, status=status, content_type="application/problem+json"
     )

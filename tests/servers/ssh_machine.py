@@ -5,6 +5,7 @@ import pwd
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,10 +23,13 @@ def public_line(file: Path) -> str:
 
 
 class SshMachine:
-    """Lets `user` in with `private_key`. What is done there is done in `home`, with `path` as PATH."""
+    """Lets `user` in with `private_key`. What is done there is done in `home`, with `path` as PATH. `within` is a command that runs
+    another one in surroundings of its own.
+    """
 
-    def __init__(self, folder: Path, path: str = os.environ["PATH"]) -> None:
+    def __init__(self, folder: Path, path: str = os.environ["PATH"], within: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._within = within
         self.home = folder / "home"
         self.home.mkdir(parents=True)
         self.user = pwd.getpwuid(os.geteuid()).pw_name
@@ -57,7 +61,9 @@ class SshMachine:
         config = self.folder / "sshd_config"
         config.write_text("".join(f"{name} {text}\n" for name, text in settings.items()), encoding="utf-8")
         log = (self.folder / "sshd.log").open("wb")
-        self._process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stderr=log)
+        self._process = subprocess.Popen(
+            [*self._within, "/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stderr=log
+        )
         log.close()
         deadline = time.monotonic() + 10
         while True:

@@ -102,13 +102,16 @@ def start(settings: dict[str, str]) -> dict[str, object]:
     _write_private(
         SETTINGS_FILE, "".join(f"{name}={_quoted(text)}\n" for name, text in sorted(environment.items()))
     )
-    if _may_use_systemd():
+    _stop_process()
+    by = "systemd" if _may_use_systemd() else "process"
+    if by == "systemd":
         _start_unit()
-        by = "systemd"
     else:
         _start_process(environment)
-        by = "process"
-    _wait_until_up(int(environment["WORKER_PORT"]))
+    port = int(environment["WORKER_PORT"])
+    if not _comes_up(port):
+        told = _journal() if by == "systemd" else _log()
+        raise StepFailed(f"the worker does not answer on port {port}: {told[-TOLD_MOST:]}")
     return {"by": by}
 
 
@@ -118,7 +121,6 @@ def _environment(settings: dict[str, str]) -> dict[str, str]:
 
 
 def _start_process(environment: dict[str, str]) -> None:
-    _stop_process()
     descriptor = os.open(LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as log:
         process = subprocess.Popen(
@@ -145,8 +147,12 @@ def _stop_process() -> None:
         time.sleep(0.2)
 
 
+def _as_root() -> list[str]:
+    return [] if os.geteuid() == 0 else ["sudo", "-n"]
+
+
 def _start_unit() -> None:
-    as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    as_root = _as_root()
     unit = unit_text(pwd.getpwuid(os.geteuid()).pw_name, BASE)
     _run([*as_root, "tee", f"/etc/systemd/system/{UNIT}"], SHORT_S, text=unit)
     _run([*as_root, "systemctl", "daemon-reload"], SHORT_S)
@@ -155,17 +161,20 @@ def _start_unit() -> None:
 
 
 def unit_text(user: str, base: Path) -> str:
+    """Started again however often it ends: a worker waits for a machine that is not ready yet (systemd.unit(5), StartLimit)."""
+    folder = str(base).replace("%", "%%")
     return "\n".join(
         [
             "[Unit]",
             "Description=Worker of the hosting platform",
             "Wants=network-online.target",
             "After=network-online.target docker.service",
+            "StartLimitIntervalSec=0",
             "[Service]",
             f"User={user}",
-            f"WorkingDirectory={base / 'app'}",
-            f"EnvironmentFile={base / 'worker.env'}",
-            f"ExecStart={base / 'venv/bin/python'} -m worker",
+            f"WorkingDirectory={folder}/app",
+            f"EnvironmentFile={folder}/worker.env",
+            f'ExecStart="{folder}/venv/bin/python" -m worker',
             "Restart=always",
             "RestartSec=2",
             "[Install]",
@@ -188,23 +197,31 @@ def _may_use_systemd() -> bool:
     return asked.returncode == 0
 
 
-def _wait_until_up(port: int) -> None:
+def _comes_up(port: int) -> bool:
     deadline = time.monotonic() + UP_WITHIN_S
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
                 if answer.status == 200:
-                    return
+                    return True
         except OSError:
             pass
         if time.monotonic() > deadline:
-            told = (
-                LOG_FILE.read_text(encoding="utf-8", errors="replace")[-TOLD_MOST:]
-                if LOG_FILE.exists()
-                else ""
-            )
-            raise StepFailed(f"the worker does not answer on port {port}: {told}")
+            return False
         time.sleep(0.25)
+
+
+def _log() -> str:
+    return LOG_FILE.read_text(encoding="utf-8", errors="replace") if LOG_FILE.exists() else ""
+
+
+def _journal() -> str:
+    command = [*_as_root(), "journalctl", "--no-pager", "--lines", "20", "--output", "cat", "--unit", UNIT]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=SHORT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return f"see journalctl --unit {UNIT}"
+    return asked.stdout
 
 
 def _run(

@@ -13,7 +13,7 @@ const queries = new QueryClient({
       staleTime: 2_000,
       // Only what may pass by itself is tried again, and only twice: then the reason is shown.
       retry: (failures, error) =>
-        failures < 2 && error instanceof Problem && (error.status === 0 || error.status >= 502),
+        failures < 2 && error instanceof Problem && [0, 502, 504].includes(error.status),
       retryDelay: (attempt) => 400 * 2 ** attempt,
     },
   },

@@ -1,5 +1,6 @@
 """A browser and a platform for the console's journeys: the system's Chromium, real processes, real containers."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from deploy.console import make
+from deploy.local.plan import APP_DOMAIN
 from tests.conftest import missing
 from tests.e2e.console.operator_commands import Operator
 from tests.e2e.platform_process import ROOT, PlatformProcess, platform
@@ -25,11 +27,11 @@ plans:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def console_platform(
     docker_engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PlatformProcess]:
-    """With one more plan, `tiny`, of which two operations are a month's."""
+    """One for all modules. With one more plan, `tiny`, of which two operations are a month's."""
     make("build")
     data = tmp_path_factory.mktemp("console")
     routes = data / "routes.yaml"
@@ -90,9 +92,14 @@ def operator(console_platform: PlatformProcess) -> Operator:
 
 def _listen(page: Page, faults: list[str]) -> None:
     def heard(message: ConsoleMessage) -> None:
-        # Chromium logs every 4xx and 5xx answer as an error; what the page makes of them is what the tests look at.
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            faults.append(message.text)
+        if APP_DOMAIN in message.location["url"]:
+            return  # a customer's app, which was opened too
+        # Chromium logs every 4xx and 5xx answer of the API as an error; what the page makes of them is what the tests look at.
+        # A file of the console that is not there, or that its policy forbids, is a fault; that a test went offline is none.
+        of_api = re.search(r"://[^/]+/(api|mod)/", message.location["url"]) is not None
+        of_api = of_api or "ERR_INTERNET_DISCONNECTED" in message.text
+        if message.type == "error" and not (of_api and "Failed to load resource" in message.text):
+            faults.append(f"{message.text} {message.location['url']}")
 
     page.on("console", heard)
     page.on("pageerror", lambda error: faults.append(str(error)))

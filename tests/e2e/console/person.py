@@ -59,6 +59,12 @@ class Person:
         session = self.page.evaluate("localStorage.getItem('console.session')")
         return str(json.loads(session)["token"])
 
+    def made(self, path: str, body: Any) -> Any:
+        """What a POST has made."""
+        answer = self.call("POST", path, body)
+        assert answer.ok, f"{path}: {answer.status} {answer.text()}"
+        return answer.json()
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """As a program of the same person would, beside the browser."""
         return self.page.request.fetch(

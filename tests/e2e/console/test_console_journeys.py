@@ -32,7 +32,7 @@ def test_from_sign_up_to_a_running_app_and_its_end(page: Page) -> None:
     visited.close()
 
     page.get_by_role("link", name="Metrics").click()
-    expect(page.locator(".graph-now").nth(1)).to_contain_text("of 64.0 MiB", timeout=20_000)
+    expect(page.locator(".graph-now").nth(1)).to_contain_text("of 64 MB", timeout=20_000)
     page.get_by_role("link", name="Events").click()
     expect(page.get_by_role("cell", name="deployment_running")).to_be_visible()
 
@@ -140,7 +140,7 @@ def the_log_is_searched_and_saved(page: Page) -> None:
 
 
 def _note(url: str, headers: dict[str, str], seen_ids: list[str | None]) -> None:
-    if "/logs/stream" in url:
+    if "/monitoring/stream" in url:
         seen_ids.append(headers.get("last-event-id"))
 
 
@@ -173,7 +173,9 @@ def test_a_plan_that_is_full_is_said_before_and_after_trying(page: Page) -> None
     person.fill_in_hello("second")
     expect(page.get_by_text("Your plan has no room for it: deployments")).to_be_visible()
     page.get_by_role("button", name="Deploy").click()
-    expect(page.get_by_role("alert")).to_contain_text("Your plan allows 1 deployments, and 1 are in use.")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Your plan's limit for deployments is 1, and you use 1."
+    )
     page.goto(at)
     person.delete_it()
 

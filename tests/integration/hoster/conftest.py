@@ -14,10 +14,11 @@ from aiohttp import web
 from yarl import URL
 
 from hoster.__main__ import MIGRATIONS
-from hoster.app import Parts, build_app
+from hoster.app import build_app
 from hoster.config import Config
 from hoster.jobs.model import Patience
 from hoster.keys.file import open_vault
+from hoster.parts import Parts
 from hoster.templates.catalog import read_catalog
 from hoster.web.pages import Asset, Pages
 from shared import identity, signature
@@ -158,7 +159,7 @@ def dns_zone() -> Iterator[DnsZone]:
 def start_hoster(tmp_path: Path, dns_zone: DnsZone) -> Callable[[], Any]:
     vault = open_vault(tmp_path / "secrets.key", tmp_path / "hoster.db")
     catalog = read_catalog()
-    pages = Pages(Asset("text/html; charset=utf-8", b"<!doctype html><title>Console</title>", {}), {})
+    pages = Pages(Asset("text/html; charset=utf-8", b"<!doctype html><title>Console</title>", {}), {}, {})
 
     async def start(port: int = 0, **settings: str) -> tuple[Hoster, Database]:
         config = config_for(tmp_path, DNS_RESOLVER=dns_zone.address, **settings)

@@ -18,7 +18,7 @@ from tests.integration.hoster.conftest import IDENTITY_SECRET, Hoster, User
 DEPLOYMENTS, NODES, KEYS, TEMPLATES = (
     f"/api/v1/{name}" for name in ("deployments", "nodes", "ssh_keys", "templates")
 )
-PAGE = "/{path:(?!(?:api|nodes/v1|internal|mod)(?:/|$)).*}"
+PAGE = "/{path:(?!(?:api|assets|nodes/v1|internal|mod)(?:/|$)).*}"
 ONE = DEPLOYMENTS + "/{id}"
 TEMPLATE = {
     "name": "Mine", "compose": "services:\n  web:\n    image: nginx:1.27\n    expose: ['80']\n    x-web: true\n",
@@ -82,6 +82,7 @@ MATRIX = {
     ("GET", ONE + "/monitoring/stats/stream"): Row(200),
     ("GET", ONE + "/monitoring/logs/stream"): Row(200),
     ("GET", ONE + "/monitoring/events/stream"): Row(200),
+    ("GET", ONE + "/monitoring/stream"): Row(200),
     ("GET", ONE + "/domains"): Row(200),
     ("POST", ONE + "/domains"): Row(201, {"hostname": "another.example.com"}),
     ("POST", ONE + "/domains/{hostname}/verify"): Row(409),

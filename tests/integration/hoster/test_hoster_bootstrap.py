@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import json
 import os
+import pwd
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,12 +13,14 @@ import sys
 import time
 import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from hoster.nodes.bootstrap.far_side import unit_text
 from tests.integration.hoster.conftest import Hoster, User, eventually
 from tests.servers.ssh_machine import SshMachine, keygen, public_line
 
@@ -68,8 +72,8 @@ async def _ended(user: User, at: str, within_s: float = 30) -> Any:
     return (await user.ask("GET", at)).body
 
 
-def _stop_worker(home: Path) -> None:
-    number = int((home / "hosting-worker" / "worker.pid").read_text(encoding="ascii"))
+def _stop_worker(pid_file: Path) -> None:
+    number = int(pid_file.read_text(encoding="ascii"))
     os.kill(number, signal.SIGTERM)
     deadline = time.monotonic() + 30
     while Path(f"/proc/{number}").exists() and time.monotonic() < deadline:
@@ -161,7 +165,80 @@ async def test_a_machine_that_is_logged_in_to_becomes_a_node(
         again = await owner.ask("POST", f"{at}/bootstrap", {"ssh": ssh})
         assert (again.status, again.body["code"]) == (409, "node_joined_already")
     finally:
-        _stop_worker(machine.home)
+        _stop_worker(machine.home / "hosting-worker" / "worker.pid")
+
+
+@dataclass(frozen=True)
+class SystemdMachine:
+    """`told` holds the arguments of each call of systemctl."""
+
+    ssh: SshMachine
+    unit: Path
+    told: Path
+    worker_pid: Path
+
+
+@pytest.fixture
+def systemd_machine(tmp_path: Path) -> Iterator[SystemdMachine]:
+    """It has /run/systemd/system and an /etc/systemd/system of its own (in a mount namespace), and a systemctl that is a script."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may give a process an /etc of its own")
+    units, booted, records, programs = (tmp_path / name for name in ("units", "run", "records", "programs"))
+    for folder in (units, booted / "system", records, programs):
+        folder.mkdir(parents=True)
+    stand_in = [str(Path(sys.executable).resolve()), str(ROOT / "tests/servers/systemctl.py"), str(units), str(records)]  # fmt: skip
+    (programs / "systemctl").write_text(f'#!/bin/sh\nexec {shlex.join(stand_in)} "$@"\n')
+    (programs / "systemctl").chmod(0o755)
+    mounts = f"mount --bind {booted} /run/systemd && mount --bind {units} /etc/systemd/system"
+    within = ["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{mounts} && exec "$@"', "sh"]
+    with SshMachine(tmp_path / "machine", f"{programs}:{os.environ['PATH']}", within) as ssh:
+        yield SystemdMachine(ssh, units / "hosting-worker.service", records / "told", records / "pid")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_where_systemd_runs_the_machine_the_worker_becomes_a_unit_of_it(
+    owner: User, systemd_machine: SystemdMachine, free_port: Callable[[], int]
+) -> None:
+    machine = systemd_machine.ssh
+    await asyncio.to_thread(_install_beforehand, machine.home / "hosting-worker")
+    ssh = _ssh(machine, worker_port=free_port(), mesh_port=free_port())
+    made = await owner.ask("POST", NODES, {"name": "rack", "ssh": ssh})
+    node = await _ended(owner, f"{NODES}/{made.body['id']}", 90)
+    try:
+        assert node["bootstrap"]["status"] == "done", node["bootstrap"]
+        assert node["status"] == "online"
+        assert "started the worker as a systemd unit" in [
+            line["message"] for line in node["bootstrap"]["log"]
+        ]
+        told = [json.loads(line) for line in systemd_machine.told.read_text().splitlines()]
+        unit = systemd_machine.unit.name
+        assert told == [["daemon-reload"], ["enable", unit], ["restart", unit]]
+        assert not (machine.home / "hosting-worker" / "worker.pid").exists()
+        verified = await asyncio.to_thread(_verify, systemd_machine.unit)
+        assert (verified.returncode, verified.stderr) == (0, "")
+    finally:
+        _stop_worker(systemd_machine.worker_pid)
+
+
+def _verify(unit: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_the_unit_is_one_for_systemd_in_a_folder_of_any_name(tmp_path: Path) -> None:
+    base = tmp_path / "100 %h" / "hosting-worker"
+    for folder in (base / "app", base / "venv" / "bin"):
+        folder.mkdir(parents=True)
+    (base / "venv" / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    unit = tmp_path / "hosting-worker.service"
+    unit.write_text(unit_text(pwd.getpwuid(os.geteuid()).pw_name, base))
+
+    verified = _verify(unit)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    unit.write_text(unit.read_text().replace("100 %%h", "elsewhere"))
+    assert "is not executable" in _verify(unit).stderr
 
 
 async def test_a_machine_with_another_host_key_than_the_given_one_is_not_logged_in_to(

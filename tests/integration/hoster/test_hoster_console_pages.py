@@ -20,6 +20,7 @@ def dist(tmp_path: Path) -> Path:
     assets = tmp_path / "assets"
     assets.mkdir()
     (tmp_path / "index.html").write_bytes(b"<!doctype html><title>Console</title>")
+    (tmp_path / "favicon.ico").write_bytes(b"an icon")
     (assets / "index-abc.js").write_bytes(SCRIPT)
     (assets / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT))
     (assets / "index-abc.js.br").write_bytes(b"as brotli")
@@ -90,12 +91,31 @@ async def test_an_asset_is_kept_for_ever_in_the_smallest_form_that_the_client_ta
 
 @pytest.mark.parametrize(
     "path",
-    ["/assets/other.js", "/assets/index-abc.js.br", "/assets/..%2findex.html", "/favicon.ico", "/robots.txt"],
+    [
+        "/assets/other.js",
+        "/assets/index-abc.js.br",
+        "/assets/..%2findex.html",
+        "/assets/of/nothing",
+        "/nodes/favicon.ico",
+        "/robots.txt",
+        "/index.html",
+    ],
 )
 async def test_a_file_that_is_not_there_is_not_the_page(
     console: TestClient[web.Request, web.Application], path: str
 ) -> None:
-    assert (await console.get(path)).status == 404
+    answer = await console.get(path)
+    assert (answer.status, answer.content_type) == (404, "application/problem+json")
+    assert (await answer.json())["code"] == "not_found"
+
+
+async def test_what_browsers_ask_for_by_themselves_is_there(
+    console: TestClient[web.Request, web.Application],
+) -> None:
+    answer = await console.get("/favicon.ico")
+    assert answer.headers["Content-Type"] == "image/vnd.microsoft.icon"
+    assert answer.headers["Cache-Control"] == "public, max-age=86400"
+    assert await answer.read() == b"an icon"
 
 
 async def test_a_console_that_was_not_built_says_how_it_is(unbuilt: Pages) -> None:

@@ -71,6 +71,17 @@ async def test_a_repeat_is_given_the_first_answer_and_is_not_billed(user: User, 
     assert await _billed(user) == ["deployment.stopped", "deployment.created"]
 
 
+async def test_a_secret_that_is_told_again_is_kept_by_no_cache_either(user: User) -> None:
+    nodes = "/api/v1/nodes"
+    first, again = (
+        await _ask(user, "k-1", {"name": "n"}, nodes),
+        await _ask(user, "k-1", {"name": "n"}, nodes),
+    )
+
+    assert again.body["join_token"] == first.body["join_token"]
+    assert again.headers["Cache-Control"] == first.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.usefixtures("worker")
 async def test_a_key_belongs_to_one_body_and_one_user(user: User, stranger: User, hello_id: str) -> None:
     body = {"name": "mine", "template_id": hello_id}

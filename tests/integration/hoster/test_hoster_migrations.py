@@ -22,14 +22,26 @@ async def test_what_ran_before_releases_were_recorded_has_one_with_its_passwords
     database = await Database.open(tmp_path / "hoster.db", old)
     async with database.transaction() as connection:
         await connection.execute("INSERT INTO users VALUES ('u', 'o', 'p', 1)")
+        for node in ("n0", "n1"):
+            await connection.execute(
+                "INSERT INTO nodes (id, name, public, join_token_hash, created_at) VALUES (?, ?, 1, ?, 1)",
+                (node, node, node),
+            )
         for seq, (state, release) in enumerate(
             [("running", "dpl_1"), ("starting", None), ("deleted", "dpl_2"), ("pending", None)]
         ):
             await connection.execute(
                 "INSERT INTO deployments (id, user_id, org_id, name, project_id, source, visibility, status, required_capabilities,"
-                " cpu_millis, memory_mb, disk_mb, release_id, created_at, updated_at)"
-                " VALUES (?, 'u', 'o', 'n', ?, ?, 'public', ?, '[]', 500, 256, 512, ?, 1, 1)",
-                (f"d{seq}", f"p{seq}", json.dumps({"image": "a", "port": 80}), state, release),
+                " cpu_millis, memory_mb, disk_mb, release_id, node_id, created_at, updated_at)"
+                " VALUES (?, 'u', 'o', 'n', ?, ?, 'public', ?, '[]', 500, 256, 512, ?, ?, 1, 1)",
+                (
+                    f"d{seq}",
+                    f"p{seq}",
+                    json.dumps({"image": "a", "port": 80}),
+                    state,
+                    release,
+                    None if state == "pending" else "n0",
+                ),
             )
             sealed = VAULT.seal("s3cret", f"deployments/d{seq}/variables/P")
             await connection.execute(
@@ -67,5 +79,44 @@ async def test_what_ran_before_releases_were_recorded_has_one_with_its_passwords
         }  # fmt: skip
         [tally] = await database.fetch_all("SELECT billing_events FROM tallies")
         assert tally["billing_events"] == 1
+        assert await _promised(database) == {"n0": 1000, "n1": 0}
     finally:
         await database.close()
+
+
+async def test_the_room_on_a_node_is_what_its_live_deployments_were_promised(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "hoster.db", MIGRATIONS)
+    steps = (
+        ("UPDATE deployments SET node_id = 'n0', status = 'scheduled'", {"n0": 500, "n1": 0}),
+        ("UPDATE deployments SET status = 'running', cpu_millis = 700", {"n0": 700, "n1": 0}),
+        ("UPDATE deployments SET node_id = 'n1'", {"n0": 0, "n1": 700}),
+        ("UPDATE deployments SET status = 'deleting'", {"n0": 0, "n1": 700}),
+        ("UPDATE deployments SET status = 'deleted'", {"n0": 0, "n1": 0}),
+        ("UPDATE deployments SET node_id = NULL", {"n0": 0, "n1": 0}),
+    )
+    try:
+        async with database.transaction() as connection:
+            await connection.executescript(
+                "INSERT INTO users VALUES ('u', 'o', 'p', 1);"
+                "INSERT INTO nodes (id, name, public, join_token_hash, created_at) VALUES ('n0', '', 1, 'a', 1), ('n1', '', 1, 'b', 1);"
+                "INSERT INTO deployments (id, user_id, org_id, name, project_id, source, visibility, status, required_capabilities,"
+                " cpu_millis, memory_mb, disk_mb, created_at, updated_at)"
+                " VALUES ('d', 'u', 'o', 'n', 'p', '{}', 'public', 'pending', '[]', 500, 256, 512, 1, 1);"
+            )
+        for statement, promised in steps:
+            async with database.transaction() as connection:
+                await connection.execute(statement)
+            assert await _promised(database) == promised, statement
+    finally:
+        await database.close()
+
+
+async def _promised(database: Database) -> dict[str, int]:
+    rows = await database.fetch_all(
+        "SELECT id, promised_cpu_millis, promised_memory_mb, promised_disk_mb FROM nodes"
+    )
+    assert all(
+        row["promised_memory_mb"] % 256 == 0 and row["promised_disk_mb"] == 2 * row["promised_memory_mb"]
+        for row in rows
+    )
+    return {row["id"]: row["promised_cpu_millis"] for row in rows}

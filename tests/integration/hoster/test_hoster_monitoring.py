@@ -1,4 +1,8 @@
 import asyncio
+import socket
+import sqlite3
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,8 +47,12 @@ async def test_the_answers_are_the_nodes(user: User, running: str) -> None:
             "message": "up",
         }
     ]
-    assert (await user.ask("GET", f"{running}/logs?tail=x")).status == 422
-    assert (await user.ask("GET", f"{running}/logs?since=nonsense")).status == 422
+    for field, query in (
+        ("tail", "tail=x"),
+        ("since", "since=nonsense"),
+    ):  # one is refused here, one by the node
+        refused = await user.ask("GET", f"{running}/logs?{query}")
+        assert (refused.status, [fault["field"] for fault in refused.body["errors"]]) == (422, [field])
 
 
 async def test_events_are_the_nodes_and_the_changes_of_state(
@@ -105,6 +113,49 @@ async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(
     await eventually(has_ended, 1)
 
 
+async def test_one_connection_carries_log_numbers_and_events_and_resumes_each(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = [
+        b"retry: 2000\n\nid: e-1\nev",
+        b'ent: log\ndata: {"message":"id: x"}\n\n: keep-alive\n\n',
+    ]
+    target = f"{running}/stream?tail=7"
+    headers = {**user.headers("GET", target, "r-1"), "Last-Event-ID": "logs=l-4;events=e-0"}
+    async with user.session.get(user.base_url + target, headers=headers) as response:
+        assert response.headers["Content-Type"] == "text/event-stream"
+        received = b""
+        async with asyncio.timeout(5):
+            while received.count(b": keep-alive\n\n") < 3:
+                received += await response.content.readany()
+        assert worker.open_streams == 3
+        ids = {line for line in received.split(b"\n") if line.startswith(b"id: ")}
+        assert b"id: logs=e-1;stats=e-1;events=e-1" in ids
+        assert received.count(b'event: log\ndata: {"message":"id: x"}\n\n') == 3
+        assert sorted(seen.get("Last-Event-ID", "") for seen in worker.stream_headers) == ["", "e-0", "l-4"]
+        assert sum("/logs/stream?tail=7" in path for _, path in worker.calls) == 1
+        response.close()
+
+    async def has_ended() -> bool:
+        return worker.open_streams == 0
+
+    await eventually(has_ended, 1)
+
+
+async def test_a_connection_for_everything_breaks_off_when_one_part_does_and_is_refused_as_one(
+    user: User, worker: FakeWorker, running: str
+) -> None:
+    worker.stream_pieces = PIECES
+    worker.streams_last_s = 0.3
+    target = f"{running}/stream"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        async with asyncio.timeout(5):
+            assert (await response.content.read()).count(b"event: log") >= 1
+    await worker.stop()
+    away = await user.ask("GET", target)
+    assert (away.status, away.body["code"]) == (503, "node_unreachable")
+
+
 async def test_a_stream_opened_before_the_app_is_there_waits_for_it(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
@@ -161,3 +212,21 @@ async def test_every_reader_of_a_node_that_dies_comes_back_to_where_it_was(
     async with user.session.get(user.base_url + target, headers=headers) as response:
         assert await response.content.readexactly(len(whole)) == whole
         assert worker.stream_headers[-1]["Last-Event-ID"] == "e-1"
+
+
+async def test_a_node_that_sends_no_heartbeats_and_never_answers_is_not_waited_for_long(
+    user: User, running: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        other = sqlite3.connect(tmp_path / "hoster.db")
+        address = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        other.execute("UPDATE nodes SET last_seen_at = last_seen_at - 31, address = ?", (address,))
+        other.commit()
+        other.close()
+        began = time.monotonic()
+        refused = await user.ask("GET", f"{running}/stats")
+        took = time.monotonic() - began
+
+    assert (refused.status, refused.body["code"]) == (503, "node_unreachable")
+    assert took < 5
+    assert (await user.ask("GET", f"{running}/health")).body["status"] == "unknown"

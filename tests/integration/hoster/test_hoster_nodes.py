@@ -146,7 +146,11 @@ async def test_private_nodes_are_their_owners_alone(
             {"offline": 1},
         )  # the first node, not joined yet
 
-        created = await user.ask("POST", "/api/v1/deployments", {**body, "node_id": made.body["id"]})
+        there = {**body, "node_id": made.body["id"], "start": False}
+        created = await user.ask("POST", "/api/v1/deployments", there)
+        waited_for = await user.ask("DELETE", one)
+        assert (waited_for.status, waited_for.body["code"]) == (409, "node_in_use")
+        await user.ask("POST", f"/api/v1/deployments/{created.body['id']}/start")
         await user.until(created.body["id"], "running")
         in_use = await user.ask("DELETE", one)
         assert (in_use.status, in_use.body["code"]) == (409, "node_in_use")

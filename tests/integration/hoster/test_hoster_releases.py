@@ -279,3 +279,32 @@ async def test_what_has_changed_since_it_was_read_is_neither_changed_nor_deleted
     assert (await ask("GET", If_None_Match=tag)).body["name"] == "new"
     assert await _billed(user) == 1
     assert (await ask("DELETE", If_Match=changed.headers["ETag"])).status == 202
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_change_that_changes_nothing_leaves_the_moment_and_the_tag(user: User) -> None:
+    first = await _running(user)
+    one = f"{DEPLOYMENTS}/{first['id']}"
+    await user.ask("PATCH", one, {"variables": {"TITLE": "1"}})
+    read = await user.ask("GET", one)
+
+    for body in (
+        None,
+        {},
+        {"name": first["name"], "visibility": "public", "template_revision": first["template_revision"]},
+        {"variables": {}},
+        {"variables": {"TITLE": "1", "PASSWORD": "***"}},
+        {"variables": {"PASSWORD": "s3cret"}},
+    ):
+        same = await user.ask("PATCH", one, body)
+        assert (same.status, same.body) == (200, read.body), body
+        assert same.headers["ETag"] == read.headers["ETag"]
+    rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
+    assert (rolled.status, rolled.body["pending_changes"]) == (200, [])
+    forgotten = rolled.headers["ETag"]
+    rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
+    assert (rolled.status, rolled.headers["ETag"]) == (200, forgotten)
+    for body in ({"variables": {"PASSWORD": "other"}}, {"variables": {"PASSWORD": "another"}}):
+        changed = await user.ask("PATCH", one, body)
+        assert changed.headers["ETag"] != read.headers["ETag"]
+        read = changed

@@ -114,24 +114,24 @@ def test_services_share_what_the_template_has_and_an_overdraft_is_refused() -> N
 def test_values_are_held_to_their_variable(variable: Any, value: Any, accepted: Any) -> None:
     given = {} if value is None else {"V": value}
     if accepted:
-        resolve([_variable(**variable)], given, lambda: "p")
+        resolve([_variable(**variable)], given, lambda _: "p")
     else:
-        assert _fields(resolve, [_variable(**variable)], given, lambda: "p") == ["variables.V"]
+        assert _fields(resolve, [_variable(**variable)], given, lambda _: "p") == ["variables.V"]
 
 
 def test_a_password_is_generated_and_kept_apart() -> None:
     password = _variable(type=VariableType.PASSWORD, required=True)
-    assert resolve([password], {}, lambda: "fresh").secret == {"V": "fresh"}
-    assert resolve([password], {"V": ""}, lambda: "fresh").secret == {"V": "fresh"}, (
+    assert resolve([password], {}, lambda _: "fresh").secret == {"V": "fresh"}
+    assert resolve([password], {"V": ""}, lambda _: "fresh").secret == {"V": "fresh"}, (
         "an empty field of a form"
     )
-    assert resolve([password], {"V": "mine"}, lambda: "fresh").secret == {"V": "mine"}
-    assert resolve([password], {"V": "mine"}, lambda: "fresh").shown == {}
+    assert resolve([password], {"V": "mine"}, lambda _: "fresh").secret == {"V": "mine"}
+    assert resolve([password], {"V": "mine"}, lambda _: "fresh").shown == {}
     assert password.as_json()["default"] is None
 
 
 def test_unknown_and_unusable_names_are_refused() -> None:
-    assert _fields(resolve, [], {"X": "1"}, lambda: "p") == ["variables.X"]
+    assert _fields(resolve, [], {"X": "1"}, lambda _: "p") == ["variables.X"]
     assert _fields(plain, {"A B": "1", "OK": "1"}) == ["variables.A B"]
 
 
@@ -170,7 +170,7 @@ def test_a_shipped_template_keeps_the_rules_and_can_be_rendered(slug: str) -> No
         name: amount for name, amount in document.resources.as_json().items() if amount > FREE_PLAN[name]
     } == {}
 
-    values = resolve(document.variables, _needed(document.variables), lambda: "generated-password")
+    values = resolve(document.variables, _needed(document.variables), lambda _: "generated-password")
     stack = read_stack(document.compose)
     platform = {"APP_URL": "http://x.example/", "APP_HOST": "x.example"}
     rendered = render_stack(stack, {**platform, **values.texts()}, document.resources, {})

@@ -36,7 +36,7 @@ def values_of(document: TemplateDocument) -> dict[str, str]:
     required = [one for one in document.variables if one.required and one.type is not VariableType.PASSWORD]
     given = {one.name: "https://a.example.com" for one in required if one.default is None}
     return {
-        **resolve(document.variables, given, lambda: "a-generated-password").texts(),
+        **resolve(document.variables, given, lambda _: "a-generated-password").texts(),
         APP_URL: "http://a.apps.localhost:8090/",
         APP_HOST: "a.apps.localhost",
     }

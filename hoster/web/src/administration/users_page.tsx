@@ -26,7 +26,7 @@ export default function UsersPage() {
       <ProblemNotice problem={problem} />
       <Loaded query={users}>
         {(items) => (
-          <Table caption="Users" columns={["E-mail address", "Plan", "Role", "Status", "Since", ""]}>
+          <Table caption="Users" columns={["E-mail address", "Plan", "Role", "Status", ""]}>
             {items.map((user) => (
               <UserRow
                 key={user.id}
@@ -63,9 +63,11 @@ function UserRow({ user, isMe, onProblem }: UserRowProps) {
   };
   return (
     <tr>
-      <td>
-        {user.email}
-        {isMe && <span class="tag">you</span>}
+      <td class="wrap">
+        {user.email} {isMe && <span class="tag">you</span>}
+        <div class="hint">
+          since <Moment at={user.created_at} />
+        </div>
       </td>
       <td>
         <select
@@ -91,9 +93,6 @@ function UserRow({ user, isMe, onProblem }: UserRowProps) {
       </td>
       <td>
         <StateBadge state={user.status} />
-      </td>
-      <td>
-        <Moment at={user.created_at} />
       </td>
       <td>
         {user.status === "active" ? (

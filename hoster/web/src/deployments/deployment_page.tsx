@@ -1,25 +1,27 @@
-import { useQueryClient } from "@tanstack/preact-query";
-import { lazy, Suspense } from "preact/compat";
-import { useEffect } from "preact/hooks";
+import { Suspense } from "preact/compat";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { capitalised } from "@/elements/capitalised";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
+import { SafePlace } from "@/elements/safe_place";
 import { StateBadge } from "@/elements/state_badge";
-import { useStream } from "@/live/use_stream";
 import { LogPanel } from "@/logs/log_panel";
 import { NotFoundPage } from "@/pages/not_found_page";
 import { Problem } from "@/problems/problem";
+import { later } from "@/routing/later";
 import { Link } from "@/routing/link";
 import { go } from "@/routing/location";
 import { Actions } from "./actions";
-import { type Deployment, pathOf, useDeployment } from "./deployment";
+import { type Deployment, useDeployment } from "./deployment";
+import { type Live, useLive } from "./live";
 import { Overview } from "./overview";
 
-const GraphsTab = lazy(() => import("@/graphs/graphs_tab"));
-const ReleasesTab = lazy(() => import("./releases_tab"));
-const EventsTab = lazy(() => import("./events_tab"));
-const VariablesTab = lazy(() => import("./variables_tab"));
-const SettingsTab = lazy(() => import("./settings_tab"));
-const DomainsTab = lazy(() => import("./domains_tab"));
+const GraphsTab = later(() => import("@/graphs/graphs_tab"));
+const ReleasesTab = later(() => import("./releases_tab"));
+const EventsTab = later(() => import("./events_tab"));
+const VariablesTab = later(() => import("./variables_tab"));
+const SettingsTab = later(() => import("./settings_tab"));
+const DomainsTab = later(() => import("./domains_tab"));
 
 const TABS = [
   ["overview", "Overview"],
@@ -35,11 +37,16 @@ const TABS = [
 export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab: string }) {
   const deployment = useDeployment(id);
   useGone(deployment.error, deployment.data?.status);
-  useNews(id);
+  const live = useLive(id, deployment.data);
   if (!TABS.some(([name]) => name === tab)) return <NotFoundPage />;
   return (
     <>
       <PageHeading title={deployment.data?.name ?? "Deployment"}>
+        {deployment.data?.status === "running" && (
+          <a class="button is-primary" href={deployment.data.url} target="_blank" rel="noreferrer">
+            Open the app
+          </a>
+        )}
         {deployment.data !== undefined && <Actions deployment={deployment.data} />}
       </PageHeading>
       <Loaded query={deployment} lines={10}>
@@ -47,9 +54,11 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
           <>
             <Facts deployment={found} />
             <Tabs id={id} tab={tab} />
-            <Suspense fallback={<p class="page-waiting" />}>
-              <Tab deployment={found} tab={tab} />
-            </Suspense>
+            <SafePlace key={tab}>
+              <Suspense fallback={<p class="page-waiting" />}>
+                <Tab deployment={found} tab={tab} live={live} />
+              </Suspense>
+            </SafePlace>
           </>
         )}
       </Loaded>
@@ -65,14 +74,6 @@ function useGone(error: unknown, status: string | undefined): void {
   useEffect(() => {
     if (gone) go("/deployments", { replace: true });
   }, [gone]);
-}
-
-/** What happens at the machine makes what is shown here old. */
-function useNews(id: string): void {
-  const queries = useQueryClient();
-  useStream(`${pathOf(id)}/monitoring/events/stream`, () => {
-    void queries.invalidateQueries({ queryKey: ["deployment", id] });
-  });
 }
 
 function Facts({ deployment }: { readonly deployment: Deployment }) {
@@ -92,7 +93,7 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
       </p>
       {deployment.status_reason !== null && deployment.status_reason !== "" && (
         <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
-          {deployment.status_reason}
+          {capitalised(deployment.status_reason)}
           {deployment.status === "failed" &&
             ". The steps below say where it failed; correct it, then redeploy or start it."}
         </p>
@@ -102,8 +103,15 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
 }
 
 function Tabs({ id, tab }: { readonly id: string; readonly tab: string }) {
+  const row = useRef<HTMLElement>(null);
+  // On a narrow screen the row scrolls, and the open tab may be beyond its edge.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another tab is another place in the row
+  useLayoutEffect(() => {
+    const open = row.current?.querySelector<HTMLElement>("[aria-current]");
+    if (open && row.current) row.current.scrollLeft = open.offsetLeft - row.current.offsetLeft - 48;
+  }, [tab]);
   return (
-    <nav class="tabs" aria-label="Of this deployment">
+    <nav class="tabs" aria-label="Of this deployment" ref={row}>
       {TABS.map(([name, title]) => (
         <Link
           key={name}
@@ -117,14 +125,18 @@ function Tabs({ id, tab }: { readonly id: string; readonly tab: string }) {
   );
 }
 
-function Tab({ deployment, tab }: { readonly deployment: Deployment; readonly tab: string }) {
+interface TabProps {
+  readonly deployment: Deployment;
+  readonly tab: string;
+  readonly live: Live;
+}
+
+function Tab({ deployment, tab, live }: TabProps) {
   switch (tab) {
     case "logs":
-      return (
-        <LogPanel path={`${pathOf(deployment.id)}/monitoring/logs/stream?tail=1000`} name={deployment.name} />
-      );
+      return <LogPanel log={live.log} state={live.state} name={deployment.name} />;
     case "metrics":
-      return <GraphsTab deployment={deployment} />;
+      return <GraphsTab deployment={deployment} live={live} />;
     case "releases":
       return <ReleasesTab deployment={deployment} />;
     case "variables":
@@ -136,6 +148,6 @@ function Tab({ deployment, tab }: { readonly deployment: Deployment; readonly ta
     case "events":
       return <EventsTab deployment={deployment} />;
     default:
-      return <Overview deployment={deployment} />;
+      return <Overview deployment={deployment} live={live} />;
   }
 }

@@ -1,3 +1,4 @@
+import { capitalised } from "@/elements/capitalised";
 import { Empty } from "@/elements/empty";
 import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
@@ -6,6 +7,7 @@ import { PageHeading } from "@/elements/page_heading";
 import { StateBadge } from "@/elements/state_badge";
 import { Link } from "@/routing/link";
 import { type Deployment, useDeployments } from "./deployment";
+import { WhatItRuns } from "./what_it_runs";
 
 export function DeploymentsPage() {
   const deployments = useDeployments();
@@ -53,12 +55,14 @@ function List({ items }: { readonly items: readonly Deployment[] }) {
             <h2>
               <Link to={`/deployments/${deployment.id}`}>{deployment.name}</Link>
             </h2>
-            <p class="muted">{whatOf(deployment)}</p>
+            <p class="muted">
+              <WhatItRuns deployment={deployment} />
+            </p>
           </div>
           <div>
             <StateBadge state={deployment.status} />
             {deployment.status === "failed" && deployment.status_reason !== null && (
-              <p class="reason">{deployment.status_reason}</p>
+              <p class="reason">{capitalised(deployment.status_reason)}</p>
             )}
           </div>
           <p class="deployment-address">
@@ -71,18 +75,10 @@ function List({ items }: { readonly items: readonly Deployment[] }) {
             )}
           </p>
           <p class="muted">
-            <Moment at={deployment.created_at} />
+            created <Moment at={deployment.created_at} />
           </p>
         </li>
       ))}
     </ul>
   );
-}
-
-/** What it runs, in a word or two. */
-export function whatOf(deployment: Deployment): string {
-  const { source } = deployment;
-  if (source?.git !== undefined && source.git !== null) return `git: ${source.git.url} @ ${source.git.ref}`;
-  if (source?.image !== undefined) return `image: ${source.image}`;
-  return `template, revision ${deployment.template_revision ?? "?"}`;
 }

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { Empty } from "@/elements/empty";
 import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
+import { shortened } from "@/elements/shortened";
 import { Table } from "@/elements/table";
 import { request } from "@/session/request";
 import { type Deployment, pathOf } from "./deployment";
@@ -59,7 +60,7 @@ export default function EventsTab({ deployment }: { readonly deployment: Deploym
                       <code>{item.type}</code>
                     </td>
                     <td>{item.container}</td>
-                    <td class="wide">{item.message}</td>
+                    <td class="wide">{shortened(item.message)}</td>
                   </tr>
                 ))}
             </Table>

@@ -42,8 +42,8 @@ export function Health({ deployment }: { readonly deployment: Deployment }) {
                 <strong>{container.name}</strong>
                 <StateBadge state={container.health ?? container.status} />
                 <span class="muted">
-                  {container.status}, {container.restarts} restarts, since{" "}
-                  <Moment at={container.started_at} />
+                  {container.status}, started <Moment at={container.started_at} />,{" "}
+                  {container.restarts === 1 ? "1 restart" : `${container.restarts} restarts`}
                 </span>
               </li>
             ))}

@@ -1,16 +1,21 @@
 import { megabytes } from "@/elements/amounts";
 import { Moment } from "@/elements/moment";
 import { LogPanel } from "@/logs/log_panel";
+import { useNode } from "@/nodes/node";
 import { Link } from "@/routing/link";
-import { type Deployment, pathOf } from "./deployment";
-import { whatOf } from "./deployments_page";
+import type { Deployment } from "./deployment";
 import { Health } from "./health";
+import type { Live } from "./live";
+import { NumbersNow } from "./numbers_now";
 import { Timeline } from "./timeline";
+import { WhatItRuns } from "./what_it_runs";
 
 /** The steps of the newest deploy, with the live log beside them. */
-export function Overview({ deployment }: { readonly deployment: Deployment }) {
+export function Overview({ deployment, live }: { readonly deployment: Deployment; readonly live: Live }) {
+  const node = useNode(deployment.node_id);
   return (
     <>
+      <NumbersNow numbers={live.numbers} />
       <div class="overview">
         <section class="card">
           <h2>Latest deploy</h2>
@@ -18,11 +23,7 @@ export function Overview({ deployment }: { readonly deployment: Deployment }) {
         </section>
         <section class="overview-log">
           <h2>Live log</h2>
-          <LogPanel
-            path={`${pathOf(deployment.id)}/monitoring/logs/stream?tail=200`}
-            name={deployment.name}
-            compact
-          />
+          <LogPanel log={live.log} state={live.state} name={deployment.name} compact />
         </section>
       </div>
       <div class="overview">
@@ -34,7 +35,9 @@ export function Overview({ deployment }: { readonly deployment: Deployment }) {
           <h2>About it</h2>
           <dl class="facts">
             <dt>Runs</dt>
-            <dd>{whatOf(deployment)}</dd>
+            <dd>
+              <WhatItRuns deployment={deployment} />
+            </dd>
             <dt>Reserved</dt>
             <dd>
               {deployment.resources.cpu_cores} CPU, {megabytes(deployment.resources.memory_mb)} memory,{" "}
@@ -50,7 +53,11 @@ export function Overview({ deployment }: { readonly deployment: Deployment }) {
             </dd>
             <dt>Node</dt>
             <dd>
-              {deployment.node_id === null ? "none yet" : <Link to="/nodes">{deployment.node_id}</Link>}
+              {deployment.node_id === null ? (
+                "none yet"
+              ) : (
+                <Link to="/nodes">{node.data?.name ?? deployment.node_id}</Link>
+              )}
             </dd>
             <dt>Inner address</dt>
             <dd>

@@ -21,7 +21,8 @@ export function PendingChanges({ deployment }: { readonly deployment: Deployment
   return (
     <div class="notice is-warning">
       <p>
-        <strong>Saved, not yet in force:</strong> {changes.join(", ")}.{" "}
+        <strong>Saved, not yet in force:</strong>{" "}
+        {changes.map((change) => change.replace(/^variables\./, "")).join(", ")}.{" "}
         {waits
           ? "They are in force from the next start."
           : "Redeploy to put them in force; the app serves meanwhile."}

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
+import { capitalised } from "@/elements/capitalised";
 import { Confirmation } from "@/elements/confirmation";
 import { Empty } from "@/elements/empty";
 import { Loaded } from "@/elements/loaded";
@@ -100,7 +101,7 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
           </Button>
         )}
       </div>
-      {release.reason !== null && <p class="notice is-problem">{release.reason}</p>}
+      {release.reason !== null && <p class="notice is-problem">{capitalised(release.reason)}</p>}
       <ul class="plain-list">
         {release.images.map((image) => (
           <li key={image.service}>

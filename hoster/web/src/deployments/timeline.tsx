@@ -1,6 +1,8 @@
 import { seconds } from "@/elements/amounts";
+import { capitalised } from "@/elements/capitalised";
 import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
+import { shortened } from "@/elements/shortened";
 import { StateBadge } from "@/elements/state_badge";
 import { type Deployment, isMoving } from "./deployment";
 import { type Deploy, type HealthAttempt, type Step, useNewestDeploy } from "./deploys";
@@ -48,7 +50,7 @@ function Steps({ deploy }: { readonly deploy: Deploy }) {
           </span>
         )}
       </p>
-      {deploy.reason !== null && deploy.reason !== "" && <p class="notice is-problem">{deploy.reason}</p>}
+      {tellsMore(deploy) && <p class="notice is-problem">{capitalised(deploy.reason ?? "")}</p>}
       <ol class="timeline">
         {steps.map((step, index) => (
           <StepRow key={step.name} step={step} failed={failed && index === steps.length - 1} />
@@ -58,6 +60,11 @@ function Steps({ deploy }: { readonly deploy: Deploy }) {
       {failed && <LastLines lines={deploy.log_tail ?? []} />}
     </>
   );
+}
+
+/** Mostly the step that failed says it already. */
+function tellsMore({ reason, steps }: Deploy): boolean {
+  return reason !== null && reason !== "" && steps?.at(-1)?.detail !== reason;
 }
 
 function StepRow({ step, failed }: { readonly step: Step; readonly failed: boolean }) {
@@ -74,7 +81,7 @@ function StepRow({ step, failed }: { readonly step: Step; readonly failed: boole
       <span class="step-time">
         {step.finished_at === null ? "" : seconds(lasted(step.started_at, step.finished_at))}
       </span>
-      {step.detail !== "" && <span class="step-detail">{step.detail}</span>}
+      {step.detail !== "" && <span class="step-detail">{shortened(step.detail)}</span>}
     </li>
   );
 }

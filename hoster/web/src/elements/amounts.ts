@@ -1,19 +1,35 @@
 /** Numbers as people read them. */
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
+const UNKNOWN = "–";
 
-export function bytes(amount: number): string {
-  let left = Math.max(0, amount);
+export const BYTE_UNITS = ["B", "KB", "MB", "GB", "TB"] as const;
+
+/** One KB is 1024 B, as in the limits of plans and containers. */
+export function bytes(amount: number | null): string {
+  if (amount === null) return UNKNOWN;
+  const unit = byteUnit(amount);
+  const left = Math.max(0, amount) / 1024 ** unit;
+  return `${plain(left, unit === 0 || left >= 100 ? 0 : 1)} ${BYTE_UNITS[unit]}`;
+}
+
+/** The index of the unit in which an amount has the fewest digits. */
+export function byteUnit(amount: number): number {
   let unit = 0;
-  while (left >= 1024 && unit < UNITS.length - 1) {
-    left /= 1024;
-    unit += 1;
-  }
-  return `${left >= 100 || unit === 0 ? Math.round(left) : left.toFixed(1)} ${UNITS[unit]}`;
+  for (let left = amount; left >= 1024 && unit < BYTE_UNITS.length - 1; left /= 1024) unit += 1;
+  return unit;
 }
 
 export function megabytes(amount: number): string {
   return bytes(amount * 1024 * 1024);
+}
+
+export function bytesASecond(amount: number | null): string {
+  return amount === null ? UNKNOWN : `${bytes(amount)}/s`;
+}
+
+export function percent(amount: number | null): string {
+  if (amount === null) return UNKNOWN;
+  return `${plain(amount, amount < 1 ? 2 : amount < 10 ? 1 : 0)} %`;
 }
 
 export function seconds(amount: number): string {
@@ -24,4 +40,9 @@ export function seconds(amount: number): string {
 
 export function money(cents: number): string {
   return cents === 0 ? "Free" : `${(cents / 100).toFixed(2)} a month`;
+}
+
+/** Without zeros at the end. */
+function plain(amount: number, decimals: number): string {
+  return String(Number(amount.toFixed(decimals)));
 }

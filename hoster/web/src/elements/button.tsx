@@ -11,6 +11,8 @@ interface ButtonProps {
   readonly busy?: boolean;
   /** For a button that stays pressed. */
   readonly pressed?: boolean;
+  /** For a button that opens something beside it. */
+  readonly expanded?: boolean;
   /** What it says to those who cannot see its sign. */
   readonly label?: string;
 }
@@ -30,6 +32,7 @@ export function Button({
       disabled={rest.disabled || busy}
       aria-busy={busy}
       aria-pressed={rest.pressed}
+      aria-expanded={rest.expanded}
       aria-label={rest.label}
       onClick={rest.onClick}
     >

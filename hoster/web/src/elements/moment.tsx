@@ -1,31 +1,41 @@
-/** A time as people say it, with the exact one behind it. */
+import { useEffect, useState } from "preact/hooks";
+import { ago, dateAndTime } from "./dates";
+
+const LOOK_EVERY_MS = 5_000;
+
+/** A time as people say it, which goes on with the clock, with the exact one behind it. */
 export function Moment({ at }: { readonly at: string | null }) {
+  const now = useNow();
   if (at === null || at === "") return <span>never</span>;
   const moment = new Date(at);
   return (
-    <time dateTime={at} title={moment.toLocaleString()}>
-      {ago(moment, new Date())}
+    <time dateTime={at} title={dateAndTime(moment)}>
+      {ago(moment, now)}
     </time>
   );
 }
 
-const STEPS: readonly (readonly [number, Intl.RelativeTimeFormatUnit])[] = [
-  [60, "second"],
-  [60, "minute"],
-  [24, "hour"],
-  [30, "day"],
-  [12, "month"],
-  [Number.POSITIVE_INFINITY, "year"],
-];
+const watching = new Set<(now: Date) => void>();
+let clock: ReturnType<typeof setInterval> | undefined;
 
-const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+/** One clock for all moments of the page. */
+function useNow(): Date {
+  const [now, setNow] = useState(() => new Date());
+  useEffect(() => {
+    watching.add(setNow);
+    clock ??= setInterval(tick, LOOK_EVERY_MS);
+    return () => {
+      watching.delete(setNow);
+      if (watching.size > 0) return;
+      clearInterval(clock);
+      clock = undefined;
+    };
+  }, []);
+  return now;
+}
 
-export function ago(moment: Date, now: Date): string {
-  let amount = (moment.getTime() - now.getTime()) / 1000;
-  if (Math.abs(amount) < 5) return "just now";
-  for (const [size, unit] of STEPS) {
-    if (Math.abs(amount) < size) return words.format(Math.round(amount), unit);
-    amount /= size;
-  }
-  return moment.toISOString();
+function tick(): void {
+  if (document.hidden) return;
+  const now = new Date();
+  for (const set of watching) set(now);
 }

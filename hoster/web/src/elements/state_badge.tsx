@@ -6,6 +6,8 @@ const SIGNS: Readonly<Record<string, readonly [sign: string, tone: string]>> = {
   active: ["●", "good"],
   verified: ["✓", "good"],
   done: ["✓", "good"],
+  published: ["●", "good"],
+  draft: ["◌", "still"],
   deployed: ["✓", "still"],
   failed: ["✕", "bad"],
   unhealthy: ["✕", "bad"],

@@ -13,6 +13,8 @@ export function StreamLight({ state }: { readonly state: StreamState }) {
 
 function wordOf(state: StreamState): string {
   switch (state.kind) {
+    case "idle":
+      return "Not live: it is on no machine";
     case "live":
       return "Live";
     case "connecting":

@@ -1,28 +1,31 @@
 import { useEffect, useId, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { type Axis, topOf } from "./axis";
 import { colours } from "./colours";
 
 interface GraphProps {
   readonly title: string;
   /** The newest value in words, which is also what those get who cannot see the line. */
   readonly now: string;
-  readonly data: readonly (readonly (number | null)[])[];
-  readonly names: readonly string[];
-  /** Grows whenever `data` has changed. */
+  /** Unix seconds of the readings. */
+  readonly times: readonly number[];
+  /** By name, a value or none for each reading. */
+  readonly lines: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Grows whenever the readings have changed. */
   readonly version: number;
   /** Unix seconds at which something was deployed. */
   readonly markers: readonly number[];
-  readonly format: (value: number) => string;
-  /** Between two lines of the grid, smallest first. */
-  readonly steps: readonly number[];
+  readonly axis: Axis;
+  readonly format: (value: number | null) => string;
 }
 
 const HEIGHT = 180;
 
-export function Graph({ title, now, data, names, version, markers, format, steps }: GraphProps) {
+export function Graph({ title, now, times, lines, version, markers, axis, format }: GraphProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const heading = useId();
+  const data = [times, ...Object.values(lines)] as unknown as uPlot.AlignedData;
   const shownMarkers = useRef(markers);
   shownMarkers.current = markers;
 
@@ -31,8 +34,8 @@ export function Graph({ title, now, data, names, version, markers, format, steps
     const element = place.current;
     if (element === null) return;
     const made = new uPlot(
-      options(element.clientWidth, { names, format, steps }, () => shownMarkers.current),
-      data as unknown as uPlot.AlignedData,
+      options(element.clientWidth, { names: Object.keys(lines), axis, format }, () => shownMarkers.current),
+      data,
       element,
     );
     plot.current = made;
@@ -44,38 +47,38 @@ export function Graph({ title, now, data, names, version, markers, format, steps
     };
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of `data`
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the readings
   useEffect(() => {
-    plot.current?.setData(data as unknown as uPlot.AlignedData);
+    plot.current?.setData(data);
   }, [version, markers]);
 
   return (
     <section class="card graph" aria-labelledby={heading}>
       <h2 id={heading}>{title}</h2>
-      <p class="graph-now">{now === "" ? "No numbers yet" : now}</p>
+      <p class="graph-now">{now}</p>
       <div ref={place} class="graph-place" aria-hidden="true" />
     </section>
   );
 }
 
-type Scale = Pick<GraphProps, "names" | "format" | "steps">;
+type Scale = Pick<GraphProps, "axis" | "format"> & { readonly names: readonly string[] };
 
 function options(
   width: number,
-  { names, format, steps }: Scale,
+  { names, axis, format }: Scale,
   markers: () => readonly number[],
 ): uPlot.Options {
   const { line, second, grid, ink } = colours();
-  const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+  const look = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
   return {
     width,
     height: HEIGHT,
     legend: { show: names.length > 1 },
     cursor: { y: false },
-    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] } },
+    scales: { y: { range: (_plot, _low, high) => [0, topOf(axis, high)] } },
     axes: [
-      { ...axis, space: 90, values: (_plot, values) => values.map(timeOfDay) },
-      { ...axis, size: 84, incrs: [...steps], values: (_plot, values) => values.map(format) },
+      { ...look, space: 90, values: (_plot, values) => values.map(timeOfDay) },
+      { ...look, size: 84, incrs: [...axis.steps], values: (_plot, values) => axis.labels(values) },
     ],
     series: [
       {},
@@ -83,7 +86,7 @@ function options(
         label,
         stroke: index === 0 ? line : second,
         width: 2,
-        value: (_plot: uPlot, value: number | null) => (value === null ? "" : format(value)),
+        value: (_plot: uPlot, value: number | null) => format(value),
       })),
     ],
     hooks: { draw: [(plot) => drawMarkers(plot, markers(), ink)] },

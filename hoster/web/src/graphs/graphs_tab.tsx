@@ -1,79 +1,79 @@
 import "uplot/dist/uPlot.min.css";
-import { useMemo, useReducer, useState } from "preact/hooks";
-import { type Deployment, pathOf } from "@/deployments/deployment";
+import { useMemo } from "preact/hooks";
+import type { Deployment } from "@/deployments/deployment";
+import type { Live } from "@/deployments/live";
 import { useReleases } from "@/deployments/releases_tab";
-import { bytes } from "@/elements/amounts";
+import { bytes, bytesASecond, percent } from "@/elements/amounts";
 import { StreamLight } from "@/elements/stream_light";
-import { useStream } from "@/live/use_stream";
+import { useChanges } from "@/live/changes";
 import { explain } from "@/problems/explanation";
+import { BYTES, BYTES_A_SECOND, PERCENT } from "./axis";
 import { Graph } from "./graph";
-import { type Reading, Series } from "./series";
+import type { Numbers } from "./series";
 
-const DECIMAL = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 200, 500, 1000];
-const BINARY = Array.from({ length: 40 }, (_, power) => 2 ** power);
+interface GraphsTabProps {
+  readonly deployment: Deployment;
+  readonly live: Live;
+}
 
-/** Live numbers of all containers together; they begin when the page is opened and are kept while it is. */
-export default function GraphsTab({ deployment }: { readonly deployment: Deployment }) {
-  const [series] = useState(() => new Series());
-  const [version, draw] = useReducer((count: number) => count + 1, 0);
-  const state = useStream(`${pathOf(deployment.id)}/monitoring/stats/stream`, (events) => {
-    for (const event of events) if (event.name === "stats") series.add(JSON.parse(event.data) as Reading);
-    draw(undefined);
-  });
+/** Live numbers of all containers together. */
+export default function GraphsTab({ deployment, live }: GraphsTabProps) {
+  const { series, changes } = live.numbers;
+  const version = useChanges(changes);
   const releases = useReleases(deployment.id);
   const markers = useMemo(
     () =>
       (releases.data ?? []).map((release) => Date.parse(release.deployed_at ?? release.created_at) / 1000),
     [releases.data],
   );
-  const newest = series.newest;
+  const shared = { times: series.times, version, markers };
+  const now = (words: (numbers: Numbers) => string) =>
+    series.newest === null ? "Nothing runs, or no numbers yet" : words(series.newest);
+  const { columns } = series;
   return (
     <>
       <p class="row">
-        <StreamLight state={state} />
-        <span class="muted">Dashed lines are deploys.</span>
+        <StreamLight state={live.state} />
+        <span class="muted">
+          Since you opened this deployment in this tab, for up to 2 hours: the platform itself stores no past
+          numbers. Dashed lines are deploys.
+        </span>
       </p>
-      {state.kind === "refused" && <p class="notice">{explain(state.problem).next}</p>}
+      {live.state.kind === "refused" && <p class="notice">{explain(live.state.problem).next}</p>}
       <div class="graphs">
         <Graph
           title="CPU"
-          now={newest === null ? "" : `${newest.cpu.toFixed(1)} %`}
-          data={[series.times, series.cpu]}
-          names={["CPU"]}
-          version={version}
-          markers={markers}
+          now={now(({ cpu }) => `${percent(cpu)} of one core`)}
+          lines={{ CPU: columns.cpu }}
+          axis={PERCENT}
           format={percent}
-          steps={DECIMAL}
+          {...shared}
         />
         <Graph
           title="Memory"
-          now={newest === null ? "" : `${bytes(newest.memory)} of ${bytes(newest.memoryLimit)}`}
-          data={[series.times, series.memory]}
-          names={["Memory"]}
-          version={version}
-          markers={markers}
+          now={now(({ memory, memoryLimit }) => `${bytes(memory)} of ${bytes(memoryLimit)}`)}
+          lines={{ Memory: columns.memory }}
+          axis={BYTES}
           format={bytes}
-          steps={BINARY}
+          {...shared}
         />
         <Graph
           title="Network"
-          now={newest === null ? "" : `${bytes(newest.received)}/s in, ${bytes(newest.sent)}/s out`}
-          data={[series.times, series.received, series.sent]}
-          names={["Received", "Sent"]}
-          version={version}
-          markers={markers}
-          format={perSecond}
-          steps={BINARY}
+          now={now(({ received, sent }) => `${bytesASecond(received)} in, ${bytesASecond(sent)} out`)}
+          lines={{ In: columns.received, Out: columns.sent }}
+          axis={BYTES_A_SECOND}
+          format={bytesASecond}
+          {...shared}
+        />
+        <Graph
+          title="Disk"
+          now={now(({ read, written }) => `${bytesASecond(read)} read, ${bytesASecond(written)} written`)}
+          lines={{ Read: columns.read, Written: columns.written }}
+          axis={BYTES_A_SECOND}
+          format={bytesASecond}
+          {...shared}
         />
       </div>
     </>
   );
-}
-
-function percent(value: number): string {
-  return `${value < 1 ? value.toFixed(2) : value < 10 ? value.toFixed(1) : Math.round(value)} %`;
-}
-
-function perSecond(value: number): string {
-  return `${bytes(value)}/s`;
 }

@@ -8,6 +8,8 @@ function reading(second: number, rx: number) {
     memory_limit_bytes: 100,
     network_rx_bytes: rx,
     network_tx_bytes: 0,
+    block_read_bytes: 0,
+    block_write_bytes: 0,
   };
   return { containers: [container, container], collected_at: new Date(second * 1000).toISOString() };
 }
@@ -20,13 +22,22 @@ test("counters become rates, and a container that began anew has none", () => {
     [4, 50],
   ] as const)
     series.add(reading(second, rx));
-  expect(series.received).toEqual([null, 200, null]);
-  expect(series.cpu).toEqual([10, 10, 10]);
+  expect(series.columns.received).toEqual([null, 200, null]);
+  expect(series.columns.cpu).toEqual([10, 10, 10]);
+});
+
+test("while nothing runs there are no numbers, which is not the same as zero", () => {
+  const series = new Series();
+  series.add(reading(0, 0));
+  for (const second of [2, 4]) series.add({ ...reading(second, 0), containers: [] });
+  expect(series.newest).toBeNull();
+  series.add(reading(6, 0));
+  expect(series.columns.cpu).toEqual([10, null, 10]);
 });
 
 test("what a reconnect repeats is counted once, and a long silence leaves a hole", () => {
   const series = new Series();
   for (const second of [0, 2, 2, 0, 100]) series.add(reading(second, 0));
   expect(series.times).toEqual([0, 2, 3, 100]);
-  expect(series.cpu).toEqual([10, 10, null, 10]);
+  expect(series.columns.cpu).toEqual([10, 10, null, 10]);
 });

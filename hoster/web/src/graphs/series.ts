@@ -1,4 +1,4 @@
-/** The numbers of the last hour, one reading a second or two, in the columns that a graph draws. */
+/** The numbers of the last two hours, a reading every two seconds, in the columns that a graph draws. */
 
 export interface ContainerReading {
   readonly cpu_percent: number;
@@ -6,6 +6,8 @@ export interface ContainerReading {
   readonly memory_limit_bytes: number;
   readonly network_rx_bytes: number;
   readonly network_tx_bytes: number;
+  readonly block_read_bytes: number;
+  readonly block_write_bytes: number;
 }
 
 export interface Reading {
@@ -13,81 +15,107 @@ export interface Reading {
   readonly collected_at: string;
 }
 
-export interface Newest {
-  readonly cpu: number;
-  readonly memory: number;
-  readonly memoryLimit: number;
-  readonly received: number;
-  readonly sent: number;
+/** Of all containers together. Percent of one core, bytes, and bytes a second; null where there is none. */
+export interface Numbers {
+  readonly cpu: number | null;
+  readonly memory: number | null;
+  readonly memoryLimit: number | null;
+  readonly received: number | null;
+  readonly sent: number | null;
+  readonly read: number | null;
+  readonly written: number | null;
 }
+
+type Column = (number | null)[];
 
 const MOST = 3600;
 /** A reading that comes later than this after the one before leaves a hole in the line. Seconds. */
 const HOLE_AFTER_S = 15;
 
+const NOTHING: Numbers = {
+  cpu: null,
+  memory: null,
+  memoryLimit: null,
+  received: null,
+  sent: null,
+  read: null,
+  written: null,
+};
+const MEASURES = Object.keys(NOTHING) as (keyof Numbers)[];
+
+interface Counters {
+  readonly received: number;
+  readonly sent: number;
+  readonly read: number;
+  readonly written: number;
+}
+
 interface Before {
   readonly at: number;
-  readonly rx: number;
-  readonly tx: number;
+  readonly counters: Counters;
 }
 
 export class Series {
   readonly times: number[] = [];
-  readonly cpu: (number | null)[] = [];
-  readonly memory: (number | null)[] = [];
-  /** Bytes a second. */
-  readonly received: (number | null)[] = [];
-  readonly sent: (number | null)[] = [];
-  newest: Newest | null = null;
+  readonly columns = Object.fromEntries(MEASURES.map((name) => [name, []])) as unknown as Readonly<
+    Record<keyof Numbers, Column>
+  >;
+  /** Null while nothing runs. */
+  newest: Numbers | null = null;
   private before: Before | null = null;
+  private latest = Number.NEGATIVE_INFINITY;
 
   add(reading: Reading): void {
     const at = Date.parse(reading.collected_at) / 1000;
     // Seen before: a reconnect repeats what is still kept.
-    if (this.before !== null && at <= this.before.at) return;
-    const sum = (of: (container: ContainerReading) => number) =>
-      reading.containers.reduce((total, container) => total + of(container), 0);
-    const now: Before = {
-      at,
-      rx: sum((one) => one.network_rx_bytes),
-      tx: sum((one) => one.network_tx_bytes),
-    };
-    const received = rate(this.before?.rx, now.rx, this.before?.at, at);
-    const sent = rate(this.before?.tx, now.tx, this.before?.at, at);
-    const cpu = sum((one) => one.cpu_percent);
-    const memory = sum((one) => one.memory_usage_bytes);
-    if (this.before !== null && at - this.before.at > HOLE_AFTER_S)
-      this.push(this.before.at + 1, null, null, null, null);
-    this.push(at, cpu, memory, received, sent);
-    this.newest = {
-      cpu,
-      memory,
-      memoryLimit: sum((one) => one.memory_limit_bytes),
-      received: received ?? 0,
-      sent: sent ?? 0,
-    };
-    this.before = now;
+    if (at <= this.latest) return;
+    if (this.times.length > 0 && at - this.latest > HOLE_AFTER_S) this.push(this.latest + 1, NOTHING);
+    this.latest = at;
+    if (reading.containers.length === 0) this.nothingRuns(at);
+    else this.somethingRuns(at, reading.containers);
   }
 
-  private push(
-    at: number,
-    cpu: number | null,
-    memory: number | null,
-    received: number | null,
-    sent: number | null,
-  ): void {
+  private somethingRuns(at: number, containers: readonly ContainerReading[]): void {
+    const sum = (of: (container: ContainerReading) => number) =>
+      containers.reduce((total, container) => total + of(container), 0);
+    const counters: Counters = {
+      received: sum((one) => one.network_rx_bytes),
+      sent: sum((one) => one.network_tx_bytes),
+      read: sum((one) => one.block_read_bytes),
+      written: sum((one) => one.block_write_bytes),
+    };
+    const rate = (name: keyof Counters) => rateSince(this.before, name, counters[name], at);
+    this.newest = {
+      cpu: sum((one) => one.cpu_percent),
+      memory: sum((one) => one.memory_usage_bytes),
+      memoryLimit: sum((one) => one.memory_limit_bytes),
+      received: rate("received"),
+      sent: rate("sent"),
+      read: rate("read"),
+      written: rate("written"),
+    };
+    this.push(at, this.newest);
+    this.before = { at, counters };
+  }
+
+  /** A hole: an app that is stopped has no numbers, which is not the same as zero. */
+  private nothingRuns(at: number): void {
+    if (this.newest !== null) this.push(at, NOTHING);
+    this.newest = null;
+    this.before = null;
+  }
+
+  private push(at: number, numbers: Numbers): void {
     this.times.push(at);
-    this.cpu.push(cpu);
-    this.memory.push(memory);
-    this.received.push(received);
-    this.sent.push(sent);
+    for (const name of MEASURES) this.columns[name].push(numbers[name]);
     if (this.times.length <= MOST) return;
-    for (const column of [this.times, this.cpu, this.memory, this.received, this.sent]) column.shift();
+    this.times.shift();
+    for (const name of MEASURES) this.columns[name].shift();
   }
 }
 
 /** Counters begin anew with their container: then there is no rate. */
-function rate(was: number | undefined, is: number, from: number | undefined, to: number): number | null {
-  if (was === undefined || from === undefined || is < was || to <= from) return null;
-  return (is - was) / (to - from);
+function rateSince(before: Before | null, name: keyof Counters, is: number, at: number): number | null {
+  if (before === null || is < before.counters[name]) return null;
+  return (is - before.counters[name]) / (at - before.at);
 }

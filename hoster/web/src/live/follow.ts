@@ -6,7 +6,7 @@ import { backoff } from "./backoff";
 import { EventParser, type StreamEvent } from "./event_parser";
 
 export type StreamState =
-  | { readonly kind: "connecting" | "live" | "paused" | "ended" }
+  | { readonly kind: "idle" | "connecting" | "live" | "paused" | "ended" }
   | { readonly kind: "waiting"; readonly problem: Problem | null }
   | { readonly kind: "refused"; readonly problem: Problem };
 

@@ -22,7 +22,7 @@ interface Payload {
 export function logLinesOf(events: readonly StreamEvent[]): LogLine[] {
   return events.flatMap((event) => {
     if (event.name === "log") return [lineOf(JSON.parse(event.data) as Payload, event.id)];
-    if (event.name === "gap") return [gapLine(JSON.parse(event.data) as Payload)];
+    if (event.name === "logs-gap") return [gapLine(JSON.parse(event.data) as Payload)];
     return [];
   });
 }

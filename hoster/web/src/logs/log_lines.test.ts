@@ -23,6 +23,15 @@ test("a line that a reconnect repeats is shown once", () => {
   expect(lines.count).toBe(3);
 });
 
+test("the lines of one service can be looked at alone, and gaps stay visible", () => {
+  const lines = new LogLines();
+  const gap = { ...line(3), id: null, container: "" };
+  lines.append([line(1), { ...line(2), container: "db" }, gap]);
+  expect([...lines.containers]).toEqual(["web", "db"]);
+  const chosen = lines.of("db");
+  expect([chosen.at(0)?.message, chosen.at(1)?.message, chosen.count]).toEqual(["line 2", "line 3", 2]);
+});
+
 test("searching sees through colours and case", () => {
   const lines = new LogLines();
   lines.append([{ ...line(1), message: "\x1b[31mER\x1b[0mROR" }, line(2)]);

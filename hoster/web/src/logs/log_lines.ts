@@ -15,6 +15,8 @@ export interface LogLine {
 export class LogLines {
   private lines: LogLine[] = [];
   private lastId: string | null = null;
+  /** Every service that has written, in the order of the first line. */
+  readonly containers = new Set<string>();
   /** How many lines were let go of to stay within the bound. */
   dropped = 0;
 
@@ -33,6 +35,7 @@ export class LogLines {
       // After a reconnect the server begins behind the last id; should one overlap all the same, it is shown once.
       if (line.id !== null && line.id === this.lastId) continue;
       if (line.id !== null) this.lastId = line.id;
+      if (line.container !== "") this.containers.add(line.container);
       this.lines.push(line);
     }
     // Let go in bigger steps: cutting the front of an array costs as much as it is long.
@@ -43,8 +46,11 @@ export class LogLines {
     }
   }
 
-  clear(): void {
-    this.lines = [];
+  /** Those of one service, and the words about gaps, which may be any service's. */
+  of(container: string): LogLines {
+    const chosen = new LogLines(this.most);
+    chosen.lines = this.lines.filter((line) => line.container === container || line.id === null);
+    return chosen;
   }
 
   /** Indexes of the lines that contain `text`, whatever its case. */

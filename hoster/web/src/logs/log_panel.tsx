@@ -2,27 +2,33 @@ import { useMemo, useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { save } from "@/elements/save";
 import { StreamLight } from "@/elements/stream_light";
+import { useChanges } from "@/live/changes";
+import type { StreamState } from "@/live/follow";
+import type { Log } from "./log";
 import { LogView } from "./log_view";
-import { useLog } from "./use_log";
 
 interface LogPanelProps {
-  readonly path: string;
+  readonly log: Log;
+  readonly state: StreamState;
   /** What the saved file is called. */
   readonly name: string;
   readonly compact?: boolean;
 }
 
 /** A live log with its controls: follow, pause, search, save. */
-export function LogPanel({ path, name, compact = false }: LogPanelProps) {
-  const log = useLog(path);
+export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
+  const version = useChanges(log.changes);
   const [following, setFollowing] = useState(true);
+  const [container, setContainer] = useState("");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the lines
+  const lines = useMemo(
+    () => (container === "" ? log.lines : log.lines.of(container)),
+    [container, log.lines, version],
+  );
   const [search, setSearch] = useState("");
   const [place, setPlace] = useState(-1);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for the content of the lines
-  const found = useMemo(
-    () => (search === "" ? [] : log.lines.find(search)),
-    [search, log.lines, log.version],
-  );
+  const found = useMemo(() => (search === "" ? [] : lines.find(search)), [search, lines, version]);
   const target = found[place] ?? null;
 
   const look = (text: string) => {
@@ -42,7 +48,7 @@ export function LogPanel({ path, name, compact = false }: LogPanelProps) {
   return (
     <div class={compact ? "log-panel is-compact" : "log-panel"}>
       <div class="log-controls">
-        <StreamLight state={log.state} />
+        <StreamLight state={state} />
         <input
           type="search"
           class="log-search"
@@ -65,32 +71,49 @@ export function LogPanel({ path, name, compact = false }: LogPanelProps) {
             </Button>
           </span>
         )}
-        <span class="spacer" />
-        <Button small pressed={following} onClick={() => setFollowing(!following)}>
-          Follow
-        </Button>
-        <Button small pressed={log.paused} onClick={() => log.pause(!log.paused)}>
-          {log.paused ? `Resume${log.held > 0 ? ` (${log.held} new)` : ""}` : "Pause"}
-        </Button>
-        <Button
-          small
-          onClick={() => save(`${name}.log`, log.lines.asText())}
-          disabled={log.lines.count === 0}
-        >
-          Download
-        </Button>
+        <ServiceChoice names={[...log.lines.containers]} chosen={container} onChoice={setContainer} />
+        <span class="log-buttons">
+          <Button small pressed={following} onClick={() => setFollowing(!following)}>
+            Follow
+          </Button>
+          <Button small pressed={log.paused} onClick={() => log.pause(!log.paused)}>
+            {log.paused ? `Resume${log.held > 0 ? ` (${log.held} new)` : ""}` : "Pause"}
+          </Button>
+          <Button small onClick={() => save(`${name}.log`, lines.asText())} disabled={lines.count === 0}>
+            Download
+          </Button>
+        </span>
       </div>
       <LogView
-        lines={log.lines}
-        version={log.version}
+        lines={lines}
+        version={version}
         following={following}
         onFollowing={setFollowing}
         search={search}
         target={target}
         label="Log lines"
       />
-      <p class="log-foot">{footOf(log.lines.count, log.lines.dropped)}</p>
+      <p class="log-foot">{footOf(lines.count, log.lines.dropped)}</p>
     </div>
+  );
+}
+
+interface ServiceChoiceProps {
+  readonly names: readonly string[];
+  /** Empty: all of them. */
+  readonly chosen: string;
+  readonly onChoice: (name: string) => void;
+}
+
+function ServiceChoice({ names, chosen, onChoice }: ServiceChoiceProps) {
+  if (names.length < 2) return null;
+  return (
+    <select aria-label="Service" value={chosen} onChange={(event) => onChoice(event.currentTarget.value)}>
+      <option value="">All services</option>
+      {names.map((name) => (
+        <option key={name}>{name}</option>
+      ))}
+    </select>
   );
 }
 

@@ -1,6 +1,7 @@
 import { Field } from "@/elements/field";
 import { TextField } from "@/elements/text_field";
 import { useSshKeys } from "@/keys/ssh_key";
+import { Link } from "@/routing/link";
 
 /** How the platform reaches a machine on which it installs the worker itself. */
 export interface Installation {
@@ -107,7 +108,16 @@ function KeyField({ installation, onKey, fault }: KeyFieldProps) {
       label="SSH key"
       required
       fault={fault}
-      hint="Its public half must be in the user's authorized_keys."
+      hint={
+        keys.data?.length === 0 ? (
+          <>
+            You have none yet. <Link to="/ssh-keys">Add one</Link> first, and put its public half into the
+            user's authorized_keys.
+          </>
+        ) : (
+          "Its public half must be in the user's authorized_keys."
+        )
+      }
     >
       {(ties) => (
         <select {...ties} value={installation.keyId} onChange={(event) => onKey(event.currentTarget.value)}>

@@ -14,7 +14,7 @@ import {
   InstallationFields,
   installationBody,
 } from "./installation_fields";
-import { type NewNode, useNodes } from "./node";
+import { type NewNode, useNodesComing } from "./node";
 
 export function NewNodeDialog({ onClose }: { readonly onClose: () => void }) {
   const [made, setMade] = useState<NewNode | null>(null);
@@ -77,7 +77,7 @@ function NewNodeForm({ onMade, onClose }: NewNodeFormProps) {
 }
 
 function JoinCommand({ node, onClose }: { readonly node: NewNode; readonly onClose: () => void }) {
-  const nodes = useNodes();
+  const nodes = useNodesComing();
   const status = nodes.data?.find((one) => one.id === node.id)?.status ?? node.status;
   return (
     <>

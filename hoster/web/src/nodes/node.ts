@@ -1,3 +1,5 @@
+import { useQuery } from "@tanstack/preact-query";
+import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import type { Resources } from "@/templates/template";
 
@@ -39,13 +41,26 @@ export function nodePath(id: string): string {
   return `/api/v1/nodes/${encodeURIComponent(id)}`;
 }
 
+/** One of them; null asks for none. */
+export function useNode(id: string | null) {
+  return useQuery({
+    queryKey: ["node", id],
+    queryFn: () => request<Node>(nodePath(id ?? "")),
+    enabled: id !== null,
+  });
+}
+
 function isOnItsWay(node: Node): boolean {
   const installing = node.bootstrap?.status === "waiting" || node.bootstrap?.status === "running";
   return installing || node.status === "joining";
 }
 
-/** Asked again only while a machine is on its way. */
 export function useNodes() {
+  return useList<Node>(["nodes"], "/api/v1/nodes");
+}
+
+/** Asked again while a machine is on its way, for who waits for it. */
+export function useNodesComing() {
   return useList<Node>(["nodes"], "/api/v1/nodes", {
     lookAgain: (nodes) => (nodes.some(isOnItsWay) ? LOOK_WHILE_JOINING_MS : false),
   });

@@ -5,11 +5,11 @@ import { Loaded } from "@/elements/loaded";
 import { More } from "@/elements/more";
 import { PageHeading } from "@/elements/page_heading";
 import { NewNodeDialog } from "./new_node_dialog";
-import { useNodes } from "./node";
+import { useNodesComing } from "./node";
 import { NodeCard } from "./node_card";
 
 export default function NodesPage() {
-  const nodes = useNodes();
+  const nodes = useNodesComing();
   const [adding, setAdding] = useState(false);
   return (
     <>

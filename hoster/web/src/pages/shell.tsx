@@ -56,7 +56,7 @@ function Navigation({ path }: { readonly path: string }) {
           Hosting console
         </Link>
         <span class="bar-toggle">
-          <Button small label={open ? "Close the menu" : "Open the menu"} onClick={() => setOpen(!open)}>
+          <Button small label="Menu" expanded={open} onClick={() => setOpen(!open)}>
             {open ? "✕" : "☰"}
           </Button>
         </span>
@@ -97,6 +97,6 @@ function Places({ places, path }: PlacesProps) {
 
 function isAt(path: string, place: string): boolean {
   if (place === "/deployments" && path === "/") return true;
-  if (place === "/templates" && path.startsWith("/deploy/")) return true;
+  if (place === "/templates" && /^\/(deploy|my-templates)(\/|$)/.test(path)) return true;
   return path === place || path.startsWith(`${place}/`);
 }

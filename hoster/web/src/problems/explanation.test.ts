@@ -18,7 +18,15 @@ test("a plan's limit is named in words", () => {
     used: 900,
     max: 1024,
   });
-  expect(explain(problem).what).toBe("Your plan allows 1024 MB of memory, and 900 are in use.");
+  expect(explain(problem).what).toBe("Your plan's limit for memory is 1 GB, and you use 900 MB.");
+});
+
+test("a refusal that nobody has words for says what to do all the same", () => {
+  for (const status of [400, 401, 403, 404, 408, 409, 410, 412, 413, 422, 429, 451, 500, 502, 503, 504]) {
+    const { what, next } = explain(new Problem(status, "new_code", "It is so."));
+    expect(what).toBe("It is so.");
+    expect(next, String(status)).toMatch(/^[A-Z].{10,}\.$/);
+  }
 });
 
 test("every error has a sentence, also one that nobody foresaw", () => {

@@ -1,3 +1,5 @@
+import { megabytes } from "@/elements/amounts";
+import { dateAndTime } from "@/elements/dates";
 import { Problem } from "./problem";
 
 /** A problem as its reader needs it: what happened, and what to do about it. */
@@ -10,12 +12,29 @@ export interface Explanation {
 type Explain = (problem: Problem) => Explanation;
 
 const RETRY = "Try again; if it stays like this, tell your operator.";
+const LOOK_AGAIN = "Reload the page to see how things are now, then decide again.";
 
-const LIMIT_NAMES: Readonly<Record<string, string>> = {
-  max_deployments: "deployments",
-  max_cpu_cores: "CPU cores",
-  max_memory_mb: "MB of memory",
-  max_disk_mb: "MB of disk",
+/** What to do about a refusal that nobody has words for, by its class (RFC 9110). */
+const BY_STATUS: Readonly<Record<number, string>> = {
+  400: "Correct it, then try again.",
+  401: "Sign out, sign in again, then try once more.",
+  403: "Ask your operator if you need it.",
+  404: "It may have been removed meanwhile. Go back, or reload the page.",
+  408: RETRY,
+  409: LOOK_AGAIN,
+  410: LOOK_AGAIN,
+  412: LOOK_AGAIN,
+  413: "Send less at once, then try again.",
+  422: "Correct it, then try again.",
+  429: "Wait a minute, then try again.",
+};
+
+/** What a plan limits, as an amount of it is said. */
+const LIMITS: Readonly<Record<string, readonly [amount: (of: number) => string, what: string]>> = {
+  max_deployments: [String, "deployments"],
+  max_cpu_cores: [String, "CPU cores"],
+  max_memory_mb: [megabytes, "memory"],
+  max_disk_mb: [megabytes, "disk"],
 };
 
 const EXPLANATIONS: Readonly<Record<string, Explain>> = {
@@ -105,13 +124,65 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
     what: "Some of what you entered cannot be accepted.",
     next: problem.errors.length > 0 ? problem.errors.map(faultSentence).join(" ") : problem.detail,
   }),
+  too_many_domains: (problem) => ({
+    what: problem.detail,
+    next: "Remove one that is no longer needed, then add this one again.",
+  }),
+  ssh_key_in_use: (problem) => ({
+    what: problem.detail,
+    next: "Delete that deployment, or wait until the installation is over; then delete the key.",
+    link: { path: "/deployments", text: "See the deployments" },
+  }),
+  bootstrap_under_way: (problem) => ({
+    what: problem.detail,
+    next: "Its progress is shown on the node's card. Wait until it is over.",
+  }),
+  node_joined_already: (problem) => ({ what: problem.detail, next: "Nothing needs to be installed." }),
+  bootstrap_unavailable: () => ({
+    what: "This platform cannot install workers over SSH.",
+    next: "Add the node without SSH, and run the join command on the machine yourself.",
+  }),
+  public_node_refused: (problem) => ({
+    what: problem.detail,
+    next: "Your node runs your own deployments; add it without that.",
+  }),
+  idempotency_key_in_use: () => ({
+    what: "The platform is still at work on what you asked for first.",
+    next: "Wait a few seconds, then reload the page: it may be done.",
+  }),
+  operation_cancelled: () => ({
+    what: "The platform gave this up before it was begun. Nothing was changed and nothing was counted.",
+    next: "Try again.",
+  }),
+  overloaded: (problem) => ({
+    what: "The platform has more to do than it can at the moment.",
+    next: `Your apps go on serving. Try again in ${problem.retryAfter ?? 5} seconds.`,
+  }),
+  deployment_not_found: (problem) => ({
+    what: problem.detail,
+    next: "It may have been deleted, or it belongs to another account.",
+    link: { path: "/deployments", text: "See your deployments" },
+  }),
+  template_not_found: (problem) => ({
+    what: problem.detail,
+    next: "It may have been deleted, or its author has taken it back.",
+    link: { path: "/templates", text: "See the templates" },
+  }),
   route_not_found: missing,
   not_found: missing,
   upstream_error: unreachable,
   upstream_timeout: unreachable,
+  part_not_fetched: (problem) => ({
+    what: problem.detail,
+    next: "The platform may have been upgraded since you opened this page, or it cannot be reached. Try again; that reloads the page.",
+  }),
+  offline: () => ({
+    what: "This device is offline.",
+    next: "Your apps go on serving. Connect it to the network again, then try once more.",
+  }),
   unreachable: (problem) => ({
     what: problem.detail,
-    next: "Check your connection, then try again.",
+    next: "Your apps may go on serving. Check your connection, then try again.",
   }),
 };
 
@@ -125,7 +196,8 @@ export function explain(error: unknown): Explanation {
   const known = EXPLANATIONS[error.code];
   if (known !== undefined) return known(error);
   if (error.status >= 500) return { what: error.detail, next: RETRY };
-  return { what: error.detail, next: error.errors.map(faultSentence).join(" ") };
+  const faults = error.errors.map(faultSentence);
+  return { what: error.detail, next: [...faults, BY_STATUS[error.status] ?? RETRY].join(" ") };
 }
 
 function missing(): Explanation {
@@ -145,14 +217,14 @@ function faultSentence(fault: { field: string; message: string }): string {
 
 function limitSentence(problem: Problem): string {
   const { limit, used, max } = problem.members;
-  const name = LIMIT_NAMES[String(limit)];
-  return name === undefined ? problem.detail : `Your plan allows ${max} ${name}, and ${used} are in use.`;
+  const [amount, what] = LIMITS[String(limit)] ?? [];
+  if (amount === undefined || typeof used !== "number" || typeof max !== "number") return problem.detail;
+  return `Your plan's limit for ${what} is ${amount(max)}, and you use ${amount(used)}.`;
 }
 
 function resetSentence(problem: Problem): string {
   if (problem.quotaReset === null) return "It is full again at the beginning of next month (UTC).";
-  const date = problem.quotaReset.toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
-  return `It is full again on ${date}.`;
+  return `It is full again on ${dateAndTime(problem.quotaReset)}.`;
 }
 
 function recordsOf(problem: Problem): string {

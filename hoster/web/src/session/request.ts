@@ -28,6 +28,7 @@ export async function exchange(path: string, call: Call = {}): Promise<Response>
     return await accepted(path, call, deadline.signal);
   } catch (error) {
     if (error instanceof Problem || call.signal?.aborted) throw error;
+    if (!navigator.onLine) throw new Problem(0, "offline", "This device is offline.");
     const detail = deadline.signal.aborted
       ? `The platform did not answer within ${DEADLINE_MS / 1000} seconds.`
       : "The platform cannot be reached.";

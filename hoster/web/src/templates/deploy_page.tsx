@@ -7,7 +7,9 @@ import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
+import { Link } from "@/routing/link";
 import { go } from "@/routing/location";
+import { useAccount } from "@/session/account";
 import { NodeAndVisibility, type Placement, PUBLIC_ANYWHERE } from "./placement_fields";
 import { PlanRoom } from "./plan_room";
 import { type Template, useTemplate } from "./template";
@@ -30,7 +32,7 @@ export function DeployPage({ templateId }: { readonly templateId: string }) {
 }
 
 function DeployForm({ template }: { readonly template: Template }) {
-  const [name, setName] = useState(template.name.toLowerCase());
+  const [name, setName] = useState(() => template.name.toLowerCase().replace(/\s+/g, "-"));
   const [entries, setEntries] = useState(() => initialEntries(template.variables));
   const [placement, setPlacement] = useState<Placement>(PUBLIC_ANYWHERE);
   const [tried, setTried] = useState(false);
@@ -80,6 +82,7 @@ function DeployForm({ template }: { readonly template: Template }) {
 
 function Needs({ template }: { readonly template: Template }) {
   const { resources } = template;
+  const account = useAccount();
   return (
     <section class="card">
       <h2>What it takes</h2>
@@ -101,6 +104,13 @@ function Needs({ template }: { readonly template: Template }) {
         <summary>Compose file</summary>
         <pre tabIndex={0}>{template.compose}</pre>
       </details>
+      <p>
+        {template.author_id !== null && template.author_id === account.data?.user.id ? (
+          <Link to={`/my-templates/${template.id}`}>Edit this template</Link>
+        ) : (
+          <Link to={`/my-templates/new?from=${template.id}`}>Make your own from it</Link>
+        )}
+      </p>
     </section>
   );
 }

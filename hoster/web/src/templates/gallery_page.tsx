@@ -17,6 +17,9 @@ export function GalleryPage() {
         <Link class="button is-plain" to="/deploy/git">
           From git
         </Link>
+        <Link class="button is-plain" to="/my-templates">
+          Your templates
+        </Link>
       </PageHeading>
       <Loaded query={templates} lines={8}>
         {(all) => <Gallery templates={all} />}
@@ -84,9 +87,12 @@ function TemplateCard({ template }: { readonly template: Template }) {
       <h2>
         <Link to={`/templates/${template.id}`}>{template.name}</Link>
       </h2>
-      <p>{template.description}</p>
+      <p>{template.description || "Without a description."}</p>
       <p class="card-foot">
-        <span class="tag">{template.category}</span>
+        <span class="row">
+          <span class="tag">{template.category}</span>
+          {!template.published && <span class="tag">your draft</span>}
+        </span>
         <span>
           {cpu_cores} CPU · {megabytes(memory_mb)} · {money(template.price_monthly_cents)}
         </span>

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/preact-query";
+import { useEffect } from "preact/hooks";
 import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 
@@ -37,10 +38,18 @@ export interface Template {
   readonly required_capabilities: readonly string[];
   readonly price_monthly_cents: number;
   readonly published: boolean;
+  /** Null: shipped with the platform. */
+  readonly author_id: string | null;
 }
 
+/** All of them: they are searched here, as they are typed. */
 export function useTemplates() {
-  return useList<Template>(["templates"], "/api/v1/templates?limit=200");
+  const templates = useList<Template>(["templates"], "/api/v1/templates?limit=200");
+  const { hasNextPage, isFetching, isError, fetchNextPage } = templates;
+  useEffect(() => {
+    if (hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [hasNextPage, isFetching, isError, fetchNextPage]);
+  return templates;
 }
 
 export function useTemplate(id: string) {

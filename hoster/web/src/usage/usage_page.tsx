@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/preact-query";
+import { dateAndTime } from "@/elements/dates";
 import { Loaded } from "@/elements/loaded";
 import { Meter } from "@/elements/meter";
 import { Moment } from "@/elements/moment";
@@ -74,7 +75,7 @@ function Counted({ usage }: { readonly usage: Usage }) {
           <p class="muted">
             {quota.limit < 0
               ? "Your plan has no monthly limit."
-              : `Full again on ${new Date(quota.resets_at).toLocaleString()}.`}
+              : `Full again on ${dateAndTime(new Date(quota.resets_at))}.`}
           </p>
         </>
       )}

@@ -1,0 +1,84 @@
+import { useState } from "preact/hooks";
+import { Button } from "@/elements/button";
+import { Field } from "@/elements/field";
+import { ProblemNotice } from "@/elements/problem_notice";
+import { TextField } from "@/elements/text_field";
+import { useSubmit } from "@/elements/use_submit";
+import { Problem } from "@/problems/problem";
+import { ComposeField } from "./compose_field";
+import { ComposeRules } from "./compose_rules";
+import type { Draft } from "./draft";
+import { ResourceFields } from "./resource_fields";
+import { useUnsaved } from "./unsaved";
+import { VariablesEditor } from "./variables_editor";
+
+interface TemplateFormProps {
+  readonly draft: Draft;
+  readonly verb: string;
+  readonly onSave: (draft: Draft) => Promise<void>;
+  /** What became of the last saving. */
+  readonly said?: string;
+}
+
+export function TemplateForm({ draft: first, verb, onSave, said = "" }: TemplateFormProps) {
+  const [draft, setDraft] = useState(first);
+  const [kept, setKept] = useState(first);
+  const change = (fields: Partial<Draft>) => setDraft({ ...draft, ...fields });
+  const form = useSubmit(async () => {
+    await onSave(draft);
+    setKept(draft);
+  });
+  useUnsaved(draft !== kept);
+  const problem = form.problem instanceof Problem ? form.problem : null;
+  return (
+    <form class="deploy-form template-form" onSubmit={form.submit}>
+      <div>
+        <TextField
+          label="Name"
+          required
+          value={draft.name}
+          onValue={(name) => change({ name })}
+          fault={form.fault("name")}
+          input={{ minLength: 3, maxLength: 100 }}
+        />
+        <Field
+          label="Description"
+          hint="What it is, for who chooses from the gallery."
+          fault={form.fault("description")}
+        >
+          {(ties) => (
+            <textarea
+              {...ties}
+              class="is-prose"
+              rows={2}
+              maxLength={4000}
+              value={draft.description}
+              onInput={(event) => change({ description: event.currentTarget.value })}
+            />
+          )}
+        </Field>
+        <ComposeField
+          compose={draft.compose}
+          onCompose={(compose) => change({ compose })}
+          problem={problem}
+        />
+        <VariablesEditor
+          variables={draft.variables}
+          onVariables={(variables) => change({ variables })}
+          problem={problem}
+        />
+        <ProblemNotice problem={form.problem} />
+        <p class="row">
+          <Button kind="primary" type="submit" busy={form.busy}>
+            {verb}
+          </Button>
+          <span role="status">{draft === kept ? said : "Not saved yet."}</span>
+        </p>
+      </div>
+      <aside>
+        <ResourceFields draft={draft} onChange={change} fault={form.fault} />
+        <ComposeRules />
+      </aside>
+    </form>
+  );
+}

@@ -1,0 +1,34 @@
+import { Changes } from "@/live/changes";
+import type { StreamEvent } from "@/live/event_parser";
+import { currentSession, onSessionChange } from "@/session/session";
+import { type Reading, Series } from "./series";
+
+/** The numbers of one deployment as far as this tab has seen them: the platform itself keeps none of the past. */
+export class NumbersFeed {
+  readonly series = new Series();
+  readonly changes = new Changes();
+
+  take(events: readonly StreamEvent[]): void {
+    const readings = events.filter((event) => event.name === "stats");
+    for (const event of readings) this.series.add(JSON.parse(event.data) as Reading);
+    if (readings.length > 0) this.changes.announce();
+  }
+}
+
+const MOST_DEPLOYMENTS = 20;
+const kept = new Map<string, NumbersFeed>();
+
+// What one account has seen is not kept for the next one.
+onSessionChange(() => {
+  if (currentSession() === null) kept.clear();
+});
+
+/** Kept while the tab lives, so that going to another page and back does not empty the graphs. */
+export function numbersOf(id: string): NumbersFeed {
+  const found = kept.get(id) ?? new NumbersFeed();
+  kept.delete(id);
+  kept.set(id, found);
+  const oldest = kept.keys().next().value;
+  if (kept.size > MOST_DEPLOYMENTS && oldest !== undefined) kept.delete(oldest);
+  return found;
+}
