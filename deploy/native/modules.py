@@ -32,7 +32,7 @@ _HOT = {
 }
 """What runs for every request. A module that is not here costs its callers a little, one that is here costs set-up a second.
 
-Fact: compiled code takes an `int` at its word, so `True` that is read as one is 1 from then on. What judges foreign input by its type
+Facts: an alternative in a pattern, captured as a whole (`(bytes() | None) as rate`), is compiled wrongly. Compiled code takes an `int` at its word, so `True` that is read as one is 1 from then on. What judges foreign input by its type
 (`gateway.tokens.verification`) is left as it is.
 """
 

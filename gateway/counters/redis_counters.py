@@ -195,9 +195,18 @@ def _verdict(reply: object) -> Verdict:
 
 def _standing(reply: object, claim: Claim) -> Standing:
     match reply:
-        case [int(seconds), int(micros), (bytes() | None) as rate, (bytes() | None) as used]:
+        case [int(seconds), int(micros), rate, used]:
             now = seconds * 1_000_000 + micros
-            arrival = max(now, int(rate) if rate is not None else 0)
-            return standing(used=None if used is None else int(used), ahead_us=arrival - now, claim=claim)
+            arrival = max(now, _number(rate) or 0)
+            return standing(used=_number(used), ahead_us=arrival - now, claim=claim)
         case _:
             raise TypeError(f"look.lua answered {reply!r}")
+
+
+def _number(kept: object) -> int | None:
+    """What GET answers."""
+    if isinstance(kept, bytes):
+        return int(kept)
+    if kept is None:
+        return None
+    raise TypeError(f"a counter is {kept!r}")
