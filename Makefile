@@ -26,7 +26,7 @@ run: setup native ## bring the platform up in the foreground; Ctrl-C stops all o
 	@exec $(PY) -m deploy.local
 
 test: setup-dev console native ## lint, types, import contracts and every test, against real components
-	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium nginx -- \
+	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium nginx systemd -- \
 	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m tests.side_by_side'
 
 check: setup-dev ## lint, types and import contracts

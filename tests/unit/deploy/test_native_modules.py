@@ -1,0 +1,31 @@
+"""The compiled modules: the list names what there is, and in CI it is them that the tests run."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from deploy.native.modules import ROOT, hot_modules, is_built
+from tests.conftest import missing
+
+
+def test_every_name_of_the_list_is_a_module_and_is_there_once() -> None:
+    modules = hot_modules()
+
+    assert len(modules) == len(set(modules))
+    assert {"shared/relay/conversation.py", "gateway/pipeline.py", "gateway/steps/variables.py"} <= set(
+        modules
+    )
+    assert sum(module.startswith("gateway/steps/step_") for module in modules) == 15
+
+
+@pytest.mark.parametrize("module", hot_modules())
+def test_what_is_compiled_is_what_runs(module: str) -> None:
+    if not is_built():
+        missing("the compiled modules", "run `make native`")
+
+    loaded = importlib.import_module(module.removesuffix(".py").replace("/", "."))
+
+    assert loaded.__file__ is not None
+    assert Path(loaded.__file__).suffix == ".so"
+    assert Path(loaded.__file__).parent == ROOT / Path(module).parent
