@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Sequence
 
 from pydantic_core import from_json
-from typing_extensions import override
 
 from gateway.exchanges import BilledExchange, RoutedExchange
 from gateway.observation.access_log import AccessLog
@@ -27,7 +26,7 @@ _MARKS = ("ak_", "eyJ", "=")
 """Without one of these a path has nothing that `redact_text` takes out."""
 
 
-class LoggingDirector(Director):
+class LoggingDirector:
     def __init__(self, inner: Director, log: AccessLog, proxies: TrustedProxies) -> None:
         self._inner = inner
         self._log = log
@@ -36,14 +35,12 @@ class LoggingDirector(Director):
         self._ended = ""
         """The last one: the relay gives an exchange its end before it asks for the answer to that."""
 
-    @override
     def direct(self, head: RequestHead) -> Decision | Awaitable[Decision]:
         decision = self._inner.direct(head)
         if isinstance(decision, (Forward, Respond)):
             return self._noted(head, decision)
         return self._noted_later(head, decision)
 
-    @override
     def fault(self, kind: FaultKind, status: int, detail: str, request_id: str) -> Respond:
         """What was forwarded is noted when it has ended, also when it ends in this."""
         respond = self._inner.fault(kind, status, detail, request_id)

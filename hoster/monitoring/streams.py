@@ -89,6 +89,7 @@ class StreamCarrier:
     ) -> web.StreamResponse:
         """Raises BodyInvalid, NodeUnreachable or StreamUnavailable before the response has begun."""
         reader = Reader(request)
+        refusal: Exception | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -100,8 +101,10 @@ class StreamCarrier:
                 for task in tasks:
                     task.cancel()
         except* (BodyInvalid, NodeUnreachable, StreamUnavailable) as refusals:
-            if not reader.has_begun:
-                raise refusals.exceptions[0] from None
+            refusal = refusals.exceptions[0]
+        # Not in there: early releases of Python 3.11 put what is raised there into a group again.
+        if refusal is not None and not reader.has_begun:
+            raise refusal
         return reader.response
 
     async def _watch(self, reader: Reader) -> None:

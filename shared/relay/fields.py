@@ -165,9 +165,13 @@ class FieldReader:
         read = ReadLine(name, value.strip(b" \t"), special)
         if len(line) <= _LONGEST_REMEMBERED and name.lower() not in _PRIVATE:
             if len(self._read_before) >= _MOST_REMEMBERED:
-                self._read_before.clear()
+                _forget()
             self._read_before[line] = read
+            _ENCODED[read.field] = _encoded(name, read.value)
         return read
+
+    def forget(self) -> None:
+        self._read_before.clear()
 
     def _learn_name(self, name: bytes) -> bytes:
         if _NAME.fullmatch(name) is None:
@@ -180,6 +184,29 @@ class FieldReader:
             self._names.clear()
         self._names[name] = special
         return special
+
+
+_ENCODED: Final[dict[object, bytes]] = {}
+"""Remembered fields as they go out."""
+
+
+def _encoded(name: bytes, value: bytes) -> bytes:
+    return b": ".join((name, value)) + b"\r\n"
+
+
+def encoded(fields: Sequence[Field]) -> bytes:
+    """The lines of a head. Nothing is checked here."""
+    lines: list[bytes] = []
+    for field in cast(Sequence[object], fields):  # as objects: see `FieldReader.read`
+        line = _ENCODED.get(field)
+        lines.append(_encoded(*cast(Field, field)) if line is None else line)
+    return b"".join(lines)
+
+
+def _forget() -> None:
+    OF_REQUESTS.forget()
+    OF_RESPONSES.forget()
+    _ENCODED.clear()
 
 
 OF_REQUESTS: Final = FieldReader(_REQUEST_ENDS_HERE)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.relay.director import Field, Forward, Respond
+from shared.relay.fields import encoded
 from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.received import ReceivedRequest, ReceivedResponse
 from shared.relay.status_lines import STATUS_LINES
@@ -12,7 +13,6 @@ from shared.relay.status_lines import STATUS_LINES
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _CHUNKED_LINE: Final = b"Transfer-Encoding: chunked\r\n"
 _WEBSOCKET_LINES: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-_SEPARATOR: Final = b": "
 _FIRST_LINES: Final = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\nHost: [!-~]*+\r\n")
 
 
@@ -23,7 +23,7 @@ class UnsafeHead(ValueError):
 def _lines(fields: Sequence[Field]) -> bytes:
     if not fields:
         return b""
-    block = b"\r\n".join([_SEPARATOR.join(pair) for pair in fields]) + b"\r\n"
+    block = encoded(fields)
     if block.count(b"\n") != len(fields) or block.count(b"\r") != len(fields):
         raise UnsafeHead
     return block
