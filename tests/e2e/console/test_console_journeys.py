@@ -234,6 +234,7 @@ def test_nothing_is_asked_while_nothing_happens(page: Page) -> None:
     at = person.deploy_hello()
     page.goto("/deployments")
     expect(page.locator(".deployment-row")).to_be_visible()
+    page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(4000)
