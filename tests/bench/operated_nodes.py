@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -196,17 +197,16 @@ class RealNode:
         self._scratch.cleanup()
 
     async def _clear(self) -> None:
-        """The engine may still be carrying out what the killed worker had asked for, and refuses meanwhile."""
+        """The engine may still be carrying out what the killed worker had asked for: then it refuses, or makes one more."""
         if not (self._folder / "data" / "instance").exists():
             return
         async with asyncio.timeout(_ENGINE_SETTLES_IN_S):
             while True:
-                try:
+                with suppress(AssertionError):
                     await asyncio.to_thread(self._worker.lose_everything)
-                except AssertionError:
-                    await asyncio.sleep(0.2)
-                else:
+                if not await self.left(keeping=()):
                     return
+                await asyncio.sleep(0.2)
 
     async def _containers(self, project: str = "") -> list[Any]:
         marks = [f"{labels.INSTANCE}={self._worker.instance}"]
