@@ -50,8 +50,8 @@ class Node(Protocol):
     async def heal(self) -> None:
         """It is there, and from now on does what it is told."""
 
-    async def agrees(self, runs: Mapping[str, bool]) -> bool:
-        """Whether each of these projects runs, or does not, as it says here."""
+    async def differing(self, runs: Mapping[str, bool]) -> list[str]:
+        """Those of the projects that run here and should not, or should and do not."""
 
     async def left(self, keeping: Collection[str]) -> list[str]:
         """Everything that it has still, but for the volumes of the projects in `keeping`."""
@@ -88,9 +88,9 @@ class StandIn:
         self.worker.fail_deploys_with, self.worker.deploy_s = None, 0.0
         await self.come_back()
 
-    async def agrees(self, runs: Mapping[str, bool]) -> bool:
+    async def differing(self, runs: Mapping[str, bool]) -> list[str]:
         shown = {name for name, project in self.worker.projects.items() if project.status == "running"}
-        return all((project in shown) == up for project, up in runs.items())
+        return [project for project, up in runs.items() if (project in shown) != up]
 
     async def left(self, keeping: Collection[str]) -> list[str]:
         return sorted(self.worker.projects)
@@ -162,17 +162,18 @@ class RealNode:
     async def heal(self) -> None:
         await self.come_back()
 
-    async def agrees(self, runs: Mapping[str, bool]) -> bool:
-        containers = await self._containers()
+    async def differing(self, runs: Mapping[str, bool]) -> list[str]:
+        """One that runs has exactly one container, and answers."""
         running = Counter(
             container["Labels"].get(labels.PROJECT)
-            for container in containers
+            for container in await self._containers()
             if container["State"] == "running"
         )
-        if any(running[project] != int(up) for project, up in runs.items()):
-            return False
-        answers = [await self._answers(project) for project in runs]
-        return answers == list(runs.values())
+        return [
+            project
+            for project, up in runs.items()
+            if running[project] != int(up) or await self._answers(project) != up
+        ]
 
     async def left(self, keeping: Collection[str]) -> list[str]:
         ours = {"label": [f"{labels.INSTANCE}={self._worker.instance}"]}

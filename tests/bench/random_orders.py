@@ -11,7 +11,7 @@ A whole Hoster on real SQLite gets them, with one node. After each sequence the 
 import asyncio
 import json
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -294,37 +294,49 @@ class Operations(RuleBasedStateMachine):
         await self._check_billing()
 
     async def _is_at_rest(self) -> None:
-        async with asyncio.timeout(self.settles_within_s):
-            while not await self._agrees_with_node():
-                await asyncio.sleep(0.1)
-
-    async def _agrees_with_node(self) -> bool:
-        rows = await self.database.fetch_all(
-            "SELECT project_id, status, failed_by_drift FROM deployments WHERE status <> 'deleted'"
-        )
-        if any(State(row["status"]) not in _AT_REST for row in rows):
-            return False
-        return await self.node.agrees(
-            {
-                row["project_id"]: row["status"] == "running"
-                for row in rows
-                if row["status"] != "failed" or row["failed_by_drift"]
-            }
-        )
+        await self._until_none(self._unsettled)
 
     async def _is_empty(self) -> None:
-        async with asyncio.timeout(self.settles_within_s):
-            while True:
-                [live] = await self.database.fetch_all(
-                    "SELECT count(*) FROM deployments WHERE status <> 'deleted'"
-                )
-                [queued] = await self.database.fetch_all("SELECT count(*) FROM jobs WHERE status = 'queued'")
-                if not (live[0] or queued[0] or await self.node.left(self.keeping)):
-                    break
-                await asyncio.sleep(0.1)
+        await self._until_none(self._left)
         assert (await self.user.ask("GET", "/api/v1/me")).body["usage"] == {
             "deployments": 0, "cpu_cores": 0, "memory_mb": 0, "disk_mb": 0,
         }  # fmt: skip
+
+    async def _until_none(self, find: Callable[[], Awaitable[list[str]]]) -> None:
+        found: list[str] = []
+        try:
+            async with asyncio.timeout(self.settles_within_s):
+                while found := await find():
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise AssertionError(f"after {self.settles_within_s:g} s still {found}") from None
+
+    async def _unsettled(self) -> list[str]:
+        """What is not at rest; when all is, what the node shows otherwise. An order that failed says nothing of what the node has."""
+        rows = await self.database.fetch_all(
+            "SELECT project_id, status, failed_by_drift FROM deployments WHERE status <> 'deleted'"
+        )
+        moving = [
+            f"{row['project_id']} {row['status']}" for row in rows if State(row["status"]) not in _AT_REST
+        ]
+        runs = {
+            row["project_id"]: row["status"] == "running"
+            for row in rows
+            if row["status"] != "failed" or row["failed_by_drift"]
+        }
+        differing = [] if moving else await self.node.differing(runs)
+        return moving or [f"{project} not {'up' if runs[project] else 'down'}" for project in differing]
+
+    async def _left(self) -> list[str]:
+        live = await self.database.fetch_all(
+            "SELECT project_id, status FROM deployments WHERE status <> 'deleted'"
+        )
+        queued = await self.database.fetch_all("SELECT id, kind FROM jobs WHERE status = 'queued'")
+        return [
+            *(f"{row['project_id']} {row['status']}" for row in live),
+            *(f"{row['kind']} {row['id']}" for row in queued),
+            *await self.node.left(self.keeping),
+        ]
 
     async def _check_history(self) -> None:
         """The recorded moves of each deployment are one path through the table."""
