@@ -27,6 +27,7 @@ EXAMPLES, STEPS = 60, 25
 REAL_EXAMPLES, REAL_STEPS = 4, 12
 LOG_TAIL = 8000
 
+_HOW = settings(deadline=None, suppress_health_check=list(HealthCheck))
 _T = TypeVar("_T")
 
 _ORDERS = {
@@ -89,27 +90,23 @@ class OnRealNode(Operations):
 
 def drive(examples: int, steps: int) -> None:
     """Raises AssertionError with the shortest sequence that goes wrong."""
-    _drive(OnStandIn, settings(max_examples=examples, stateful_step_count=steps))
+    how = settings(_HOW, max_examples=examples, stateful_step_count=steps)
+    run_state_machine_as_test(OnStandIn, settings=how)
 
 
 def drive_real(examples: int, steps: int) -> None:
     """Raises with a sequence that goes wrong, and prints each step as it is taken: a real node does not do the same twice, so that a
-    sequence is neither shortened nor kept for another time.
+    sequence is neither shortened nor kept for another time. To begin a node for less than all steps is not worth its while either.
     """
-    once = settings(
+    how = settings(
+        _HOW,
         max_examples=examples,
         stateful_step_count=steps,
         phases=[Phase.generate],
         database=None,
         verbosity=Verbosity.debug,
     )
-    _drive(OnRealNode, once)
-
-
-def _drive(machine: type[Operations], how: settings) -> None:
-    run_state_machine_as_test(
-        machine, settings=settings(how, deadline=None, suppress_health_check=list(HealthCheck))
-    )
+    run_state_machine_as_test(OnRealNode, settings=how, _min_steps=steps)
 
 
 def main() -> int:

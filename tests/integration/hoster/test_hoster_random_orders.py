@@ -16,4 +16,4 @@ def test_random_orders_crashes_and_node_losses_all_come_right() -> None:
 @pytest.mark.timeout(300)
 def test_on_a_real_node_they_come_right_too_and_nothing_is_left_on_its_engine(docker_engine: str) -> None:
     assert docker_engine
-    drive_real(examples=1, steps=8)
+    drive_real(examples=2, steps=8)
