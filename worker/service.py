@@ -25,6 +25,7 @@ from worker.logs.system import SystemLogs
 from worker.mesh.director import MeshDirector
 from worker.mesh.keys import MeshKeys
 from worker.mesh.neighbours import neighbourhood
+from worker.mesh.occupancy import Occupancy
 from worker.mesh.table import MeshTable
 from worker.mesh.tokens import MeshTokens
 from worker.node import Membership, Place
@@ -86,7 +87,9 @@ async def serve(startup: Startup, stop: asyncio.Event) -> None:
         neighbours = await stack.enter_async_context(
             neighbourhood(config, startup.installation.instance, table, tokens, clock)
         )
-        director = MeshDirector(table, tokens, seen.traffic, elsewhere=neighbours.elsewhere)
+        director = MeshDirector(
+            table, tokens, seen.traffic, elsewhere=neighbours.elsewhere, occupancy=Occupancy(resources.engine)
+        )
         mesh_port = await stack.enter_async_context(_mesh(config, director, clock))
         port = await stack.enter_async_context(_management(config, management))
         membership = Membership(

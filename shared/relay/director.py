@@ -14,7 +14,7 @@ Rules:
   only, in order, duplicates kept.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -180,13 +180,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamSpec:
-    """An upstream as configured. Seconds. Equal specs share one pool."""
+    """An upstream as configured. Seconds. Equal specs share one pool.
+
+    `vouch` is asked when a connection has been made, and says whether it is to whom it should be; one that is not is not used.
+    """
 
     name: str
     targets: tuple[Target, ...]
     connect_timeout: float = 5.0
     response_timeout: float = 30.0
     idle_timeout: float = 300.0
+    vouch: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -127,4 +127,6 @@ class Engine:
         unused = [spec for spec, pool in self._pools.items() if pool.is_unused_since(now - FORGET_POOL_AFTER)]
         for spec in unused:
             del self._pools[spec]
+        named = {spec.name for spec in self._pools}
+        self._unwell = {name: found for name, found in self._unwell.items() if found or name in named}
         self._forget_pools_at = self.ticker.after(FORGET_POOL_AFTER) if self._pools else NEVER

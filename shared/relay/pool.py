@@ -162,6 +162,13 @@ class Pool:
             await loop.create_unix_connection(lambda: protocol, target.unix_path)
         else:
             await loop.create_connection(lambda: protocol, target.host, target.port)
+        try:
+            if self._spec.vouch is not None and not await self._spec.vouch():
+                connection.abandon()
+        except BaseException:
+            connection.abandon()
+            place.busy += 1
+            raise
         if (
             connection.is_closed
         ):  # the upstream hung up before this task ran again, and the place has been told

@@ -174,8 +174,9 @@ def entries_of(release: Release, healthy: Mapping[str, Healthy]) -> dict[str, Pu
     for name, seen in healthy.items():
         port = release.request.service(name).port
         if port is not None and seen.address:
-            backend = Backend(name, seen.address, port, release.release_id)
-            entries[name] = Published(seen.container.container_id, seen.container.started_at, backend)
+            container_id, started_at = seen.container.container_id, seen.container.started_at
+            backend = Backend(name, seen.address, port, release.release_id, container_id, started_at)
+            entries[name] = Published(container_id, started_at, backend)
     return entries
 
 

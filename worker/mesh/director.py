@@ -28,6 +28,7 @@ from worker.mesh.errors import MeshRefusal, MissingToken, ProjectUnavailable, Un
 from worker.mesh.hold import Hold
 from worker.mesh.hop import Hop
 from worker.mesh.host import host_name
+from worker.mesh.occupancy import Occupancy
 from worker.mesh.problems import TABLE, respond
 from worker.mesh.table import Backend, Found, MeshTable
 from worker.mesh.tokens import MeshTokens
@@ -39,7 +40,8 @@ RESPONSE_TIMEOUT_S = 300.0
 class MeshDirector:
     """A `shared.relay.director.Director`. `response_timeout_s` is how long an app may think before its response head.
 
-    `elsewhere` knows the hosts of other nodes; None when there are none.
+    `elsewhere` knows the hosts of other nodes; None when there are none. `occupancy` vouches for connections to containers; None where
+    nothing but containers of one's own can be reached.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class MeshDirector:
         traffic: Traffic,
         response_timeout_s: float = RESPONSE_TIMEOUT_S,
         elsewhere: Elsewhere | None = None,
+        occupancy: Occupancy | None = None,
     ) -> None:
         self._table = table
         self._tokens = tokens
         self._traffic = traffic
         self._response_timeout_s = response_timeout_s
         self._elsewhere = elsewhere
+        self._occupancy = occupancy
         # A backend that goes takes its spec along, so a later one at the same address never meets an old connection.
         self._upstreams: WeakKeyDictionary[Backend, UpstreamSpec] = WeakKeyDictionary()
 
@@ -166,10 +170,11 @@ class MeshDirector:
         spec = self._upstreams.get(backend)
         if spec is None:
             spec = self._upstreams[backend] = UpstreamSpec(
-                # Pools are shared by equal specs: project and release in the name keep tenants and releases apart.
-                name=f"{project_id}/{backend.service}/{backend.release}",
+                # Pools are shared by equal specs: project, release and start in the name keep tenants and containers apart.
+                name=f"{project_id}/{backend.service}/{backend.release}/{backend.started_at}",
                 targets=(Target(backend.address, backend.port),),
                 response_timeout=self._response_timeout_s,
+                vouch=None if self._occupancy is None else self._occupancy.of(backend),
             )
         return spec
 

@@ -15,12 +15,17 @@ class Visibility(StrEnum):
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Backend:
-    """One service of one running release. `in_flight` is counted by the mesh and waited for by the drain."""
+    """One service of one running release. `in_flight` is counted by the mesh and waited for by the drain.
+
+    `started_at` tells one start of the container from the next.
+    """
 
     service: str
     address: str
     port: int
     release: str
+    container_id: str = ""
+    started_at: str = ""
     in_flight: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 

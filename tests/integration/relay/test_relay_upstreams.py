@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,38 @@ async def test_a_unix_socket_is_a_target_like_any_other(start_relay: Start, tmp_
     assert (await relay.exchange(GET))[2] == b"ok"
     server.close()
     await server.wait_closed()
+
+
+async def test_a_connection_that_nobody_vouches_for_is_not_used_and_one_that_was_vouched_for_is_not_asked_about_again(
+    start_relay: Start,
+) -> None:
+    answers = iter((False, True))
+    asked: list[int] = []
+
+    async def vouch() -> bool:
+        asked.append(origin.connections)
+        return next(answers)
+
+    async with raw_origin(answering(OK)) as origin:
+        relay = await start_relay(origin.port, spec=replace(FAST, response_timeout=5.0, vouch=vouch))
+        async with relay.client() as client:
+            statuses = []
+            for _ in range(3):
+                await client.send(GET)
+                statuses.append((await client.response())[0])
+
+    assert statuses == [502, 200, 200]
+    assert asked == [1, 2]
+    assert [outcome.reached_upstream for outcome in relay.director.outcomes] == [False, True, True]
+
+
+async def test_a_vouch_that_takes_too_long_is_a_connection_that_takes_too_long(start_relay: Start) -> None:
+    async def vouch() -> bool:
+        await asyncio.sleep(60)
+        return True
+
+    async with raw_origin(answering(OK)) as origin:
+        relay = await start_relay(origin.port, spec=replace(FAST, vouch=vouch))
+        status, _, _ = await relay.exchange(GET)
+
+    assert status == 504

@@ -112,7 +112,7 @@ async def test_page_cache_is_not_used_memory(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
     name = containers.run(PROJECT, "sleep 60")
-    containers.execute(name, "dd if=/dev/zero of=/file bs=1M count=30 conv=fsync 2>/dev/null")
+    containers.execute(name, "dd if=/dev/zero of=/file bs=1M count=40 conv=fsync 2>/dev/null")
     raw = (await source.stats(name))["memory_stats"]["usage"]
     async with project_stats(source, Traffic()) as (url, _stats):
         used = (await get(http, f"{url}/projects/{PROJECT}/stats"))["containers"][0]["memory_usage_bytes"]
