@@ -34,6 +34,8 @@ NODE_ID = "X-Node-ID"
 HEARTBEAT_PATH = "/nodes/v1/heartbeat"
 HEARTBEAT_S = 10.0
 RETRY_S = 0.5
+FIRST_LOOK_S = 3.0
+"""How long the first heartbeat waits for it to be known whether the engine answers: until then it would say that it does not."""
 
 _MEGABYTE = 1024 * 1024
 
@@ -85,6 +87,7 @@ class Membership:
             await asyncio.Event().wait()
             return
         before = await asyncio.to_thread(_read, self._place.data_dir)
+        await self._engine.change(FIRST_LOOK_S)
         while True:
             now = await asyncio.to_thread(_read, self._place.data_dir)
             self._tell(await self._beat(identity, hoster_url or identity.hoster_url, before, now))

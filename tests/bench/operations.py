@@ -1,371 +1,124 @@
-"""`python -m tests.bench.operations [EXAMPLES]`: random orders, crashes and node losses, and whether everything comes right by itself.
+"""`python -m tests.bench.operations [EXAMPLES] [--real]`: random orders, crashes and node losses, and whether everything comes right by itself.
 
-Hypothesis draws sequences of orders to a whole Hoster on real SQLite, with a worker that keeps the contract beside it. In between,
-Hoster dies in the middle of what it does, the node is away, refuses deploys, or has lost everything. After each sequence
-the trouble ends, and then it must be so that:
-
-- every change of state that was recorded is an arrow of the table, and follows on the one before;
-- there is exactly one billing event for each operation that was performed, and none for anything else;
-- every deployment is at rest and the node shows the same;
-- once everything is deleted, nothing is left on the node, in the queue, or in the accounts.
+Hypothesis draws sequences of orders to a whole Hoster, in between of which Hoster dies in the middle of what it does, and the node is away
+or has lost everything. Without `--real` the node is a worker that keeps the contract, which also fails deploys or takes its time. With it, it
+is a worker process on the engine: it is killed in the middle of orders and started again, and its containers are removed behind its
+back. What must be so in the end is told in `tests.bench.random_orders`.
 """
 
+import argparse
 import asyncio
 import logging
 import sys
-import tempfile
 from collections.abc import Coroutine
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
-import aiohttp
 import structlog
-from aiohttp import web
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from typing_extensions import override
 
-from hoster.__main__ import MIGRATIONS
-from hoster.app import build_app
-from hoster.deployments.transitions import TRANSITIONS, State
-from hoster.jobs.store import LEASE_S
-from hoster.parts import Parts
-from hoster.templates.catalog import read_catalog
-from hoster.vault import Vault
-from hoster.web.pages import read_pages
-from shared.clock import SystemClock
-from shared.database import Database
+from tests.bench.operated_nodes import RealNode, StandIn
+from tests.bench.random_orders import AT_MOST, Operations
 from tests.bench.table import line
-from tests.integration.hoster.conftest import QUICK, User, beat, config_for, join_worker
 
-EXAMPLES = 60
-STEPS = 25
-AT_MOST = 4
-DEPLOYMENTS = "/api/v1/deployments"
+EXAMPLES, STEPS = 60, 25
+REAL_EXAMPLES, REAL_STEPS = 4, 12
+LOG_TAIL = 8000
 
-_ARROWS = {(source.value, target.value) for (source, _), target in TRANSITIONS.items()}
-_AT_REST = {State.PENDING, State.RUNNING, State.STOPPED, State.FAILED}
-_CATALOG, _PAGES = read_catalog(), read_pages()
+_HOW = settings(deadline=None, suppress_health_check=list(HealthCheck))
 _T = TypeVar("_T")
 
+_ORDERS = {
+    "start": ("POST", "/start"),
+    "stop": ("POST", "/stop"),
+    "restart": ("POST", "/restart"),
+    "redeploy": ("POST", "/redeploy"),
+    "delete": ("DELETE", "?volumes=delete"),
+}
 
-class SkippingClock:
-    """The system's, moved on by as much as it is told."""
 
+class OnStandIn(Operations):
     def __init__(self) -> None:
-        self._system = SystemClock()
-        self.ahead_s = 0.0
-
-    def now(self) -> float:
-        return self._system.now() + self.ahead_s
-
-    def monotonic(self) -> float:
-        return self._system.monotonic()
-
-
-class Operations(RuleBasedStateMachine):
-    """`performed` are the request ids of the operations that were answered as performed, or are on record after a crash."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.clock = SkippingClock()
-        self.performed: set[str] = set()
-        self.ids: list[str] = []
-        self.releases: dict[str, set[str]] = {}
-        self.away = False
-        self.requests = 0
-
-    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Hoster lives only while this runs."""
-        return self.loop.run(asyncio.wait_for(work, 60))
-
-    @initialize(running=st.integers(1, 3))
-    def begin(self, running: int) -> None:
-        self.run(self._begin())
-        for _ in range(running):
-            self.create(start=True)
-        self.run(self._is_at_rest())
-
-    async def _begin(self) -> None:
-        self.session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
-        await self._start_hoster()
-        self.user = User(self.base_url, self.session, clock=self.clock)
-        self.worker = await join_worker(self.base_url, self.session)
-        self.worker.clock = self.clock
-        found = await self.user.ask("GET", "/api/v1/templates?q=hello")
-        self.hello = found.body["items"][0]["id"]
-
-    async def _start_hoster(self) -> None:
-        folder = Path(self.folder.name)
-        self.database = await Database.open(folder / "hoster.db", MIGRATIONS)
-        parts = Parts(
-            config=config_for(folder),
-            clock=self.clock,
-            database=self.database,
-            vault=Vault(b"k" * 32),
-            catalog=_CATALOG,
-            pages=_PAGES,
-            patience=QUICK,
-            on_death=lambda: None,
-        )
-        self.runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=0.1)
-        await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", 0).start()
-        self.base_url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
-
-    async def _crash(self) -> None:
-        """From one moment to the next nothing is written any more; leases stay until they run out, as after a kill."""
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(
-            lambda *_: None
-        )  # nobody is there any more to hear what the dying tasks say
-        await self.database.close()
-        with suppress(Exception):
-            await self.runner.cleanup()
-        loop.set_exception_handler(None)
-        self.clock.ahead_s += LEASE_S + 1
-        await self._start_hoster()
-        self.user.base_url = self.base_url
-        if not self.away:
-            await beat(self.base_url, self.session, self.worker)
-
-    async def _ask(self, method: str, target: str, body: object = None) -> Any:
-        self.requests += 1
-        request_id = f"req-{self.requests}"
-        answer = await self.user.ask(method, target, body, request_id=request_id)
-        assert answer.status < 500 or answer.body["code"] == "engine_unavailable", answer.body
-        if "X-Event-Type" in answer.headers:
-            self.performed.add(request_id)
-        return answer
-
-    @precondition(lambda self: len(self.ids) < AT_MOST)
-    @rule(start=st.booleans())
-    def create(self, start: bool) -> None:  # noqa: FBT001 - hypothesis gives it by name
-        body = {"name": "app", "template_id": self.hello, "start": start}
-        answer = self.run(self._ask("POST", DEPLOYMENTS, body))
-        if answer.status == 202:
-            self.ids.append(answer.body["id"])
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST))
-    def start(self, which: int) -> None:
-        self._order(which, "start")
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST))
-    def stop(self, which: int) -> None:
-        self._order(which, "stop")
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST))
-    def restart(self, which: int) -> None:
-        self._order(which, "restart")
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST))
-    def redeploy(self, which: int) -> None:
-        self._order(which, "redeploy")
-
-    def _order(self, which: int, order: str) -> None:
-        answer = self.run(self._ask("POST", f"{self._one(which)}/{order}"))
-        assert answer.status in {200, 202, 404, 409}, answer.body
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST), back=st.integers(0, 3))
-    def roll_back(self, which: int, back: int) -> None:
-        one = self._one(which)
-        listed = self.run(self._ask("GET", f"{one}/releases"))
-        if listed.status == 200 and len(listed.body["items"]) > back:
-            body = {"release_id": listed.body["items"][back]["id"]}
-            answer = self.run(self._ask("POST", f"{one}/rollback", body))
-            assert answer.status in {200, 202, 404, 409, 422}, answer.body
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST), text=st.sampled_from(["one", "two", "three"]))
-    def change(self, which: int, text: str) -> None:
-        answer = self.run(self._ask("PATCH", self._one(which), {"variables": {"MESSAGE": text}}))
-        assert answer.status in {200, 404}, answer.body
-
-    @precondition(lambda self: self.ids)
-    @rule(which=st.integers(0, AT_MOST), volumes=st.sampled_from(["keep", "delete"]))
-    def delete(self, which: int, volumes: str) -> None:
-        answer = self.run(self._ask("DELETE", f"{self._one(which)}?volumes={volumes}"))
-        assert answer.status in {202, 404}, answer.body
-
-    @precondition(lambda self: self.ids and not self.away)
-    @rule()
-    def everything_settles(self) -> None:
-        self.run(self._is_at_rest())
-
-    @rule(seconds=st.sampled_from([0.02, 0.1, 0.4]))
-    def let_time_pass(self, seconds: float) -> None:
-        self.run(asyncio.sleep(seconds))
-
-    @rule()
-    def hoster_crashes(self) -> None:
-        self.run(self._crash())
-
-    @precondition(lambda self: self.ids)
-    @rule(
-        which=st.integers(0, AT_MOST),
-        order=st.sampled_from(["start", "stop"]),
-        after=st.sampled_from([0.0, 0.002, 0.01]),
-    )
-    def hoster_crashes_during(self, which: int, order: str, after: float) -> None:
-        self.run(self._crash_during(f"{self._one(which)}/{order}", after))
-
-    async def _crash_during(self, target: str, after: float) -> None:
-        """What APIGate does then: it asks whether the operation is on record."""
-        self.requests += 1
-        request_id = f"req-{self.requests}"
-        asking = asyncio.create_task(self.user.ask("POST", target, request_id=request_id))
-        await asyncio.sleep(after)
-        await self._crash()
-        with suppress(aiohttp.ClientError, TimeoutError):
-            await asking
-        row = await self.database.fetch_one(
-            "SELECT 1 FROM billing_events WHERE request_id = ?", (request_id,)
-        )
-        if row is not None:
-            self.performed.add(request_id)
-
-    @rule(away=st.sampled_from([True, False, False]))
-    def node_comes_and_goes(self, away: bool) -> None:  # noqa: FBT001 - hypothesis gives it by name
-        self.run(self._set_away(away))
-
-    async def _set_away(self, away: bool) -> None:  # noqa: FBT001 - as above
-        await (self.worker.stop() if away else self._bring_back())
-        self.away = away
-
-    async def _bring_back(self) -> None:
-        if self.away:
-            await self.worker.start()
-        await beat(self.base_url, self.session, self.worker)
-
-    @rule()
-    def node_loses_everything(self) -> None:
-        self.worker.projects.clear()
+        self.stand_in = StandIn()
+        super().__init__(self.stand_in)
 
     @rule(
         reason=st.sampled_from([None, None, "it does not come up"]), seconds=st.sampled_from([0.0, 0.0, 0.5])
     )
     def deploys_fail_or_take_time(self, reason: str | None, seconds: float) -> None:
-        self.worker.fail_deploys_with, self.worker.deploy_s = reason, seconds
+        self.stand_in.worker.fail_deploys_with, self.stand_in.worker.deploy_s = reason, seconds
 
-    @invariant()
-    def every_performed_operation_is_billed_once(self) -> None:
-        if hasattr(self, "database"):
-            self.run(self._check_billing())
 
-    async def _check_billing(self) -> None:
-        rows = await self.database.fetch_all("SELECT request_id FROM billing_events")
-        assert sorted(row["request_id"] for row in rows) == sorted(self.performed)
+class OnRealNode(Operations):
+    settles_within_s = 90.0  # a worker looks at what has failed every 30 s
 
-    def teardown(self) -> None:
+    def __init__(self) -> None:
+        self.real = RealNode()
+        super().__init__(self.real)
+
+    @override
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:
-            if hasattr(self, "worker"):
-                self.run(self._heal_and_check())
-        finally:
-            self.run(self._end())
-            self.loop.close()
-            self.folder.cleanup()
+            return super().run(work)
+        except Exception:
+            line(self.real.log[-LOG_TAIL:])
+            raise
 
-    async def _heal_and_check(self) -> None:
-        self.worker.fail_deploys_with, self.worker.deploy_s = None, 0.0
-        await self._set_away(away=False)
-        await self._is_at_rest()
-        await self._check_history()
-        for deployment_id in self.ids:
-            await self._ask("DELETE", f"{DEPLOYMENTS}/{deployment_id}")
-        await self._is_empty()
-        await self._check_history()
-        await self._check_billing()
+    @precondition(lambda self: self.ids and not self.away)
+    @rule(
+        which=st.integers(0, AT_MOST),
+        order=st.sampled_from(sorted(_ORDERS)),
+        after=st.sampled_from([0.0, 0.05, 0.2, 0.5, 1.0]),
+    )
+    def worker_is_killed_during(self, which: int, order: str, after: float) -> None:
+        self.run(self._kill_during(*_ORDERS[order], which, after))
 
-    async def _is_at_rest(self) -> None:
-        async with asyncio.timeout(40):
-            while not await self._agrees_with_node():
-                await asyncio.sleep(0.1)
+    async def _kill_during(self, method: str, path: str, which: int, after: float) -> None:
+        answer = await self._ask(method, self._one(which) + path)
+        assert answer.status in {200, 202, 404, 409}, answer.body
+        await asyncio.sleep(after)
+        await self.real.go_away()
+        await self.real.come_back()
 
-    async def _agrees_with_node(self) -> bool:
-        rows = await self.database.fetch_all(
-            "SELECT project_id, status, failed_by_drift FROM deployments WHERE status <> 'deleted'"
-        )
-        shown = {name: project.status for name, project in self.worker.projects.items()}
-        return all(
-            State(row["status"]) in _AT_REST
-            and (row["status"] == "running") == (shown.get(row["project_id"]) == "running")
-            for row in rows
-            if row["status"] != "failed" or row["failed_by_drift"]
-        ) and all(State(row["status"]) in _AT_REST for row in rows)
-
-    async def _is_empty(self) -> None:
-        async with asyncio.timeout(40):
-            while True:
-                [live] = await self.database.fetch_all(
-                    "SELECT count(*) FROM deployments WHERE status <> 'deleted'"
-                )
-                [queued] = await self.database.fetch_all("SELECT count(*) FROM jobs WHERE status = 'queued'")
-                if not (live[0] or queued[0] or self.worker.projects):
-                    break
-                await asyncio.sleep(0.1)
-        assert (await self.user.ask("GET", "/api/v1/me")).body["usage"] == {
-            "deployments": 0, "cpu_cores": 0, "memory_mb": 0, "disk_mb": 0,
-        }  # fmt: skip
-
-    async def _check_history(self) -> None:
-        """The recorded moves of each deployment are one path through the table."""
-        rows = await self.database.fetch_all(
-            "SELECT deployment_id, message FROM deployment_events WHERE type LIKE 'deployment\\_%' ESCAPE '\\' ORDER BY seq"
-        )
-        now = dict.fromkeys(self.ids, "pending")
-        for row in rows:
-            source, _, target = row["message"].partition(":")[0].partition(" -> ")
-            assert source == now[row["deployment_id"]], (row["message"], now)
-            assert (source, target) in _ARROWS, row["message"]
-            now[row["deployment_id"]] = target
-        states = await self.database.fetch_all("SELECT id, status FROM deployments")
-        assert now == {row["id"]: row["status"] for row in states}
-
-    async def _end(self) -> None:
-        if hasattr(self, "worker"):
-            await self.worker.stop()
-        if hasattr(self, "runner"):
-            await self.runner.cleanup()
-            await self.database.close()
-            await self.session.close()
-
-    def _one(self, which: int) -> str:
-        return f"{DEPLOYMENTS}/{self.ids[which % len(self.ids)]}"
+    @precondition(lambda self: self.ids)
+    @rule(which=st.integers(0, AT_MOST))
+    def containers_are_removed_by_hand(self, which: int) -> None:
+        self.run(self.real.lose_containers(self.projects[self._id(which)]))
 
 
 def drive(examples: int, steps: int) -> None:
     """Raises AssertionError with the shortest sequence that goes wrong."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Operations,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+    how = settings(_HOW, max_examples=examples, stateful_step_count=steps)
+    run_state_machine_as_test(OnStandIn, settings=how)
+
+
+def drive_real(examples: int, steps: int) -> None:
+    """Raises with a sequence that goes wrong, and prints each step as it is taken: a real node does not do the same twice, so that a
+    sequence is neither shortened nor kept for another time. To begin a node for less than all steps is not worth its while either.
+    """
+    how = settings(
+        _HOW,
+        max_examples=examples,
+        stateful_step_count=steps,
+        phases=[Phase.generate],
+        database=None,
+        verbosity=Verbosity.debug,
     )
+    run_state_machine_as_test(OnRealNode, settings=how, _min_steps=steps)
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.operations")
+    parser.add_argument("examples", nargs="?", type=int)
+    parser.add_argument("--real", action="store_true", help="on a worker process and the engine")
+    given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    examples = int(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLES
-    drive(examples, STEPS)
-    line(f"{examples} sequences of up to {STEPS} orders and mishaps: all came right")
+    steps = REAL_STEPS if given.real else STEPS
+    examples = given.examples or (REAL_EXAMPLES if given.real else EXAMPLES)
+    (drive_real if given.real else drive)(examples, steps)
+    line(f"{examples} sequences of up to {steps} orders and mishaps: all came right")
     return 0
 
 

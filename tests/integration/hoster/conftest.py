@@ -241,7 +241,7 @@ async def beat(
     signed = signature.sign(
         worker.secret,
         Command("POST", "/nodes/v1/heartbeat", body),
-        int(SystemClock().now()),
+        int(worker.clock.now()),
         secrets.token_hex(8),
     )
     headers = {signature.HEADER: signed, "X-Node-ID": worker.node_id, "Content-Type": "application/json"}

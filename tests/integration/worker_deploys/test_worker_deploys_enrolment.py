@@ -73,7 +73,6 @@ async def test_a_worker_with_a_token_joins_by_itself_and_is_then_commanded_with_
     assert join["address"] == agent.base
     assert join["capacity"]["cpu_cores"] == os.cpu_count()
     assert join["capacity"]["memory_mb"] > 100
-    assert hoster.heartbeats[0]["engine"] in {"ok", "unavailable"}
     assert hoster.heartbeats[0]["used"]["memory_mb"] > 0
     identity = agent.folder / "data" / "identity.json"
     assert identity.stat().st_mode & 0o777 == 0o600
@@ -87,6 +86,23 @@ async def test_a_worker_with_a_token_joins_by_itself_and_is_then_commanded_with_
     await agent.start(variables)
     await eventually(lambda: _has(lambda: bool(hoster.heartbeats)))
     assert len(hoster.joins) == 1
+
+
+@pytest.mark.engine
+async def test_no_heartbeat_says_that_the_engine_does_not_answer_before_it_was_asked(
+    agent: Agent, hoster: PlayedHoster, docker_engine: str
+) -> None:
+    variables = {"HOSTER_URL": hoster.url, "WORKER_JOIN_TOKEN": TOKEN, "DOCKER_HOST": docker_engine}
+    for _start in range(3):  # the first time it joins before that, and hears of the engine meanwhile
+        await agent.start(variables)
+        await eventually(lambda: _has(lambda: bool(hoster.heartbeats)))
+        agent.kill()
+        assert {beat["engine"] for beat in hoster.heartbeats} == {"ok"}
+        hoster.heartbeats.clear()
+
+    await agent.start({**variables, "DOCKER_HOST": f"unix://{agent.folder}/no-engine.sock"})
+    await eventually(lambda: _has(lambda: bool(hoster.heartbeats)))
+    assert hoster.heartbeats[0]["engine"] == "unavailable"
 
 
 async def test_join_by_hand_reads_the_token_from_standard_input_and_refuses_a_used_one(
