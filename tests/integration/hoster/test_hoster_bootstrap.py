@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 
 from hoster.nodes.bootstrap.far_side import unit_text
+from tests.conftest import missing
 from tests.integration.hoster.conftest import Hoster, User, eventually
 from tests.servers.ssh_machine import SshMachine, keygen, public_line
 
@@ -182,7 +183,7 @@ class SystemdMachine:
 def systemd_machine(tmp_path: Path) -> Iterator[SystemdMachine]:
     """It has /run/systemd/system and an /etc/systemd/system of its own (in a mount namespace), and a systemctl that is a script."""
     if os.geteuid() != 0:
-        pytest.skip("only root may give a process an /etc of its own")
+        missing("root", "only root may give a process an /etc of its own")
     units, booted, records, programs = (tmp_path / name for name in ("units", "run", "records", "programs"))
     for folder in (units, booted / "system", records, programs):
         folder.mkdir(parents=True)
