@@ -61,6 +61,8 @@ def test_what_somebody_else_saved_meanwhile_is_not_written_over(page: Page) -> N
     person = Person(page).sign_up()
     template = _written(person)
     page.goto(f"/my-templates/{template}")
+    # The form holds the revision it was filled from only once it is there.
+    expect(page.get_by_label("Description")).to_be_visible()
     changed = person.call("PATCH", f"/api/v1/templates/{template}", {"description": "From another tab."})
     assert changed.status == 200
     page.get_by_label("Description").fill("From this tab.")
