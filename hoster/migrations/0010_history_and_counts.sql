@@ -11,8 +11,11 @@ CREATE INDEX releases_of_a_template ON releases (template_id, template_revision)
 DROP INDEX deployments_on_a_node; -- it left out the deleted ones, which also hold on to their node
 CREATE INDEX deployments_on_a_node ON deployments (node_id);
 
--- The newest events of a deployment, and the jobs that a process holds, without reading all of them.
+-- The newest events of a deployment, what a node has still to be told, an author's drafts, and the jobs that a process holds, without
+-- reading all of them.
 CREATE INDEX deployment_events_of_a_deployment ON deployment_events (deployment_id, seq);
+CREATE INDEX domains_not_on_their_node ON domains (deployment_id) WHERE verified_at IS NOT NULL AND node_id IS NULL;
+CREATE INDEX drafts_of_an_author ON templates (author_id) WHERE published = 0 AND deleted_at IS NULL;
 CREATE INDEX jobs_held ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
 
 -- How many there are of everything that `/stats` tells, kept by the statements that change it (as in tallies).
