@@ -96,6 +96,7 @@ class FakeWorker:
         self.streams_last_s = 3600.0
         self.open_streams = 0
         self.tells_events = True
+        self.sends_heartbeats = True
         self._nonces: set[str] = set()
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -104,6 +105,10 @@ class FakeWorker:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_up(self) -> bool:
+        return self._runner is not None
 
     async def start(self) -> None:
         """On the port that it had before, if it had one."""

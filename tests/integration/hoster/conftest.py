@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,7 @@ def stranger(hoster: Hoster, session: aiohttp.ClientSession) -> User:
     return User(hoster.base_url, session, user_id="user_b", org_id="org_b")
 
 
+BEAT_EVERY_S = 5.0
 CAPACITY = {"cpu_cores": 8, "memory_mb": 16_000, "disk_mb": 100_000}
 
 
@@ -249,12 +251,24 @@ async def beat(
         return response.status, {"headers": headers, "data": body, "answer": await response.json()}
 
 
+async def keep_beating(base_url: str, session: aiohttp.ClientSession, worker: FakeWorker) -> None:
+    """However long a test takes on a busy machine, the node stays online."""
+    while True:
+        await asyncio.sleep(BEAT_EVERY_S)
+        if worker.is_up and worker.sends_heartbeats:
+            with suppress(aiohttp.ClientError):  # a test may stop Hoster, or start it again
+                await beat(base_url, session, worker)
+
+
 @pytest.fixture
 async def worker(hoster: Hoster, session: aiohttp.ClientSession) -> AsyncIterator[FakeWorker]:
     joined = await join_worker(hoster.base_url, session)
+    beating = asyncio.create_task(keep_beating(hoster.base_url, session, joined))
     try:
         yield joined
     finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
         await joined.stop()
 
 

@@ -215,8 +215,9 @@ async def test_every_reader_of_a_node_that_dies_comes_back_to_where_it_was(
 
 
 async def test_a_node_that_sends_no_heartbeats_and_never_answers_is_not_waited_for_long(
-    user: User, running: str, tmp_path: Path
+    user: User, worker: FakeWorker, running: str, tmp_path: Path
 ) -> None:
+    worker.sends_heartbeats = False
     with socket.create_server(("127.0.0.1", 0)) as mute:
         other = sqlite3.connect(tmp_path / "hoster.db")
         address = f"http://127.0.0.1:{mute.getsockname()[1]}"

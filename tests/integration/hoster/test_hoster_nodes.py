@@ -109,10 +109,11 @@ async def test_a_node_that_moved_is_commanded_at_its_new_address(
     assert addresses == [("http://127.0.0.1:1",)]
 
 
-@pytest.mark.usefixtures("hoster", "worker")
+@pytest.mark.usefixtures("hoster")
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
-    user: User, tmp_path: Path, hello_id: str
+    user: User, worker: FakeWorker, tmp_path: Path, hello_id: str
 ) -> None:
+    worker.sends_heartbeats = False
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
     await user.until(created.body["id"], "running")
     one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
