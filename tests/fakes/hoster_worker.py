@@ -89,6 +89,7 @@ class FakeWorker:
         self.engine_unavailable = False
         self.lists_nonsense = False
         self.restart_s = 0.0
+        self.stop_s = 0.0
         self.digests: dict[str, str] = {}
         self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
@@ -127,7 +128,7 @@ class FakeWorker:
         app.router.add_get("/projects/{id}/deploys/{deploy}", self._deploy_record)
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
         app.router.add_post("/projects/{id}/start", self._set("running"))
-        app.router.add_post("/projects/{id}/stop", self._set("stopped"))
+        app.router.add_post("/projects/{id}/stop", self._stop)
         app.router.add_post("/projects/{id}/restart", self._restart)
         app.router.add_get("/projects/{id}/stats", self._stats)
         app.router.add_get("/projects/{id}/logs", self._logs)
@@ -315,6 +316,16 @@ class FakeWorker:
             return web.json_response({"status": status}, status=202)
 
         return answer
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        """As the real one: it answers at once, and the app ends in its time."""
+        project = self._project(request)
+
+        def ends() -> None:
+            project.status = "stopped"
+
+        asyncio.get_running_loop().call_later(self.stop_s, ends)
+        return web.json_response({"status": project.status}, status=202)
 
     async def _restart(self, request: web.Request) -> web.Response:
         """As the real one: it answers at once, and restarts in a moment; until then the project is shown as it was."""

@@ -237,6 +237,8 @@ async def join_worker(
 async def beat(
     base_url: str, session: aiohttp.ClientSession, worker: FakeWorker, **more: object
 ) -> tuple[int, dict]:
+    """With `more`, the test itself says how it is with the node, and nothing says otherwise meanwhile."""
+    worker.sends_heartbeats = worker.sends_heartbeats and not more
     body = json.dumps(
         {"version": "1", "capacity": CAPACITY, "used": {"cpu_cores": 1, "memory_mb": 2, "disk_mb": 3}, **more}
     ).encode()

@@ -221,6 +221,7 @@ async def test_an_owner_changes_a_node_and_takes_it_out_of_placement_for_a_while
         await joined.stop()
 
 
+@pytest.mark.timeout(240)  # five processes start one after the other
 async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
     hoster: Hoster, worker: FakeWorker, user: User, hello_id: str, tmp_path: Path
 ) -> None:
