@@ -90,7 +90,7 @@ async def test_an_image_can_be_deployed_without_a_template(user: User, worker: F
     async def is_deploying() -> bool:
         return any(project.deploys for project in worker.projects.values())
 
-    await eventually(is_deploying, 10)
+    await eventually(is_deploying, 30)
     project = next(iter(worker.projects.values()))
     service = project.deploys["deploy-1"]["compose"]["services"]["web"]
     assert (service["image"], service["expose"], "healthcheck" in service) == ("localhost/x:1", ["80"], False)
