@@ -18,7 +18,8 @@ from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.bootstrap.bundle import BundleMissing
 from hoster.nodes.bootstrap.commands import BootstrapUnderWay, NodeJoinedAlready
-from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
+from hoster.nodes.commands import JoinTokenInvalid, NodeNotFound, PublicNodeRefused
+from hoster.nodes.store import NodeInUse
 from hoster.nodes.worker_client import NodeUnreachable
 from hoster.receiving import BodyTooSlow, ServiceLeaving
 from hoster.releases.api import DeployNotFound
