@@ -8,6 +8,7 @@ Facts:
 - RFC 9110 section 5.5: control characters in a value are dangerous and must be refused or replaced.
 - The same lines come again and again (`Host`, `Accept`, `Server`, `Date` within a second), so what a line means is remembered
   by its bytes, up to a bound. Lines with credentials in them are remembered by the connection that they came on, and go with it.
+- What goes out must be one line a field: a value with a line end in it would be another field, or the end of the head.
 """
 
 import re
@@ -48,6 +49,10 @@ _MOST_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 256
 _MOST_OWN: Final = 2
 _LONGEST_OWN: Final = 4096
+
+
+class UnsafeHead(ValueError):
+    """A director's field, target or host would break the message apart (RFC 9110 section 5.5)."""
 
 
 class ReadLine:
@@ -186,27 +191,52 @@ class FieldReader:
         return special
 
 
+_STANDING: Final[dict[object, bytes]] = {}
+"""Fields that a director says again and again, as they go out."""
+
 _ENCODED: Final[dict[object, bytes]] = {}
-"""Remembered fields as they go out."""
+"""Those, and what was read: as they go out."""
 
 
 def _encoded(name: bytes, value: bytes) -> bytes:
-    return b": ".join((name, value)) + b"\r\n"
+    return b"".join((name, b": ", value, b"\r\n"))
+
+
+def _checked(name: bytes, value: bytes) -> bytes:
+    if b"\n" in value or b"\r" in value or b"\n" in name or b"\r" in name:
+        raise UnsafeHead
+    return _encoded(name, value)
 
 
 def encoded(fields: Sequence[Field]) -> bytes:
-    """The lines of a head. Nothing is checked here."""
+    """The lines of a head. Raises `UnsafeHead`."""
     lines: list[bytes] = []
     for field in cast(Sequence[object], fields):  # as objects: see `FieldReader.read`
         line = _ENCODED.get(field)
-        lines.append(_encoded(*cast(Field, field)) if line is None else line)
+        if line is None:
+            pair = cast(Field, field)
+            line = _checked(pair[0], pair[1])
+        lines.append(line)
     return b"".join(lines)
+
+
+def remember(fields: Sequence[Field]) -> None:
+    """Of a director: it will send these again. Whoever remembers is to forget in time. Raises `UnsafeHead`."""
+    for field in fields:
+        _STANDING[field] = _ENCODED[field] = _checked(field[0], field[1])
+
+
+def forget(fields: Sequence[Field]) -> None:
+    for field in fields:
+        _STANDING.pop(field, None)
+        _ENCODED.pop(field, None)
 
 
 def _forget() -> None:
     OF_REQUESTS.forget()
     OF_RESPONSES.forget()
     _ENCODED.clear()
+    _ENCODED.update(_STANDING)
 
 
 OF_REQUESTS: Final = FieldReader(_REQUEST_ENDS_HERE)
