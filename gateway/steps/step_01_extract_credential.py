@@ -1,11 +1,14 @@
 """Step 1: find the one credential of the request."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.errors import ConflictingCredentials, MissingCredentials
 from gateway.routes.table import Match
 from gateway.rules.canonical_target import api_keys_in
 from gateway.rules.field_fates import FATES, Fate
+
+_BEARER: Final = b"bearer "
 
 
 @dataclass(slots=True, init=False)
@@ -42,9 +45,8 @@ def extract_credential(match: Match) -> Presented:
 def _presented(lowered: bytes, value: bytes) -> Presented | None:
     """Names count as they are spelled here: what is only read as one of them (`x_api_key`) presents nothing."""
     if lowered == b"authorization":
-        scheme, _, rest = value.partition(b" ")
-        text = rest.strip()
-        if text and scheme.lower() == b"bearer":
+        text = value[len(_BEARER) :].strip()
+        if text and value[: len(_BEARER)].lower() == _BEARER:
             return Presented(text.decode("latin-1"), must_be_key=False)
     elif lowered == b"x-api-key" and value:
         return Presented(value.decode("latin-1"), must_be_key=True)

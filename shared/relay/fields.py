@@ -108,16 +108,24 @@ class SortedFields:
     def drop_nominated(self) -> None:
         """Once all fields are in: what `Connection` names is not kept."""
         values = self.ended[_CONNECTION]
-        self.connection = _options(values[0]) if len(values) == 1 else _options(b",".join(values))
-        nominated = self.connection - _OPTIONS
-        if nominated:
-            self.kept = [pair for pair in self.kept if pair[0].lower() not in nominated]
-            self.has_date = self.has_date and _DATE not in nominated
+        options = _options(values[0]) if len(values) == 1 else _options(b",".join(values))
+        self.connection = options.all
+        if options.nominated:
+            self.kept = [pair for pair in self.kept if pair[0].lower() not in options.nominated]
+            self.has_date = self.has_date and _DATE not in options.nominated
+
+
+class _Options:
+    __slots__ = ("all", "nominated")
+
+    def __init__(self, every: frozenset[bytes]) -> None:
+        self.all = every
+        self.nominated = every - _OPTIONS
 
 
 @lru_cache(maxsize=256)
-def _options(value: bytes) -> frozenset[bytes]:
-    return frozenset(option.strip(b" \t").lower() for option in value.split(b","))
+def _options(value: bytes) -> _Options:
+    return _Options(frozenset(option.strip(b" \t").lower() for option in value.split(b",")))
 
 
 class FieldReader:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from shared.relay.director import Field, Forward, Respond
@@ -12,7 +13,7 @@ from shared.relay.status_lines import STATUS_LINES
 
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _WEBSOCKET_LINES: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-_FIRST_LINES: Final = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\nHost: [!-~]*+\r\n")
+_VISIBLE: Final = re.compile(rb"[!-~]+")
 
 
 def request_head(request: ReceivedRequest, forward: Forward) -> bytes:
@@ -21,12 +22,32 @@ def request_head(request: ReceivedRequest, forward: Forward) -> bytes:
     `Expect: 100-continue` goes on (RFC 9110 section 10.1.1 asks it of a proxy), so that an upstream can refuse before the
     body is on its way; its 100 is relayed like any interim response. Raises `UnsafeHead`.
     """
-    first = f"{request.method} {forward.target} HTTP/1.1\r\nHost: {forward.host}\r\n".encode(
-        "utf-8", "surrogatepass"
+    return b"".join(
+        (
+            request.method.encode("ascii"),
+            b" ",
+            _visible(forward.target),
+            b" HTTP/1.1\r\n",
+            _host_line(forward.host),
+            encoded(forward.fields),
+            _request_framing(request),
+            b"\r\n",
+        )
     )
-    if not _FIRST_LINES.fullmatch(first):
+
+
+def _visible(text: str) -> bytes:
+    if not text.isascii():
         raise UnsafeHead
-    return b"".join((first, encoded(forward.fields), _request_framing(request), b"\r\n"))
+    octets = text.encode("ascii")
+    if not _VISIBLE.fullmatch(octets):
+        raise UnsafeHead
+    return octets
+
+
+@lru_cache(maxsize=1024)
+def _host_line(host: str) -> bytes:
+    return b"".join((b"Host: ", _visible(host) if host else b"", b"\r\n"))
 
 
 def _request_framing(request: ReceivedRequest) -> bytes:
