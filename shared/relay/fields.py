@@ -43,6 +43,8 @@ _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ACCEPTABLE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _PRIVATE: Final = frozenset({b"authorization", b"x-api-key", b"cookie", b"set-cookie"})
+_LF: Final = 0x0A  # as numbers: bytes are looked for in bytes by way of an error
+_CR: Final = 0x0D
 _CONNECTION: Final = b"connection"
 _DATE: Final = b"date"
 _MOST_REMEMBERED: Final = 2048
@@ -211,7 +213,7 @@ def _encoded(name: bytes, value: bytes) -> bytes:
 
 
 def _checked(name: bytes, value: bytes) -> bytes:
-    if b"\n" in value or b"\r" in value or b"\n" in name or b"\r" in name:
+    if _LF in value or _CR in value or _LF in name or _CR in name:
         raise UnsafeHead
     return _encoded(name, value)
 
