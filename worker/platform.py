@@ -139,8 +139,8 @@ def build_platform(
     publication = Publication(table)
     probes = Probes(resources.probing, engine, clock)
     interruptions = Interruptions()
-    pins = Pins(engine, records.images)
     pruning = Pruning(engine, installed.instance, records.images)
+    pins = Pins(engine, records.images, pruning)
     fetcher = Fetcher(config.data_dir / "sources", allow_local=config.allow_local_git)
     sources = Sources(
         engine,
