@@ -93,12 +93,15 @@ async def test_a_redeploy_under_requests_fails_none_of_them(worker: Worker, tiny
             answers.append(await worker.get("busy.zexio.app", path))
             await asyncio.sleep(0.02)
 
+    async def is_served() -> bool:
+        return {"second\n", "slow\n"} <= {text for _status, text in answers}
+
     async with asyncio.TaskGroup() as visitors:
         for path in ("/", "/", "/cgi-bin/slow"):
             visitors.create_task(visit(path))
         await worker.commander.ok("POST", "/projects/busy/env", {"env": {"TEXT": "second"}})
         ended = await deploy(worker, "busy", tiny_image)
-        await asyncio.sleep(0.3)
+        await eventually(is_served)
         stop.set()
 
     assert ended["status"] == "active"
