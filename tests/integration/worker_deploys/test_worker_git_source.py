@@ -265,12 +265,12 @@ async def test_images_beyond_the_last_five_releases_go_and_foreign_ones_stay(
         repository.commit({"page": f"{turn}\n"})
         ended = await deploy_git(worker, "app", repository.url)
         assert ended["status"] == "active"
-        await eventually(lambda turn=turn: _has_images(worker, min(turn + 1, 5)))
+        await eventually(lambda turn=turn: _has_images(worker, min(turn + 1, 5)), 30)
         if turn < 5:
             layers = len(descendants(tiny_image))
         else:
             # The layers go after the images that stand on them.
-            await eventually(lambda layers=layers: _has_layers(tiny_image, layers))
+            await eventually(lambda layers=layers: _has_layers(tiny_image, layers), 30)
 
     assert len((await worker.commander.ok("GET", "/projects/app/releases"))["items"]) == 5
     await worker.commander.ok("DELETE", "/projects/app")
