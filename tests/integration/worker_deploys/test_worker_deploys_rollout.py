@@ -241,15 +241,16 @@ async def test_without_a_health_path_a_release_must_stay_up_for_ten_seconds(
     worker: Worker, tiny_image: str
 ) -> None:
     await create(worker, "plain")
+    await create(worker, "brief")
 
     six_seconds = "exec /bin/busybox timeout 6 /bin/busybox httpd -f -p $PORT -h /www"
-    failed = await deploy(
-        worker, "plain", tiny_image, healthcheck=None, command=["/bin/sh", "-c", six_seconds]
+    failed, active = await asyncio.gather(
+        deploy(worker, "brief", tiny_image, healthcheck=None, command=["/bin/sh", "-c", six_seconds]),
+        deploy(worker, "plain", tiny_image, healthcheck={"deadline_s": 1}),
     )
+
     assert failed["status"] == "failed"
     assert "ended" in failed["reason"]
-    active = await deploy(worker, "plain", tiny_image, healthcheck={"deadline_s": 1})
-
     assert active["status"] == "active"
     [checking] = [step for step in active["steps"] if step["name"] == "checking"]
     assert _moment(checking["finished_at"]) - _moment(checking["started_at"]) >= 10
