@@ -101,7 +101,7 @@ async def test_a_signal_stops_everything_and_the_next_start_brings_the_apps_back
 
     with platform(tmp_path, APP_URL_PORT="") as second:
         await asyncio.to_thread(second.wait_until_ready)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (await visit(http, second.ports["MESH_PORT"], deployment["hosts"][0])).status != 200:
                 await asyncio.sleep(0.2)
         customer.url = second.url
@@ -114,7 +114,7 @@ async def test_a_busy_port_is_one_clear_line_before_anything_is_started(tmp_path
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with platform(tmp_path, HOSTER_PORT=str(port)) as refused:
-            code = await asyncio.to_thread(refused.process.wait, 30)
+            code = await asyncio.to_thread(refused.process.wait, 60)
 
     assert code == 1
     assert [line for line in refused.lines if str(port) in line and "HOSTER_PORT" in line]
@@ -128,7 +128,7 @@ async def test_without_an_engine_everything_else_works_and_a_deployment_says_wha
         await asyncio.to_thread(running.wait_until_ready)
         customer = await sign_up(http, running.url)
         body = {"name": "x", "template_id": await customer.hello_template()}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             answer = await customer.call("POST", "/api/v1/deployments", body)
 
         assert (answer.status, answer.body["code"]) == (503, "engine_unavailable")
