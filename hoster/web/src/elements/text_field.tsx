@@ -11,17 +11,9 @@ interface TextFieldProps {
   readonly input?: JSX.IntrinsicElements["input"];
 }
 
-export function TextField({
-  label,
-  value,
-  onValue,
-  hint,
-  fault,
-  required = false,
-  input = {},
-}: TextFieldProps) {
+export function TextField({ value, onValue, input = {}, ...field }: TextFieldProps) {
   return (
-    <Field label={label} hint={hint} fault={fault} required={required}>
+    <Field {...field}>
       {(ties) => (
         <input
           type="text"

@@ -34,7 +34,7 @@ export function Graph({ title, now, times, lines, version, markers, axis, format
     const element = place.current;
     if (element === null) return;
     const made = new uPlot(
-      options(element.clientWidth, { names: Object.keys(lines), axis, format }, () => shownMarkers.current),
+      options(element, { names: Object.keys(lines), axis, format }, () => shownMarkers.current),
       data,
       element,
     );
@@ -64,14 +64,14 @@ export function Graph({ title, now, times, lines, version, markers, axis, format
 type Scale = Pick<GraphProps, "axis" | "format"> & { readonly names: readonly string[] };
 
 function options(
-  width: number,
+  place: HTMLElement,
   { names, axis, format }: Scale,
   markers: () => readonly number[],
 ): uPlot.Options {
-  const { line, second, grid, ink } = colours();
+  const { line, second, grid, ink } = colours(place);
   const look = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
   return {
-    width,
+    width: place.clientWidth,
     height: HEIGHT,
     legend: { show: names.length > 1 },
     cursor: { y: false },

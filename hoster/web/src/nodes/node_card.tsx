@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
 import { megabytes } from "@/elements/amounts";
 import { Button } from "@/elements/button";
 import { Confirmation } from "@/elements/confirmation";
+import { DialogButton } from "@/elements/dialog_button";
 import { Meter } from "@/elements/meter";
 import { Moment } from "@/elements/moment";
 import { ProblemNotice } from "@/elements/problem_notice";
@@ -69,8 +69,6 @@ export function NodeCard({ node }: { readonly node: Node }) {
 
 function NodeActions({ node }: { readonly node: Node }) {
   const queries = useQueryClient();
-  const [removing, setRemoving] = useState(false);
-  const [installing, setInstalling] = useState(false);
   const reload = () => queries.invalidateQueries({ queryKey: ["nodes"] });
   const inMaintenance = node.status === "maintenance";
   const maintenance = useSubmit(async () => {
@@ -83,36 +81,29 @@ function NodeActions({ node }: { readonly node: Node }) {
   };
   return (
     <>
-      <p class="row">
+      <div class="row">
         {node.last_seen_at !== null && (
           <Button small busy={maintenance.busy} onClick={() => maintenance.submit()}>
             {inMaintenance ? "End maintenance" : "Maintenance"}
           </Button>
         )}
         {node.bootstrap?.status === "failed" && (
-          <Button small kind="primary" onClick={() => setInstalling(true)}>
-            Install again
-          </Button>
+          <DialogButton small kind="primary" verb="Install again">
+            {(close) => <InstallAgainDialog node={node} onClose={close} />}
+          </DialogButton>
         )}
-        <Button small onClick={() => setRemoving(true)} label={`Remove ${node.name}`}>
-          Remove
-        </Button>
-      </p>
+        <DialogButton small verb="Remove" label={`Remove ${node.name}`}>
+          {(close) => (
+            <Confirmation title={`Remove ${node.name}?`} verb="Remove" onClose={close} onConfirm={remove}>
+              <p>
+                The machine can no longer be used here; to bring it back it has to join again. Only a node
+                without deployments can be removed.
+              </p>
+            </Confirmation>
+          )}
+        </DialogButton>
+      </div>
       <ProblemNotice problem={maintenance.problem} />
-      {installing && <InstallAgainDialog node={node} onClose={() => setInstalling(false)} />}
-      {removing && (
-        <Confirmation
-          title={`Remove ${node.name}?`}
-          verb="Remove"
-          onClose={() => setRemoving(false)}
-          onConfirm={remove}
-        >
-          <p>
-            The machine can no longer be used here; to bring it back it has to join again. Only a node without
-            deployments can be removed.
-          </p>
-        </Confirmation>
-      )}
     </>
   );
 }
