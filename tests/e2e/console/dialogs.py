@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from deploy.console import WEB
 from tests.e2e.console.furnished import Place
+from tests.e2e.console.settled import turn_to
 
 _OPENS = re.compile(r"<(?:Dialog|Confirmation)\b")
 _COMPONENT = re.compile(r"^(?:export )?(?:default )?function ([A-Z]\w*)", re.MULTILINE)
@@ -29,7 +30,7 @@ Open = Callable[[Page, Place], None]
 
 def _by_button(path: Callable[[Place], str], name: str | re.Pattern[str]) -> Open:
     def open_it(page: Page, place: Place) -> None:
-        page.goto(path(place))
+        turn_to(page, path(place))
         page.get_by_role("button", name=name).and_(page.locator(":enabled")).first.click()
 
     return open_it

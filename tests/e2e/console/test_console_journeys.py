@@ -232,6 +232,30 @@ def test_a_platform_that_does_not_answer_is_said_and_tried_again_on_demand(page:
     expect(page.locator(".card .badge").first).to_contain_text("online")
 
 
+def test_deployments_are_searched_and_narrowed_by_their_state(page: Page, operator: Operator) -> None:
+    person = Person(page).sign_up()
+    operator.set_plan(person, "starter")
+    hello = person.call("GET", "/api/v1/templates?q=hello").json()["items"][0]["id"]
+    for name in ("shop", "blog", "blog of mine"):
+        person.made("/api/v1/deployments", {"name": name, "template_id": hello, "start": False})
+    page.goto("/deployments")
+    rows = page.locator(".deployment-row h2")
+    expect(rows).to_have_text(["blog of mine", "blog", "shop"])
+    page.get_by_role("searchbox", name="Search deployments").fill("BLOG")
+    expect(rows).to_have_text(["blog of mine", "blog"])
+
+    rows.first.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="blog of mine")).to_be_visible()
+    page.go_back()
+    expect(rows).to_have_text(["blog of mine", "blog"])
+    page.get_by_role("searchbox", name="Search deployments").fill("wiki")
+    page.get_by_role("link", name="see all of them").click()
+    expect(rows).to_have_count(3)
+    page.get_by_role("button", name="stopped").click()
+    expect(rows).to_have_count(3)
+    expect(page.get_by_role("button", name="stopped")).to_have_attribute("aria-pressed", "true")
+
+
 def test_nothing_is_asked_while_nothing_happens(furnished_page: Page) -> None:
     page = furnished_page
     page.goto("/deployments")

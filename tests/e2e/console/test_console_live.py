@@ -98,8 +98,8 @@ def _hide(page: Page, *, hidden: bool) -> None:
 
 
 TWO_SERVICES = """services:
-  web: {image: 'localhost/hello:1', expose: ['8080'], x-web: true}
-  second: {image: 'localhost/hello:1', expose: ['8080']}
+  web: {image: 'localhost/hello:1', expose: ['8080'], x-web: true, healthcheck: {x-path: /healthz}}
+  second: {image: 'localhost/hello:1', expose: ['8080'], healthcheck: {x-path: /healthz}}
 """
 
 
@@ -138,5 +138,9 @@ def test_the_graphs_keep_what_the_tab_has_seen(furnished_page: Page, furnished: 
     page.get_by_role("link", name="Account", exact=True).click()
     expect(page.get_by_role("heading", name="Account")).to_be_visible()
     page.go_back()
+    expect(page.locator(".stream-light")).to_have_text("Reconnecting")
+    expect(memory).to_have_text(before)
+
+    page.reload()
     expect(page.locator(".stream-light")).to_have_text("Reconnecting")
     expect(memory).to_have_text(before)

@@ -18,6 +18,7 @@ REFUSED = """services:
     expose: ["8080"]
     environment:
       MESSAGE: ${GREETING}
+    healthcheck: {x-path: /healthz}
 """
 
 
