@@ -251,9 +251,15 @@ def test_deployments_are_searched_and_narrowed_by_their_state(page: Page, operat
     page.get_by_role("searchbox", name="Search deployments").fill("wiki")
     page.get_by_role("link", name="see all of them").click()
     expect(rows).to_have_count(3)
-    page.get_by_role("button", name="stopped").click()
+    page.get_by_role("button", name="pending").click()
     expect(rows).to_have_count(3)
-    expect(page.get_by_role("button", name="stopped")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="pending")).to_have_attribute("aria-pressed", "true")
+
+    # Created without being started, it is started from its page.
+    rows.last.get_by_role("link").click()
+    page.get_by_role("button", name="Start", exact=True).click()
+    person.sees_state("running")
+    person.delete_it()
 
 
 def test_nothing_is_asked_while_nothing_happens(furnished_page: Page) -> None:

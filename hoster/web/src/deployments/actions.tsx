@@ -11,7 +11,7 @@ type Verb = "start" | "stop" | "restart" | "redeploy";
 
 /** Which state allows what; anything else would only be refused. */
 const ALLOWED: Readonly<Record<Verb, readonly string[]>> = {
-  start: ["stopped", "failed"],
+  start: ["pending", "stopped", "failed"],
   stop: ["running"],
   restart: ["running"],
   redeploy: ["running", "failed"],

@@ -42,7 +42,8 @@ export interface Deployment {
   readonly stopped_at: string | null;
 }
 
-const MOVING = new Set(["pending", "scheduled", "starting", "stopping", "deleting"]);
+/** Not `pending`: that one was created without being started, and waits for its owner. */
+const MOVING = new Set(["scheduled", "starting", "stopping", "deleting"]);
 const LOOK_WHILE_MOVING_MS = 1_000;
 
 /** Something is being done to it, so its state will change by itself. */

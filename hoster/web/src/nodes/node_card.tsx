@@ -31,7 +31,7 @@ export function NodeCard({ node }: { readonly node: Node }) {
             {node.version !== "" && `, version ${node.version}`}
           </>
         ) : (
-          "It appears here as soon as its join command has run."
+          `It joins as soon as ${node.bootstrap ? "it is installed" : "its join command has run on the machine"}.`
         )}
       </p>
       {joined && (
