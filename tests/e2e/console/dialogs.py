@@ -9,7 +9,7 @@ from deploy.console import WEB
 from tests.e2e.console.furnished import Place
 from tests.e2e.console.settled import turn_to
 
-_OPENS = re.compile(r"<(?:Dialog|Confirmation)\b")
+_OPENS = re.compile(r"<(?:Dialog|Confirmation|Removal)\b")
 _COMPONENT = re.compile(r"^(?:export )?(?:default )?function ([A-Z]\w*)", re.MULTILINE)
 _ELEMENTS = "elements"
 

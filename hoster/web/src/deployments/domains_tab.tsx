@@ -1,12 +1,11 @@
 import { useMutation, useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
-import { Confirmation } from "@/elements/confirmation";
 import { CopyText } from "@/elements/copy_text";
-import { DialogButton } from "@/elements/dialog_button";
 import { Empty } from "@/elements/empty";
 import { Listed } from "@/elements/listed";
 import { ProblemNotice } from "@/elements/problem_notice";
+import { Removal } from "@/elements/removal";
 import { StateBadge } from "@/elements/state_badge";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
@@ -97,10 +96,6 @@ function DomainCard({ deployment, domain }: { readonly deployment: Deployment; r
     mutationFn: () => request(`${at}/verify`, { method: "POST" }),
     onSettled: reload,
   });
-  const remove = async () => {
-    await request(at, { method: "DELETE" });
-    await reload();
-  };
   const verified = domain.verified_at !== null;
   return (
     <li class="card">
@@ -113,18 +108,9 @@ function DomainCard({ deployment, domain }: { readonly deployment: Deployment; r
             Check now
           </Button>
         )}
-        <DialogButton small verb="Remove" label={`Remove ${domain.hostname}`}>
-          {(close) => (
-            <Confirmation
-              title={`Remove ${domain.hostname}?`}
-              verb="Remove"
-              onClose={close}
-              onConfirm={remove}
-            >
-              <p>Visitors at this name no longer reach {deployment.name}, and somebody else may claim it.</p>
-            </Confirmation>
-          )}
-        </DialogButton>
+        <Removal verb="Remove" name={domain.hostname} path={at} stale={["deployment", deployment.id]}>
+          <p>Visitors at this name no longer reach {deployment.name}, and somebody else may claim it.</p>
+        </Removal>
       </div>
       {!verified && <Records records={domain.records} />}
       {domain.problem !== null && domain.problem !== "" && <p class="notice is-warning">{domain.problem}</p>}

@@ -1,8 +1,8 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
+import { NameField } from "@/elements/name_field";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
 import { VisibilityField } from "@/templates/visibility_field";
@@ -23,14 +23,11 @@ export default function SettingsTab({ deployment }: { readonly deployment: Deplo
     <>
       <PendingChanges deployment={deployment} />
       <form class="narrow" onSubmit={form.submit}>
-        <TextField
-          label="Name"
-          required
+        <NameField
           value={name}
           onValue={setName}
           hint="The address stays as it is."
           fault={form.fault("name")}
-          input={{ maxLength: 100 }}
         />
         <VisibilityField
           visibility={visibility}

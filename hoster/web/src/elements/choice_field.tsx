@@ -1,15 +1,8 @@
-import type { ComponentChildren } from "preact";
-import { Field } from "./field";
+import { type EntryProps, Field } from "./field";
 
-interface ChoiceFieldProps<Value extends string> {
-  readonly label: string;
-  readonly value: Value;
-  readonly onValue: (value: Value) => void;
+interface ChoiceFieldProps<Value extends string> extends EntryProps<Value> {
   /** What can be chosen, in its order. */
   readonly choices: readonly (readonly [value: Value, name: string])[];
-  readonly hint?: ComponentChildren;
-  readonly fault?: string | undefined;
-  readonly required?: boolean;
 }
 
 /** One of a few. */

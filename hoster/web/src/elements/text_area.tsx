@@ -1,13 +1,7 @@
-import type { ComponentChildren, JSX } from "preact";
-import { Field } from "./field";
+import type { JSX } from "preact";
+import { type EntryProps, Field } from "./field";
 
-interface TextAreaProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onValue: (value: string) => void;
-  readonly hint?: ComponentChildren;
-  readonly fault?: string | undefined;
-  readonly required?: boolean;
+interface TextAreaProps extends EntryProps<string> {
   readonly area?: JSX.IntrinsicElements["textarea"];
 }
 

@@ -1,12 +1,10 @@
-import { useQueryClient } from "@tanstack/preact-query";
-import { Confirmation } from "@/elements/confirmation";
 import { DialogButton } from "@/elements/dialog_button";
 import { Empty } from "@/elements/empty";
 import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
 import { PageHeading } from "@/elements/page_heading";
+import { Removal } from "@/elements/removal";
 import { Table } from "@/elements/table";
-import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import { NewApiKeyDialog } from "./new_api_key_dialog";
 
@@ -56,11 +54,6 @@ function NoKey() {
 }
 
 function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
-  const queries = useQueryClient();
-  const remove = async () => {
-    await request(`/mod/keys/${encodeURIComponent(apiKey.id)}`, { method: "DELETE" });
-    await queries.invalidateQueries({ queryKey: ["api-keys"] });
-  };
   return (
     <tr>
       <td>{apiKey.name}</td>
@@ -77,13 +70,14 @@ function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
         <Moment at={apiKey.expires_at} />
       </td>
       <td>
-        <DialogButton small verb="Revoke" label={`Revoke ${apiKey.name}`}>
-          {(close) => (
-            <Confirmation title={`Revoke ${apiKey.name}?`} verb="Revoke" onClose={close} onConfirm={remove}>
-              <p>Whatever uses it is refused from now on. It cannot be brought back.</p>
-            </Confirmation>
-          )}
-        </DialogButton>
+        <Removal
+          verb="Revoke"
+          name={apiKey.name}
+          path={`/mod/keys/${encodeURIComponent(apiKey.id)}`}
+          stale={["api-keys"]}
+        >
+          <p>Whatever uses it is refused from now on. It cannot be brought back.</p>
+        </Removal>
       </td>
     </tr>
   );

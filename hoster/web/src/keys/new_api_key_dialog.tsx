@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
 import { DialogForm, DialogResult } from "@/elements/dialog_form";
+import { NameField } from "@/elements/name_field";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
@@ -40,14 +41,11 @@ function NewKeyForm({ onKey, onCancel }: NewKeyFormProps) {
   });
   return (
     <DialogForm form={form} verb="Create" onCancel={onCancel}>
-      <TextField
-        label="Name"
-        required
+      <NameField
         value={name}
         onValue={setName}
         hint="What uses it, such as “CI of the shop”."
         fault={form.fault("name")}
-        input={{ maxLength: 100 }}
       />
       <TextField
         label="Last day"

@@ -1,6 +1,5 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { Confirmation } from "@/elements/confirmation";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
 import { DialogButton } from "@/elements/dialog_button";
@@ -8,9 +7,10 @@ import { DialogForm } from "@/elements/dialog_form";
 import { Empty } from "@/elements/empty";
 import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
+import { NameField } from "@/elements/name_field";
 import { PageHeading } from "@/elements/page_heading";
+import { Removal } from "@/elements/removal";
 import { TextArea } from "@/elements/text_area";
-import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
 import { type SshKey, useSshKeys } from "./ssh_key";
@@ -52,11 +52,6 @@ function NoKey() {
 }
 
 function KeyCard({ sshKey }: { readonly sshKey: SshKey }) {
-  const queries = useQueryClient();
-  const remove = async () => {
-    await request(`/api/v1/ssh_keys/${encodeURIComponent(sshKey.id)}`, { method: "DELETE" });
-    await queries.invalidateQueries({ queryKey: ["ssh-keys"] });
-  };
   return (
     <li class="card">
       <div class="row">
@@ -65,13 +60,14 @@ function KeyCard({ sshKey }: { readonly sshKey: SshKey }) {
           added <Moment at={sshKey.created_at} />
         </span>
         <span class="spacer" />
-        <DialogButton small verb="Delete" label={`Delete ${sshKey.name}`}>
-          {(close) => (
-            <Confirmation title={`Delete ${sshKey.name}?`} verb="Delete" onClose={close} onConfirm={remove}>
-              <p>Its private half is lost for good. A key in use by a deployment cannot be deleted.</p>
-            </Confirmation>
-          )}
-        </DialogButton>
+        <Removal
+          verb="Delete"
+          name={sshKey.name}
+          path={`/api/v1/ssh_keys/${encodeURIComponent(sshKey.id)}`}
+          stale={["ssh-keys"]}
+        >
+          <p>Its private half is lost for good. A key in use by a deployment cannot be deleted.</p>
+        </Removal>
       </div>
       <CopyText text={sshKey.public_key} label={`the public key ${sshKey.name}`} />
       <p class="muted">
@@ -94,14 +90,7 @@ function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Dialog title="Add an SSH key" onClose={onClose}>
       <DialogForm form={form} verb="Add" onCancel={onClose}>
-        <TextField
-          label="Name"
-          required
-          value={name}
-          onValue={setName}
-          fault={form.fault("name")}
-          input={{ maxLength: 100 }}
-        />
+        <NameField value={name} onValue={setName} fault={form.fault("name")} />
         <TextArea
           label="Private key"
           value={privateKey}

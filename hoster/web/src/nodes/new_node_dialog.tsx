@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
 import { DialogForm, DialogResult } from "@/elements/dialog_form";
+import { NameField } from "@/elements/name_field";
 import { StateBadge } from "@/elements/state_badge";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
@@ -45,14 +46,7 @@ function NewNodeForm({ onMade, onCancel }: NewNodeFormProps) {
   });
   return (
     <DialogForm form={form} verb="Add" onCancel={onCancel}>
-      <TextField
-        label="Name"
-        required
-        value={name}
-        onValue={setName}
-        fault={form.fault("name")}
-        input={{ maxLength: 100 }}
-      />
+      <NameField value={name} onValue={setName} fault={form.fault("name")} />
       <TextField
         label="Location"
         value={location}

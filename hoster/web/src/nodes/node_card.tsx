@@ -1,11 +1,11 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { megabytes } from "@/elements/amounts";
 import { Button } from "@/elements/button";
-import { Confirmation } from "@/elements/confirmation";
 import { DialogButton } from "@/elements/dialog_button";
 import { Meter } from "@/elements/meter";
 import { Moment } from "@/elements/moment";
 import { ProblemNotice } from "@/elements/problem_notice";
+import { Removal } from "@/elements/removal";
 import { StateBadge } from "@/elements/state_badge";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
@@ -75,10 +75,6 @@ function NodeActions({ node }: { readonly node: Node }) {
     await request(`${nodePath(node.id)}/maintenance`, { method: inMaintenance ? "DELETE" : "POST" });
     await reload();
   });
-  const remove = async () => {
-    await request(nodePath(node.id), { method: "DELETE" });
-    await reload();
-  };
   return (
     <>
       <div class="row">
@@ -92,16 +88,12 @@ function NodeActions({ node }: { readonly node: Node }) {
             {(close) => <InstallAgainDialog node={node} onClose={close} />}
           </DialogButton>
         )}
-        <DialogButton small verb="Remove" label={`Remove ${node.name}`}>
-          {(close) => (
-            <Confirmation title={`Remove ${node.name}?`} verb="Remove" onClose={close} onConfirm={remove}>
-              <p>
-                The machine can no longer be used here; to bring it back it has to join again. Only a node
-                without deployments can be removed.
-              </p>
-            </Confirmation>
-          )}
-        </DialogButton>
+        <Removal verb="Remove" name={node.name} path={nodePath(node.id)} stale={["nodes"]}>
+          <p>
+            The machine can no longer be used here; to bring it back it has to join again. Only a node without
+            deployments can be removed.
+          </p>
+        </Removal>
       </div>
       <ProblemNotice problem={maintenance.problem} />
     </>

@@ -2,8 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { createDeployment } from "@/deployments/create";
 import { Button } from "@/elements/button";
+import { NameField } from "@/elements/name_field";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { go } from "@/routing/location";
 import { type Placement, PlacementFields, PUBLIC_ANYWHERE } from "./placement_fields";
@@ -31,14 +31,11 @@ export function DeployForm({ firstName, what, fields, aside }: DeployFormProps) 
   return (
     <form class="deploy-form" onSubmit={form.submit}>
       <div>
-        <TextField
-          label="Name"
-          required
+        <NameField
           value={name}
           onValue={setName}
           hint="Yours alone; it becomes part of the address."
           fault={form.fault("name")}
-          input={{ maxLength: 100 }}
         />
         {fields(form.fault)}
         <PlacementFields placement={placement} onPlacement={setPlacement} />
