@@ -165,18 +165,25 @@ class NodeCommands:
             await remove_node(connection, node_id)
 
     async def join(self, body: JoinBody) -> Enrolment:
-        """Raises JoinTokenInvalid. The token is spent in the statement that enrols."""
-        secret = secrets.token_hex(32)
+        """Raises JoinTokenInvalid. The token is spent in the transaction that enrols; after that, who proposes the secret that was agreed on is
+        the same worker, which has not heard the answer.
+        """
+        secret = body.secret or secrets.token_hex(32)
         now = self._clock.now()
         capacity = body.capacity.resources()
         async with self._database.transaction() as connection:
             rows = await connection.execute_fetchall(
-                "SELECT id, owner_id, name, capabilities FROM nodes WHERE join_token_hash = ? AND joined_at IS NULL",
+                "SELECT id, owner_id, name, capabilities, joined_at, secret FROM nodes WHERE join_token_hash = ?",
                 (token_hash(body.token),),
             )
             waiting = next(iter(rows), None)
             if waiting is None:
                 raise JoinTokenInvalid
+            if waiting["joined_at"] is not None:
+                agreed = self._vault.open(waiting["secret"], secret_row(waiting["id"]))
+                if not secrets.compare_digest(agreed.encode(), secret.encode()):
+                    raise JoinTokenInvalid
+                return Enrolment(waiting["id"], secret)
             named_by_itself = waiting["owner_id"] is None and body.name
             await connection.execute(
                 "UPDATE nodes SET joined_at = ?, last_seen_at = ?, online = 1, name = ?, address = ?, version = ?,"
