@@ -12,7 +12,7 @@ import structlog
 
 from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody, NodeChangeBody
 from hoster.nodes.model import Node
-from hoster.nodes.store import NodeStore, node_of, secret_row
+from hoster.nodes.store import NodeStore, node_of, remove_node, secret_row
 from hoster.vault import Vault
 from hoster.viewer import Viewer
 from shared import signature
@@ -35,10 +35,6 @@ AlsoRecord = Callable[[aiosqlite.Connection, str, str], Awaitable[None]]
 
 class NodeNotFound(Exception):
     """No such node, or not this viewer's."""
-
-
-class NodeInUse(Exception):
-    """Deployments still live on this node."""
 
 
 class PublicNodeRefused(Exception):
@@ -98,7 +94,7 @@ class NodeCommands:
                 (
                     self._new_id("node_"),
                     viewer.user_id,
-                    body.name,
+                    body.name.strip(),
                     body.public,
                     body.location,
                     json.dumps(sorted(set(body.capabilities))),
@@ -159,22 +155,14 @@ class NodeCommands:
         return node_of(changed)
 
     async def remove(self, viewer: Viewer, node_id: str) -> None:
-        """Raises NodeNotFound (also for a public node of someone else), or NodeInUse: deployments are there, or wait to be started there."""
+        """Raises NodeNotFound (also for a public node of someone else) or NodeInUse."""
         async with self._database.transaction() as connection:
             owned = await connection.execute_fetchall(
                 "SELECT 1 FROM nodes WHERE id = ? AND owner_id = ?", (node_id, viewer.user_id)
             )
             if not list(owned):
                 raise NodeNotFound
-            live = await connection.execute_fetchall(
-                "SELECT 1 FROM deployments WHERE status <> 'deleted'"
-                " AND (node_id = :id OR (node_id IS NULL AND requested_node_id = :id)) LIMIT 1",
-                {"id": node_id},
-            )
-            if list(live):
-                raise NodeInUse
-            await connection.execute("UPDATE deployments SET node_id = NULL WHERE node_id = ?", (node_id,))
-            await connection.execute("DELETE FROM nodes WHERE id = ?", (node_id,))
+            await remove_node(connection, node_id)
 
     async def join(self, body: JoinBody) -> Enrolment:
         """Raises JoinTokenInvalid. The token is spent in the transaction that enrols; after that, who proposes the secret that was agreed on is

@@ -50,12 +50,12 @@ async def it_is_watched_for_free(customer: Customer, deployment: dict[str, Any],
     assert any("serving on port" in item["message"] for item in logs.body["items"]), logs.text
 
     host = deployment["hosts"][0]
-    async with asyncio.timeout(20), customer.stream(f"{monitoring}/logs/stream") as lines:
+    async with asyncio.timeout(60), customer.stream(f"{monitoring}/logs/stream") as lines:
         await visit(customer.http, mesh_port, host)
         async for name, line in lines:
             if name == "log" and "response:200" in line["message"]:
                 break
-    async with asyncio.timeout(20), customer.stream(f"{monitoring}/stats/stream") as numbers:
+    async with asyncio.timeout(60), customer.stream(f"{monitoring}/stats/stream") as numbers:
         seen = [payload["collected_at"] async for name, payload in _first(numbers, 2) if name == "stats"]
     assert len(set(seen)) == 2
 

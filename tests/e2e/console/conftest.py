@@ -5,12 +5,22 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    expect,
+    sync_playwright,
+)
 
 from deploy.console import make
 from deploy.local.plan import APP_DOMAIN
 from tests.conftest import missing
+from tests.e2e.console.furnished import Furnished, furnish
 from tests.e2e.console.operator_commands import Operator
+from tests.e2e.console.person import Person
 from tests.e2e.platform_process import ROOT, PlatformProcess, platform
 
 SWITCHES = (
@@ -27,11 +37,16 @@ plans:
 """
 
 
-@pytest.fixture(scope="session")
+# On a machine that also runs everything else, whatever comes by itself has this long to come. What must be quick is measured.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="package")
 def console_platform(
     docker_engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PlatformProcess]:
-    """One for all modules. With one more plan, `tiny`, of which two operations are a month's."""
+    """With one more plan, `tiny`, of which two operations are a month's."""
     make("build")
     data = tmp_path_factory.mktemp("console")
     routes = data / "routes.yaml"
@@ -43,7 +58,7 @@ def console_platform(
         assert running.stop() == 0, running.tail()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
@@ -54,6 +69,19 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="package")
+def furnished(browser: Browser, console_platform: PlatformProcess, operator: Operator) -> Furnished:
+    """Made once, for all tests that change none of it."""
+    context = browser.new_context(base_url=console_platform.url)
+    person = Person(context.new_page()).sign_up()
+    operator.promote(person)
+    operator.set_plan(person, "starter")
+    place = furnish(person)
+    session = context.storage_state()
+    context.close()
+    return Furnished(session, place)
+
+
 @pytest.fixture
 def new_context(
     browser: Browser, console_platform: PlatformProcess
@@ -62,9 +90,11 @@ def new_context(
     opened: list[BrowserContext] = []
     faults: list[str] = []
 
-    def make_context(url: str = console_platform.url) -> BrowserContext:
-        context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
-        context.set_default_timeout(15_000)
+    def make_context(url: str = console_platform.url, session: StorageState | None = None) -> BrowserContext:
+        context = browser.new_context(
+            base_url=url, viewport={"width": 1280, "height": 800}, storage_state=session
+        )
+        context.set_default_timeout(PATIENCE_MS)
         context.on("page", lambda page: _listen(page, faults))
         opened.append(context)
         return context
@@ -80,12 +110,18 @@ def page(new_context: Callable[..., BrowserContext]) -> Page:
     return new_context().new_page()
 
 
+@pytest.fixture
+def furnished_page(new_context: Callable[..., BrowserContext], furnished: Furnished) -> Page:
+    """Of the person who has one of everything."""
+    return new_context(session=furnished.session).new_page()
+
+
 @pytest.fixture(scope="session")
 def axe_source() -> str:
     return (ROOT / "hoster/web/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def operator(console_platform: PlatformProcess) -> Operator:
     return Operator(console_platform.data / "gateway", console_platform.data.parent / "routes.yaml")
 

@@ -13,7 +13,8 @@ class CuttableLine:
         self._target = ("127.0.0.1", target_port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
-        self._whole = True
+        self._whole = threading.Event()
+        self._whole.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -21,12 +22,12 @@ class CuttableLine:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def cut(self) -> None:
-        self._whole = False
+        self._whole.clear()
         for one in list(self._open):
             _close(one)
 
     def mend(self) -> None:
-        self._whole = True
+        self._whole.set()
 
     def close(self) -> None:
         self.cut()
@@ -38,11 +39,17 @@ class CuttableLine:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if not self._whole:
+            if not self._whole.is_set():
                 _close(client)
                 continue
-            server = socket.create_connection(self._target)
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:
+                _close(client)
+                continue
             self._open |= {client, server}
+            if not self._whole.is_set():  # cut since it was looked at
+                self.cut()
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
 

@@ -1,17 +1,15 @@
 """Every dialog of the console, and how a person comes to it. Which ones there are is read from the console's own source."""
 
 import re
-import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from playwright.sync_api import Page, expect
 
 from deploy.console import WEB
-from tests.e2e.console.person import Person
+from tests.e2e.console.furnished import Place
+from tests.e2e.console.settled import turn_to
 
-_OPENS = re.compile(r"<(?:Dialog|Confirmation)\b")
+_OPENS = re.compile(r"<(?:Dialog|Confirmation|Removal)\b")
 _COMPONENT = re.compile(r"^(?:export )?(?:default )?function ([A-Z]\w*)", re.MULTILINE)
 _ELEMENTS = "elements"
 
@@ -27,52 +25,12 @@ def dialogs_in_source() -> Iterator[str]:
             yield f"{file.stem}/{component}"
 
 
-@dataclass(frozen=True)
-class Place:
-    """What there has to be before every dialog can be opened."""
-
-    deployment: str
-    template: str
-
-
-def furnish(person: Person) -> Place:
-    """One of everything, made by the person beside the browser; two releases of the one deployment."""
-    deployment = person.deploy_hello()
-    identifier = deployment.rpartition("/")[2]
-    at = f"/api/v1/deployments/{identifier}"
-    domain = {"hostname": f"{uuid.uuid4().hex}.example.com"}
-    key = person.made("/api/v1/ssh_keys", {"name": "deploy key"})
-    # Nobody listens there, so the installation fails at once.
-    ssh = {"host": "127.0.0.1", "port": 1, "user": "root", "ssh_key_id": key["id"]}
-    template = {
-        "name": "My own",
-        "compose": "services: {web: {image: 'localhost/hello:1', expose: ['8080']}}",
-        "resources": {"cpu_cores": 0.25, "memory_mb": 64, "disk_mb": 64},
-    }
-    person.made(f"{at}/domains", domain)
-    person.made("/mod/keys", {"name": "ci"})
-    node = person.made("/api/v1/nodes", {"name": "attic", "ssh": ssh})
-    written = person.made("/api/v1/templates", template)
-    person.made(f"{at}/redeploy", {})
-    waited = person.call("GET", f"{at}/wait?status=running&timeout=60")
-    assert waited.status == 200, waited.text()
-    _until_installation_failed(person, node["id"])
-    return Place(deployment, written["id"])
-
-
-def _until_installation_failed(person: Person, node_id: str) -> None:
-    deadline = time.monotonic() + 60
-    while person.call("GET", f"/api/v1/nodes/{node_id}").json()["bootstrap"]["status"] != "failed":
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-
-
 Open = Callable[[Page, Place], None]
 
 
 def _by_button(path: Callable[[Place], str], name: str | re.Pattern[str]) -> Open:
     def open_it(page: Page, place: Place) -> None:
-        page.goto(path(place))
+        turn_to(page, path(place))
         page.get_by_role("button", name=name).and_(page.locator(":enabled")).first.click()
 
     return open_it

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.console.person import Person
 from tests.e2e.platform_process import ROOT
 
 
@@ -14,11 +15,14 @@ class Operator:
     data: Path
     routes: Path
 
-    def set_plan(self, email: str, plan: str) -> None:
-        self._users("set-plan", email, plan)
+    def set_plan(self, person: Person, plan: str) -> None:
+        self._users("set-plan", person.email, plan)
+        # Hoster says what the gateway told it of them, which is what their next request is judged by.
+        person.until_answered("/api/v1/me", lambda answer: bool(answer.json()["plan_id"] == plan))
 
-    def promote(self, email: str) -> None:
-        self._users("promote", email)
+    def promote(self, person: Person) -> None:
+        self._users("promote", person.email)
+        person.until_answered("/mod/admin/users", lambda answer: answer.ok)
 
     def _users(self, *arguments: str) -> None:
         settings = {
@@ -32,7 +36,7 @@ class Operator:
             env={**os.environ, **settings},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, done.stderr

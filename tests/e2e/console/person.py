@@ -3,11 +3,13 @@
 import json
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, expect
 
 PASSWORD = "correct horse battery"
+LOOK_EVERY_MS = 100
 
 
 class Person:
@@ -42,9 +44,9 @@ class Person:
         self.sees_state("running")
         return self.page.url
 
-    def sees_state(self, state: str, timeout_s: float = 60.0) -> None:
+    def sees_state(self, state: str) -> None:
         badge = self.page.locator(".deployment-facts .badge")
-        expect(badge).to_have_text(re.compile(rf"\s{state}$"), timeout=timeout_s * 1000)
+        expect(badge).to_have_text(re.compile(rf"\s{state}$"), timeout=90_000)
 
     def delete_it(self) -> None:
         """From the deployment's page, on which the person is."""
@@ -53,7 +55,7 @@ class Person:
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label(f"Type {name} to confirm").fill(name)
         dialog.get_by_role("button", name="Delete", exact=True).click()
-        self.page.wait_for_url("**/deployments", timeout=60_000)
+        self.page.wait_for_url("**/deployments", timeout=90_000)
 
     def token(self) -> str:
         session = self.page.evaluate("localStorage.getItem('console.session')")
@@ -65,8 +67,18 @@ class Person:
         assert answer.ok, f"{path}: {answer.status} {answer.text()}"
         return answer.json()
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None) -> APIResponse:
         """As a program of the same person would, beside the browser."""
         return self.page.request.fetch(
             path, method=method, data=body, headers={"Authorization": f"Bearer {self.token()}"}
         )
+
+    def until_answered(self, path: str, as_wanted: Callable[[APIResponse], bool]) -> None:
+        """Until the platform answers so: what was done elsewhere is in force in each process only a moment later."""
+        last = self.call("GET", path)
+        for _ in range(60_000 // LOOK_EVERY_MS):
+            if as_wanted(last):
+                return
+            self.page.wait_for_timeout(LOOK_EVERY_MS)
+            last = self.call("GET", path)
+        raise AssertionError(f"{path}: still {last.status} {last.text()}")

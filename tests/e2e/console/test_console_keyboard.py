@@ -3,13 +3,23 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.console.dialogs import furnish
-from tests.e2e.console.operator_commands import Operator
+from tests.e2e.console.furnished import Furnished
 from tests.e2e.console.person import Person
+from tests.e2e.console.settled import settled
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 MOST_STOPS = 200
+PAGES = (
+    "/deployments",
+    "/templates",
+    "/deploy/git",
+    "/nodes",
+    "/ssh-keys",
+    "/api-keys",
+    "/usage",
+    "/admin/users",
+)
 WHERE = """() => {
   const at = document.activeElement;
   if (at === null || at === document.body) return null;
@@ -23,40 +33,21 @@ WHERE = """() => {
 }"""
 
 
-def test_the_keyboard_walks_each_page_in_its_order_and_out_of_it(page: Page, operator: Operator) -> None:
-    person = Person(page).sign_up()
-    operator.promote(person.email)
-    operator.set_plan(person.email, "starter")
-    page.wait_for_timeout(1500)
-    place = furnish(person)
-    own = f"/my-templates/{place.template}"
-    tabs = ("", "/logs", "/metrics", "/releases", "/variables", "/domains", "/events", "/settings")
-    fixed = (
-        "/deployments",
-        "/templates",
-        "/deploy/git",
-        "/nodes",
-        "/ssh-keys",
-        "/api-keys",
-        "/usage",
-        "/admin/users",
-        own,
-    )
+def test_the_keyboard_walks_each_page_in_its_order_and_out_of_it(
+    furnished_page: Page, furnished: Furnished
+) -> None:
     faults: list[str] = []
-    for path in (*fixed, *(f"{place.deployment}{tab}" for tab in tabs)):
-        page.goto(path)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        expect(page.locator(".placeholder")).to_have_count(0)
-        page.wait_for_timeout(500)
-        faults += _walked(page, path)
+    for path in (*PAGES, *furnished.place.pages()):
+        furnished_page.goto(path)
+        settled(furnished_page)
+        faults += _walked(furnished_page, path)
     assert faults == []
-    page.goto(place.deployment)
-    person.delete_it()
 
 
 def _walked(page: Page, path: str) -> list[str]:
     """Each press of Tab goes on in the order of the document, to something that can be seen, until the page is left."""
-    before, faults = -1, []
+    before = -1
+    faults: list[str] = []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
         at = page.evaluate(WHERE)
@@ -82,6 +73,7 @@ def test_the_keyboard_reaches_everything_and_dialogs_give_the_focus_back(page: P
     expect(opener).to_be_focused()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
     for _ in range(12):
         page.keyboard.press("Tab")
         outside = page.evaluate(

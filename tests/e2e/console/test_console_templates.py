@@ -7,7 +7,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.console.person import Person
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 NewContext = Callable[..., BrowserContext]
 
@@ -18,6 +18,7 @@ REFUSED = """services:
     expose: ["8080"]
     environment:
       MESSAGE: ${GREETING}
+    healthcheck: {x-path: /healthz}
 """
 
 

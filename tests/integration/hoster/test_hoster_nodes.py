@@ -128,10 +128,11 @@ async def test_a_node_that_moved_is_commanded_at_its_new_address(
     assert addresses == [("http://127.0.0.1:1",)]
 
 
-@pytest.mark.usefixtures("hoster", "worker")
+@pytest.mark.usefixtures("hoster")
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
-    user: User, tmp_path: Path, hello_id: str
+    user: User, worker: FakeWorker, tmp_path: Path, hello_id: str
 ) -> None:
+    worker.sends_heartbeats = False
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
     await user.until(created.body["id"], "running")
     one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
@@ -239,6 +240,7 @@ async def test_an_owner_changes_a_node_and_takes_it_out_of_placement_for_a_while
         await joined.stop()
 
 
+@pytest.mark.timeout(240)  # five processes start one after the other
 async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
     hoster: Hoster, worker: FakeWorker, user: User, hello_id: str, tmp_path: Path
 ) -> None:

@@ -2,9 +2,9 @@ import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { Confirmation } from "@/elements/confirmation";
-import { Loaded } from "@/elements/loaded";
+import { DialogButton } from "@/elements/dialog_button";
+import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
-import { More } from "@/elements/more";
 import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { StateBadge } from "@/elements/state_badge";
@@ -24,7 +24,7 @@ export default function UsersPage() {
     <>
       <PageHeading title="Users" lead="A change is in force at once, in every process." />
       <ProblemNotice problem={problem} />
-      <Loaded query={users}>
+      <Listed query={users} empty={null}>
         {(items) => (
           <Table caption="Users" columns={["E-mail address", "Plan", "Role", "Status", ""]}>
             {items.map((user) => (
@@ -37,8 +37,7 @@ export default function UsersPage() {
             ))}
           </Table>
         )}
-      </Loaded>
-      <More query={users} />
+      </Listed>
     </>
   );
 }
@@ -52,7 +51,6 @@ interface UserRowProps {
 function UserRow({ user, isMe, onProblem }: UserRowProps) {
   const plans = usePlans();
   const queries = useQueryClient();
-  const [suspending, setSuspending] = useState(false);
   const change = async (fields: Change) => {
     await request(`/mod/admin/users/${encodeURIComponent(user.id)}`, { method: "PATCH", body: fields });
     await queries.invalidateQueries({ queryKey: ["users"] });
@@ -96,26 +94,25 @@ function UserRow({ user, isMe, onProblem }: UserRowProps) {
       </td>
       <td>
         {user.status === "active" ? (
-          <Button small disabled={isMe} onClick={() => setSuspending(true)} label={`Suspend ${user.email}`}>
-            Suspend
-          </Button>
+          <DialogButton small disabled={isMe} verb="Suspend" label={`Suspend ${user.email}`}>
+            {(close) => (
+              <Confirmation
+                title={`Suspend ${user.email}?`}
+                verb="Suspend"
+                onClose={close}
+                onConfirm={() => change({ status: "suspended" })}
+              >
+                <p>
+                  Every request of this account is refused from now on. Its apps go on serving, and nothing is
+                  deleted.
+                </p>
+              </Confirmation>
+            )}
+          </DialogButton>
         ) : (
           <Button small onClick={() => tryChange({ status: "active" })} label={`Activate ${user.email}`}>
             Activate
           </Button>
-        )}
-        {suspending && (
-          <Confirmation
-            title={`Suspend ${user.email}?`}
-            verb="Suspend"
-            onClose={() => setSuspending(false)}
-            onConfirm={() => change({ status: "suspended" })}
-          >
-            <p>
-              Every request of this account is refused from now on. Its apps go on serving, and nothing is
-              deleted.
-            </p>
-          </Confirmation>
         )}
       </td>
     </tr>

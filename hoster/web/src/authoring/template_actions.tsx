@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { Confirmation } from "@/elements/confirmation";
+import { DialogButton } from "@/elements/dialog_button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
 import { Link } from "@/routing/link";
@@ -17,7 +17,6 @@ interface TemplateActionsProps {
 
 export function TemplateActions({ template, onDeleted }: TemplateActionsProps) {
   const queries = useQueryClient();
-  const [removing, setRemoving] = useState(false);
   const reload = () =>
     Promise.all([
       queries.invalidateQueries({ queryKey: ["templates"] }),
@@ -49,27 +48,21 @@ export function TemplateActions({ template, onDeleted }: TemplateActionsProps) {
         >
           {template.published ? "Unpublish" : "Publish"}
         </Button>
-        <Button small onClick={() => setRemoving(true)} label={`Delete ${template.name}`}>
-          Delete
-        </Button>
+        <DialogButton small verb="Delete" label={`Delete ${template.name}`}>
+          {(close) => (
+            <Confirmation title={`Delete ${template.name}?`} verb="Delete" onClose={close} onConfirm={remove}>
+              <p>
+                Nobody can deploy it any more, and it cannot be brought back. Apps that were made from it go
+                on running, with the revision that they have.
+              </p>
+            </Confirmation>
+          )}
+        </DialogButton>
         <span class="muted">
           {template.published ? "Everybody here can see and deploy it." : "Nobody but you can see it."}
         </span>
       </div>
       <ProblemNotice problem={publication.problem} />
-      {removing && (
-        <Confirmation
-          title={`Delete ${template.name}?`}
-          verb="Delete"
-          onClose={() => setRemoving(false)}
-          onConfirm={remove}
-        >
-          <p>
-            Nobody can deploy it any more, and it cannot be brought back. Apps that were made from it go on
-            running, with the revision that they have.
-          </p>
-        </Confirmation>
-      )}
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
-import { Field } from "@/elements/field";
 import { ProblemNotice } from "@/elements/problem_notice";
+import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { Problem } from "@/problems/problem";
@@ -41,22 +41,14 @@ export function TemplateForm({ draft: first, verb, onSave, said = "" }: Template
           fault={form.fault("name")}
           input={{ minLength: 3, maxLength: 100 }}
         />
-        <Field
+        <TextArea
           label="Description"
-          hint="What it is, for who chooses from the gallery."
+          value={draft.description}
+          onValue={(description) => change({ description })}
           fault={form.fault("description")}
-        >
-          {(ties) => (
-            <textarea
-              {...ties}
-              class="is-prose"
-              rows={2}
-              maxLength={4000}
-              value={draft.description}
-              onInput={(event) => change({ description: event.currentTarget.value })}
-            />
-          )}
-        </Field>
+          hint="What it is, for who chooses from the gallery."
+          area={{ class: "is-prose", rows: 2, maxLength: 4000 }}
+        />
         <ComposeField
           compose={draft.compose}
           onCompose={(compose) => change({ compose })}

@@ -1,5 +1,6 @@
 import { Button } from "@/elements/button";
-import { Field } from "@/elements/field";
+import { ChoiceField } from "@/elements/choice_field";
+import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
 import type { Variable } from "@/templates/template";
 import { type DraftVariable, takesPattern } from "./draft";
@@ -11,6 +12,11 @@ const TYPES: readonly (readonly [type: Variable["type"], name: string])[] = [
   ["password", "Password"],
   ["select", "Choice"],
 ];
+
+const YES_OR_NO = [
+  ["false", "No"],
+  ["true", "Yes"],
+] as const;
 
 interface VariableRowProps {
   readonly variable: DraftVariable;
@@ -41,33 +47,25 @@ export function VariableRow({ variable, place, faults, onVariable, onRemove }: V
         fault={faults.label}
         input={{ maxLength: 100 }}
       />
-      <Field label="Type" required fault={faults.type}>
-        {(ties) => (
-          <select
-            {...ties}
-            value={variable.type}
-            onChange={(event) => change({ type: event.currentTarget.value as Variable["type"], default: "" })}
-          >
-            {TYPES.map(([type, name]) => (
-              <option key={type} value={type}>
-                {name}
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
+      <ChoiceField
+        label="Type"
+        required
+        value={variable.type}
+        onValue={(type) => change({ type, default: "" })}
+        choices={TYPES}
+        fault={faults.type}
+      />
       <Default variable={variable} fault={faults.default} onDefault={(entry) => change({ default: entry })} />
       {variable.type === "select" && (
-        <Field label="Choices" required hint="One a line." fault={faults.options}>
-          {(ties) => (
-            <textarea
-              {...ties}
-              rows={3}
-              value={variable.options}
-              onInput={(event) => change({ options: event.currentTarget.value })}
-            />
-          )}
-        </Field>
+        <TextArea
+          label="Choices"
+          required
+          value={variable.options}
+          onValue={(options) => change({ options })}
+          fault={faults.options}
+          hint="One a line."
+          area={{ rows: 3 }}
+        />
       )}
       {takesPattern(variable.type) && (
         <TextField
@@ -106,18 +104,14 @@ interface DefaultProps {
 function Default({ variable, fault, onDefault }: DefaultProps) {
   if (variable.type === "boolean") {
     return (
-      <Field label="Default" required fault={fault}>
-        {(ties) => (
-          <select
-            {...ties}
-            value={variable.default === "true" ? "true" : "false"}
-            onChange={(event) => onDefault(event.currentTarget.value)}
-          >
-            <option value="false">No</option>
-            <option value="true">Yes</option>
-          </select>
-        )}
-      </Field>
+      <ChoiceField
+        label="Default"
+        required
+        value={variable.default === "true" ? "true" : "false"}
+        onValue={onDefault}
+        choices={YES_OR_NO}
+        fault={fault}
+      />
     );
   }
   return (

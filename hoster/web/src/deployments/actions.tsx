@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
+import { DialogButton } from "@/elements/dialog_button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { newIdempotencyKey, request } from "@/session/request";
 import { Deletion } from "./deletion";
@@ -10,7 +11,7 @@ type Verb = "start" | "stop" | "restart" | "redeploy";
 
 /** Which state allows what; anything else would only be refused. */
 const ALLOWED: Readonly<Record<Verb, readonly string[]>> = {
-  start: ["stopped", "failed"],
+  start: ["pending", "stopped", "failed"],
   stop: ["running"],
   restart: ["running"],
   redeploy: ["running", "failed"],
@@ -27,7 +28,6 @@ export function Actions({ deployment }: { readonly deployment: Deployment }) {
   const queries = useQueryClient();
   const [busy, setBusy] = useState<Verb | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
-  const [deleting, setDeleting] = useState(false);
 
   const act = async (verb: Verb) => {
     setBusy(verb);
@@ -59,16 +59,15 @@ export function Actions({ deployment }: { readonly deployment: Deployment }) {
         </Button>
       ))}
       {deployment.status !== "deleting" && (
-        <Button kind="danger" onClick={() => setDeleting(true)}>
-          Delete
-        </Button>
+        <DialogButton kind="danger" verb="Delete">
+          {(close) => <Deletion deployment={deployment} onClose={close} />}
+        </DialogButton>
       )}
       {problem !== null && (
         <div class="actions-problem">
           <ProblemNotice problem={problem} />
         </div>
       )}
-      {deleting && <Deletion deployment={deployment} onClose={() => setDeleting(false)} />}
     </>
   );
 }

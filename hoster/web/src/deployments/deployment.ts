@@ -1,4 +1,5 @@
-import { useQuery } from "@tanstack/preact-query";
+import { useQuery, useQueryClient } from "@tanstack/preact-query";
+import { useEffect, useRef } from "preact/hooks";
 import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import type { Resources, Scalar } from "@/templates/template";
@@ -41,7 +42,8 @@ export interface Deployment {
   readonly stopped_at: string | null;
 }
 
-const MOVING = new Set(["pending", "scheduled", "starting", "stopping", "deleting"]);
+/** Not `pending`: that one was created without being started, and waits for its owner. */
+const MOVING = new Set(["scheduled", "starting", "stopping", "deleting"]);
 const LOOK_WHILE_MOVING_MS = 1_000;
 
 /** Something is being done to it, so its state will change by itself. */
@@ -61,10 +63,26 @@ export function useDeployments() {
 }
 
 export function useDeployment(id: string) {
-  return useQuery({
+  const found = useQuery({
     queryKey: ["deployment", id],
     queryFn: () => request<Deployment>(pathOf(id)),
     refetchInterval: (query) =>
       query.state.data !== undefined && isMoving(query.state.data) ? LOOK_WHILE_MOVING_MS : false,
   });
+  useUpdatedParts(found.data);
+  return found;
+}
+
+/** Once a deployment has changed, what the page shows of its parts (its releases, its events) is of before. */
+function useUpdatedParts(deployment: Deployment | undefined): void {
+  const queries = useQueryClient();
+  const seen = useRef<Deployment | undefined>(undefined);
+  useEffect(() => {
+    const before = seen.current;
+    seen.current = deployment;
+    if (before === undefined || deployment === undefined) return;
+    if (before.id !== deployment.id || before.updated_at === deployment.updated_at) return;
+    const isPart = (query: { readonly queryKey: readonly unknown[] }) => query.queryKey.length > 2;
+    void queries.invalidateQueries({ queryKey: ["deployment", deployment.id], predicate: isPart });
+  }, [queries, deployment]);
 }

@@ -91,6 +91,7 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
           <span class="muted">{deployment.url}</span>
         )}
       </p>
+      {deployment.status === "pending" && <p class="notice">It was created without being started.</p>}
       {deployment.status_reason !== null && deployment.status_reason !== "" && (
         <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
           {capitalised(deployment.status_reason)}

@@ -1,16 +1,21 @@
 import { capitalised } from "@/elements/capitalised";
 import { Empty } from "@/elements/empty";
-import { Loaded } from "@/elements/loaded";
+import { Filter } from "@/elements/filter";
+import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
-import { More } from "@/elements/more";
 import { PageHeading } from "@/elements/page_heading";
 import { StateBadge } from "@/elements/state_badge";
 import { Link } from "@/routing/link";
+import { useRest } from "@/session/use_list";
 import { type Deployment, useDeployments } from "./deployment";
+import { chosen, type DeploymentFilter, isNarrow, statesOf } from "./deployment_filter";
+import { useFilter } from "./use_filter";
 import { WhatItRuns } from "./what_it_runs";
 
 export function DeploymentsPage() {
   const deployments = useDeployments();
+  const [filter, show] = useFilter();
+  useRest(deployments, isNarrow(filter));
   return (
     <>
       <PageHeading title="Deployments">
@@ -18,10 +23,44 @@ export function DeploymentsPage() {
           New deployment
         </Link>
       </PageHeading>
-      <Loaded query={deployments} lines={6}>
-        {(items) => (items.length === 0 ? <First /> : <List items={items} />)}
-      </Loaded>
-      <More query={deployments} />
+      <Listed query={deployments} empty={<First />} lines={6}>
+        {(items) => <Deployments items={items} filter={filter} onFilter={show} />}
+      </Listed>
+    </>
+  );
+}
+
+interface DeploymentsProps {
+  readonly items: readonly Deployment[];
+  readonly filter: DeploymentFilter;
+  readonly onFilter: (filter: DeploymentFilter) => void;
+}
+
+function Deployments({ items, filter, onFilter }: DeploymentsProps) {
+  const shown = chosen(items, filter);
+  return (
+    <>
+      {(items.length > 1 || isNarrow(filter)) && (
+        <Filter
+          label="Search deployments"
+          text={filter.text}
+          onText={(text) => onFilter({ ...filter, text })}
+          kindsLabel="State"
+          kinds={statesOf(items, filter.state)}
+          kind={filter.state}
+          onKind={(state) => onFilter({ ...filter, state })}
+          found={`${shown.length} deployments`}
+        />
+      )}
+      {shown.length === 0 ? (
+        <Empty title="No deployment fits">
+          <p>
+            Try fewer words or another state, or <Link to="/deployments">see all of them</Link>.
+          </p>
+        </Empty>
+      ) : (
+        <Rows items={shown} />
+      )}
     </>
   );
 }
@@ -46,7 +85,7 @@ function First() {
   );
 }
 
-function List({ items }: { readonly items: readonly Deployment[] }) {
+function Rows({ items }: { readonly items: readonly Deployment[] }) {
   return (
     <ul class="deployments">
       {items.map((deployment) => (

@@ -1,12 +1,11 @@
 import { useMutation, useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
-import { Confirmation } from "@/elements/confirmation";
 import { CopyText } from "@/elements/copy_text";
 import { Empty } from "@/elements/empty";
-import { Loaded } from "@/elements/loaded";
-import { More } from "@/elements/more";
+import { Listed } from "@/elements/listed";
 import { ProblemNotice } from "@/elements/problem_notice";
+import { Removal } from "@/elements/removal";
 import { StateBadge } from "@/elements/state_badge";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
@@ -37,25 +36,25 @@ export default function DomainsTab({ deployment }: { readonly deployment: Deploy
   return (
     <>
       <NewDomain deployment={deployment} />
-      <Loaded query={domains}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="No domain of your own yet">
-              <p>
-                It answers at <code>{deployment.hosts[0]}</code>. Add a name of yours above; you get the DNS
-                record that proves that it is yours.
-              </p>
-            </Empty>
-          ) : (
-            <ul class="plain-list">
-              {items.map((domain) => (
-                <DomainCard key={domain.hostname} deployment={deployment} domain={domain} />
-              ))}
-            </ul>
-          )
+      <Listed
+        query={domains}
+        empty={
+          <Empty title="No domain of your own yet">
+            <p>
+              It answers at <code>{deployment.hosts[0]}</code>. Add a name of yours above; you get the DNS
+              record that proves that it is yours.
+            </p>
+          </Empty>
         }
-      </Loaded>
-      <More query={domains} />
+      >
+        {(items) => (
+          <ul class="plain-list">
+            {items.map((domain) => (
+              <DomainCard key={domain.hostname} deployment={deployment} domain={domain} />
+            ))}
+          </ul>
+        )}
+      </Listed>
     </>
   );
 }
@@ -91,17 +90,12 @@ function NewDomain({ deployment }: { readonly deployment: Deployment }) {
 
 function DomainCard({ deployment, domain }: { readonly deployment: Deployment; readonly domain: Domain }) {
   const queries = useQueryClient();
-  const [removing, setRemoving] = useState(false);
   const at = `${pathOf(deployment.id)}/domains/${encodeURIComponent(domain.hostname)}`;
   const reload = () => queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
   const check = useMutation({
     mutationFn: () => request(`${at}/verify`, { method: "POST" }),
     onSettled: reload,
   });
-  const remove = async () => {
-    await request(at, { method: "DELETE" });
-    await reload();
-  };
   const verified = domain.verified_at !== null;
   return (
     <li class="card">
@@ -114,23 +108,13 @@ function DomainCard({ deployment, domain }: { readonly deployment: Deployment; r
             Check now
           </Button>
         )}
-        <Button small onClick={() => setRemoving(true)} label={`Remove ${domain.hostname}`}>
-          Remove
-        </Button>
+        <Removal verb="Remove" name={domain.hostname} path={at} stale={["deployment", deployment.id]}>
+          <p>Visitors at this name no longer reach {deployment.name}, and somebody else may claim it.</p>
+        </Removal>
       </div>
       {!verified && <Records records={domain.records} />}
       {domain.problem !== null && domain.problem !== "" && <p class="notice is-warning">{domain.problem}</p>}
       <ProblemNotice problem={check.error} />
-      {removing && (
-        <Confirmation
-          title={`Remove ${domain.hostname}?`}
-          verb="Remove"
-          onClose={() => setRemoving(false)}
-          onConfirm={remove}
-        >
-          <p>Visitors at this name no longer reach {deployment.name}, and somebody else may claim it.</p>
-        </Confirmation>
-      )}
     </li>
   );
 }

@@ -1,12 +1,10 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
-import { Button } from "@/elements/button";
 import { capitalised } from "@/elements/capitalised";
 import { Confirmation } from "@/elements/confirmation";
+import { DialogButton } from "@/elements/dialog_button";
 import { Empty } from "@/elements/empty";
-import { Loaded } from "@/elements/loaded";
+import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
-import { More } from "@/elements/more";
 import { StateBadge } from "@/elements/state_badge";
 import { newIdempotencyKey, request } from "@/session/request";
 import { useList } from "@/session/use_list";
@@ -43,27 +41,27 @@ export default function ReleasesTab({ deployment }: { readonly deployment: Deplo
         A release is what was deployed at one time: the template's revision, the variables and the images.
         Rolling back restores all three, and leaves the data in volumes as it is.
       </p>
-      <Loaded query={releases}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="No release yet">
-              <p>Each deploy that is begun makes one.</p>
-            </Empty>
-          ) : (
-            <ol class="releases">
-              {items.map((release, index) => (
-                <ReleaseRow
-                  key={release.id}
-                  deployment={deployment}
-                  release={release}
-                  before={items[index + 1]}
-                />
-              ))}
-            </ol>
-          )
+      <Listed
+        query={releases}
+        empty={
+          <Empty title="No release yet">
+            <p>Each deploy that is begun makes one.</p>
+          </Empty>
         }
-      </Loaded>
-      <More query={releases} />
+      >
+        {(items) => (
+          <ol class="releases">
+            {items.map((release, index) => (
+              <ReleaseRow
+                key={release.id}
+                deployment={deployment}
+                release={release}
+                before={items[index + 1]}
+              />
+            ))}
+          </ol>
+        )}
+      </Listed>
     </>
   );
 }
@@ -75,7 +73,6 @@ interface ReleaseRowProps {
 }
 
 function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
-  const [asking, setAsking] = useState(false);
   const queries = useQueryClient();
   const rollBack = async () => {
     await request(`${pathOf(deployment.id)}/rollback`, {
@@ -96,9 +93,17 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
         <code class="muted">{release.id}</code>
         <span class="spacer" />
         {!release.current && release.status === "deployed" && (
-          <Button small disabled={isMoving(deployment)} onClick={() => setAsking(true)}>
-            Roll back to this
-          </Button>
+          <DialogButton small disabled={isMoving(deployment)} verb="Roll back to this">
+            {(close) => (
+              <Confirmation title="Roll back?" verb="Roll back" onClose={close} onConfirm={rollBack}>
+                <p>
+                  {deployment.name} goes back to the release of <Moment at={release.created_at} />: its
+                  template revision, variables and images. The present release serves until the old one is up.
+                  Data in volumes stays as it is now.
+                </p>
+              </Confirmation>
+            )}
+          </DialogButton>
         )}
       </div>
       {release.reason !== null && <p class="notice is-problem">{capitalised(release.reason)}</p>}
@@ -118,20 +123,6 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
           <li key={change}>{change}</li>
         ))}
       </ul>
-      {asking && (
-        <Confirmation
-          title="Roll back?"
-          verb="Roll back"
-          onClose={() => setAsking(false)}
-          onConfirm={rollBack}
-        >
-          <p>
-            {deployment.name} goes back to the release of <Moment at={release.created_at} />: its template
-            revision, variables and images. The present release serves until the old one is up. Data in
-            volumes stays as it is now.
-          </p>
-        </Confirmation>
-      )}
     </li>
   );
 }

@@ -1,11 +1,11 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
-import { Field } from "@/elements/field";
+import { NameField } from "@/elements/name_field";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
+import { VisibilityField } from "@/templates/visibility_field";
 import { type Deployment, pathOf } from "./deployment";
 import { PendingChanges } from "./pending_changes";
 
@@ -23,29 +23,17 @@ export default function SettingsTab({ deployment }: { readonly deployment: Deplo
     <>
       <PendingChanges deployment={deployment} />
       <form class="narrow" onSubmit={form.submit}>
-        <TextField
-          label="Name"
-          required
+        <NameField
           value={name}
           onValue={setName}
           hint="The address stays as it is."
           fault={form.fault("name")}
-          input={{ maxLength: 100 }}
         />
-        <Field label="Visibility" required fault={form.fault("visibility")}>
-          {(ties) => (
-            <select
-              {...ties}
-              value={visibility}
-              onChange={(event) =>
-                setVisibility(event.currentTarget.value === "private" ? "private" : "public")
-              }
-            >
-              <option value="public">Public: anybody may open it</option>
-              <option value="private">Private: my organisation only</option>
-            </select>
-          )}
-        </Field>
+        <VisibilityField
+          visibility={visibility}
+          onVisibility={setVisibility}
+          fault={form.fault("visibility")}
+        />
         <ProblemNotice problem={form.problem} />
         <Button type="submit" kind="primary" busy={form.busy} disabled={!changed}>
           Save

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-interface ButtonProps {
+export interface ButtonProps {
   readonly children: ComponentChildren;
   readonly onClick?: () => void;
   readonly kind?: "plain" | "primary" | "danger";

@@ -1,8 +1,7 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
-import { Button } from "./button";
 import { Dialog } from "./dialog";
-import { ProblemNotice } from "./problem_notice";
+import { DialogForm } from "./dialog_form";
+import { useSubmit } from "./use_submit";
 
 interface ConfirmationProps {
   readonly title: string;
@@ -16,30 +15,15 @@ interface ConfirmationProps {
 
 /** Asks before something is lost. */
 export function Confirmation({ title, verb, children, onClose, onConfirm, ready = true }: ConfirmationProps) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
-  const confirm = async () => {
-    setBusy(true);
-    try {
-      await onConfirm();
-      onClose();
-    } catch (error) {
-      setProblem(error);
-      setBusy(false);
-    }
-  };
+  const form = useSubmit(async () => {
+    await onConfirm();
+    onClose();
+  });
   return (
     <Dialog title={title} onClose={onClose}>
-      <div class="dialog-body">
+      <DialogForm form={form} verb={verb} kind="danger" ready={ready} onCancel={onClose}>
         {children}
-        <ProblemNotice problem={problem} />
-      </div>
-      <div class="dialog-foot">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button kind="danger" busy={busy} disabled={!ready} onClick={confirm}>
-          {verb}
-        </Button>
-      </div>
+      </DialogForm>
     </Dialog>
   );
 }

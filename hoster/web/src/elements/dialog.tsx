@@ -2,6 +2,8 @@ import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { Button } from "./button";
 
+const FIRST_FIELD = ".dialog-body :is(input:not([type='checkbox']), select, textarea)";
+
 interface DialogProps {
   readonly title: string;
   readonly onClose: () => void;
@@ -17,6 +19,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // What is to be filled in comes before the cross that closes.
+    dialog?.querySelector<HTMLElement>(FIRST_FIELD)?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();

@@ -10,6 +10,12 @@ interface FieldProps {
   readonly children: (ties: Ties) => JSX.Element;
 }
 
+/** A field with one entry. */
+export interface EntryProps<Value> extends Omit<FieldProps, "children"> {
+  readonly value: Value;
+  readonly onValue: (value: Value) => void;
+}
+
 export interface Ties {
   readonly id: string;
   readonly "aria-describedby"?: string;

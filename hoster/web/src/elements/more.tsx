@@ -1,15 +1,14 @@
 import { Button } from "./button";
 
-interface MoreProps {
-  readonly query: {
-    readonly hasNextPage: boolean;
-    readonly isFetchingNextPage: boolean;
-    fetchNextPage(): unknown;
-  };
+/** A list that comes page by page. */
+export interface Paged {
+  readonly hasNextPage: boolean;
+  readonly isFetchingNextPage: boolean;
+  fetchNextPage(): unknown;
 }
 
 /** Fetches the next page of a list, where there is one. */
-export function More({ query }: MoreProps) {
+export function More({ query }: { readonly query: Paged }) {
   if (!query.hasNextPage) return null;
   return (
     <p class="row is-centred">

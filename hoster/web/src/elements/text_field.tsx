@@ -1,27 +1,13 @@
-import type { ComponentChildren, JSX } from "preact";
-import { Field } from "./field";
+import type { JSX } from "preact";
+import { type EntryProps, Field } from "./field";
 
-interface TextFieldProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onValue: (value: string) => void;
-  readonly hint?: ComponentChildren;
-  readonly fault?: string | undefined;
-  readonly required?: boolean;
+interface TextFieldProps extends EntryProps<string> {
   readonly input?: JSX.IntrinsicElements["input"];
 }
 
-export function TextField({
-  label,
-  value,
-  onValue,
-  hint,
-  fault,
-  required = false,
-  input = {},
-}: TextFieldProps) {
+export function TextField({ value, onValue, input = {}, ...field }: TextFieldProps) {
   return (
-    <Field label={label} hint={hint} fault={fault} required={required}>
+    <Field {...field}>
       {(ties) => (
         <input
           type="text"

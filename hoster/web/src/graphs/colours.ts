@@ -5,9 +5,19 @@ export interface GraphColours {
   readonly ink: string;
 }
 
-/** The theme's colours as a canvas needs them. */
-export function colours(): GraphColours {
-  const style = getComputedStyle(document.documentElement);
-  const read = (name: string) => style.getPropertyValue(name).trim();
-  return { line: read("--accent"), second: read("--second"), grid: read("--edge"), ink: read("--muted") };
+/** The theme's colours as a canvas needs them: as an element of `place` has them, after light or dark was chosen. */
+export function colours(place: HTMLElement): GraphColours {
+  const probe = place.appendChild(document.createElement("span"));
+  const read = (name: string) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = {
+    line: read("--accent"),
+    second: read("--second"),
+    grid: read("--edge"),
+    ink: read("--muted"),
+  };
+  probe.remove();
+  return found;
 }

@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { type Axis, topOf } from "./axis";
-import { colours } from "./colours";
+import { colours, type GraphColours } from "./colours";
 
 interface GraphProps {
   readonly title: string;
@@ -33,15 +33,30 @@ export function Graph({ title, now, times, lines, version, markers, axis, format
   useEffect(() => {
     const element = place.current;
     if (element === null) return;
+    let shown = colours(element);
     const made = new uPlot(
-      options(element.clientWidth, { names: Object.keys(lines), axis, format }, () => shownMarkers.current),
+      options(
+        element.clientWidth,
+        { names: Object.keys(lines), axis, format },
+        {
+          colours: () => shown,
+          markers: () => shownMarkers.current,
+        },
+      ),
       data,
       element,
     );
     plot.current = made;
+    const redraw = () => {
+      shown = colours(element);
+      made.redraw(false);
+    };
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", redraw);
     const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     sizes.observe(element);
     return () => {
+      dark.removeEventListener("change", redraw);
       sizes.disconnect();
       made.destroy();
     };
@@ -63,13 +78,15 @@ export function Graph({ title, now, times, lines, version, markers, axis, format
 
 type Scale = Pick<GraphProps, "axis" | "format"> & { readonly names: readonly string[] };
 
-function options(
-  width: number,
-  { names, axis, format }: Scale,
-  markers: () => readonly number[],
-): uPlot.Options {
-  const { line, second, grid, ink } = colours();
-  const look = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
+/** What is asked at each drawing, because it changes while the graph is there. */
+interface Look {
+  readonly colours: () => GraphColours;
+  readonly markers: () => readonly number[];
+}
+
+function options(width: number, { names, axis, format }: Scale, { colours, markers }: Look): uPlot.Options {
+  const line = { stroke: () => colours().grid, width: 1 };
+  const look = { stroke: () => colours().ink, grid: line, ticks: line };
   return {
     width,
     height: HEIGHT,
@@ -84,12 +101,12 @@ function options(
       {},
       ...names.map((label, index) => ({
         label,
-        stroke: index === 0 ? line : second,
+        stroke: () => (index === 0 ? colours().line : colours().second),
         width: 2,
         value: (_plot: uPlot, value: number | null) => format(value),
       })),
     ],
-    hooks: { draw: [(plot) => drawMarkers(plot, markers(), ink)] },
+    hooks: { draw: [(plot) => drawMarkers(plot, markers(), colours().ink)] },
   };
 }
 

@@ -35,6 +35,27 @@ test("while nothing runs there are no numbers, which is not the same as zero", (
   expect(series.columns.cpu).toEqual([10, null, 10]);
 });
 
+test("a series that was stored goes on where it was, with its rates", () => {
+  const before = new Series();
+  for (const second of [0, 2]) before.add(reading(second, second * 100));
+  const after = Series.from(JSON.parse(JSON.stringify(before.state())));
+  expect(after.newest).toEqual(before.newest);
+  for (const second of [2, 4]) after.add(reading(second, second * 100));
+  expect(after.times).toEqual([0, 2, 4]);
+  expect(after.columns.received).toEqual([null, 200, 200]);
+  after.add({ ...reading(6, 0), containers: [] });
+  expect(after.columns.cpu).toEqual([10, 10, 10, null]);
+});
+
+test("an app that was stopped during a reload leaves a hole too", () => {
+  const before = new Series();
+  before.add(reading(0, 0));
+  const after = Series.from(before.state());
+  after.add({ ...reading(2, 0), containers: [] });
+  after.add(reading(4, 0));
+  expect(after.columns.cpu).toEqual([10, null, 10]);
+});
+
 test("what a reconnect repeats is counted once, and a long silence leaves a hole", () => {
   const series = new Series();
   for (const second of [0, 2, 2, 0, 100]) series.add(reading(second, 0));

@@ -55,15 +55,39 @@ interface Before {
   readonly counters: Counters;
 }
 
+type Columns = Readonly<Record<keyof Numbers, Column>>;
+
+/** All of a series as plain values, small enough to be stored. */
+export interface SeriesState {
+  readonly times: readonly number[];
+  readonly columns: Readonly<Record<keyof Numbers, readonly (number | null)[]>>;
+  readonly before: Before | null;
+}
+
 export class Series {
   readonly times: number[] = [];
-  readonly columns = Object.fromEntries(MEASURES.map((name) => [name, []])) as unknown as Readonly<
-    Record<keyof Numbers, Column>
-  >;
+  readonly columns = Object.fromEntries(MEASURES.map((name) => [name, []])) as unknown as Columns;
   /** Null while nothing runs. */
   newest: Numbers | null = null;
   private before: Before | null = null;
   private latest = Number.NEGATIVE_INFINITY;
+
+  /** With what was seen before, as if there had been no break. */
+  static from({ times, columns, before }: SeriesState): Series {
+    const series = new Series();
+    series.times.push(...times);
+    for (const name of MEASURES) series.columns[name].push(...columns[name]);
+    series.before = before;
+    series.latest = times.at(-1) ?? series.latest;
+    const last = Object.fromEntries(MEASURES.map((name) => [name, columns[name].at(-1) ?? null]));
+    if (last.cpu !== null) series.newest = last as unknown as Numbers;
+    return series;
+  }
+
+  state(): SeriesState {
+    const columns = MEASURES.map((name) => [name, this.columns[name].map(rounded)]);
+    return { times: this.times, columns: Object.fromEntries(columns), before: this.before };
+  }
 
   add(reading: Reading): void {
     const at = Date.parse(reading.collected_at) / 1000;
@@ -112,6 +136,11 @@ export class Series {
     this.times.shift();
     for (const name of MEASURES) this.columns[name].shift();
   }
+}
+
+/** More than a graph can show is not worth storing. */
+function rounded(value: number | null): number | null {
+  return value === null ? null : Math.round(value * 100) / 100;
 }
 
 /** Counters begin anew with their container: then there is no rate. */

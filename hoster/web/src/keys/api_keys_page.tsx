@@ -1,13 +1,10 @@
-import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
-import { Button } from "@/elements/button";
-import { Confirmation } from "@/elements/confirmation";
+import { DialogButton } from "@/elements/dialog_button";
 import { Empty } from "@/elements/empty";
-import { Loaded } from "@/elements/loaded";
+import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
 import { PageHeading } from "@/elements/page_heading";
+import { Removal } from "@/elements/removal";
 import { Table } from "@/elements/table";
-import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import { NewApiKeyDialog } from "./new_api_key_dialog";
 
@@ -22,50 +19,41 @@ export interface ApiKey {
 
 export default function ApiKeysPage() {
   const keys = useList<ApiKey>(["api-keys"], "/mod/keys");
-  const [adding, setAdding] = useState(false);
   return (
     <>
       <PageHeading
         title="API keys"
         lead="For programs that work in your name. They may deploy and delete; they cannot make keys."
       >
-        <Button kind="primary" onClick={() => setAdding(true)}>
-          Create a key
-        </Button>
+        <DialogButton kind="primary" verb="Create a key">
+          {(close) => <NewApiKeyDialog onClose={close} />}
+        </DialogButton>
       </PageHeading>
-      <Loaded query={keys}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="No key yet">
-              <p>
-                Create one for your CI or a script, and send it with each request as{" "}
-                <code>Authorization: Bearer …</code>
-              </p>
-            </Empty>
-          ) : (
-            <Table
-              caption="API keys"
-              columns={["Name", "Begins with", "Created", "Last used", "Expires", ""]}
-            >
-              {items.map((key) => (
-                <KeyRow key={key.id} apiKey={key} />
-              ))}
-            </Table>
-          )
-        }
-      </Loaded>
-      {adding && <NewApiKeyDialog onClose={() => setAdding(false)} />}
+      <Listed query={keys} empty={<NoKey />}>
+        {(items) => (
+          <Table caption="API keys" columns={["Name", "Begins with", "Created", "Last used", "Expires", ""]}>
+            {items.map((key) => (
+              <KeyRow key={key.id} apiKey={key} />
+            ))}
+          </Table>
+        )}
+      </Listed>
     </>
   );
 }
 
+function NoKey() {
+  return (
+    <Empty title="No key yet">
+      <p>
+        Create one for your CI or a script, and send it with each request as{" "}
+        <code>Authorization: Bearer …</code>
+      </p>
+    </Empty>
+  );
+}
+
 function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
-  const queries = useQueryClient();
-  const [removing, setRemoving] = useState(false);
-  const remove = async () => {
-    await request(`/mod/keys/${encodeURIComponent(apiKey.id)}`, { method: "DELETE" });
-    await queries.invalidateQueries({ queryKey: ["api-keys"] });
-  };
   return (
     <tr>
       <td>{apiKey.name}</td>
@@ -82,19 +70,14 @@ function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
         <Moment at={apiKey.expires_at} />
       </td>
       <td>
-        <Button small onClick={() => setRemoving(true)} label={`Revoke ${apiKey.name}`}>
-          Revoke
-        </Button>
-        {removing && (
-          <Confirmation
-            title={`Revoke ${apiKey.name}?`}
-            verb="Revoke"
-            onClose={() => setRemoving(false)}
-            onConfirm={remove}
-          >
-            <p>Whatever uses it is refused from now on. It cannot be brought back.</p>
-          </Confirmation>
-        )}
+        <Removal
+          verb="Revoke"
+          name={apiKey.name}
+          path={`/mod/keys/${encodeURIComponent(apiKey.id)}`}
+          stale={["api-keys"]}
+        >
+          <p>Whatever uses it is refused from now on. It cannot be brought back.</p>
+        </Removal>
       </td>
     </tr>
   );

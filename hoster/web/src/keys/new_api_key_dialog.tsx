@@ -1,9 +1,9 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { Button } from "@/elements/button";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
-import { ProblemNotice } from "@/elements/problem_notice";
+import { DialogForm, DialogResult } from "@/elements/dialog_form";
+import { NameField } from "@/elements/name_field";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
@@ -13,9 +13,12 @@ export function NewApiKeyDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Dialog title={key === null ? "Create an API key" : "Your new API key"} onClose={onClose}>
       {key === null ? (
-        <NewKeyForm onKey={setKey} onClose={onClose} />
+        <NewKeyForm onKey={setKey} onCancel={onClose} />
       ) : (
-        <ShownOnce apiKey={key} onClose={onClose} />
+        <DialogResult verb="I have it" onClose={onClose}>
+          <p>Copy it now: it is shown this once.</p>
+          <CopyText text={key} label="the API key" />
+        </DialogResult>
       )}
     </Dialog>
   );
@@ -23,10 +26,10 @@ export function NewApiKeyDialog({ onClose }: { readonly onClose: () => void }) {
 
 interface NewKeyFormProps {
   readonly onKey: (key: string) => void;
-  readonly onClose: () => void;
+  readonly onCancel: () => void;
 }
 
-function NewKeyForm({ onKey, onClose }: NewKeyFormProps) {
+function NewKeyForm({ onKey, onCancel }: NewKeyFormProps) {
   const queries = useQueryClient();
   const [name, setName] = useState("");
   const [until, setUntil] = useState("");
@@ -37,49 +40,21 @@ function NewKeyForm({ onKey, onClose }: NewKeyFormProps) {
     await queries.invalidateQueries({ queryKey: ["api-keys"] });
   });
   return (
-    <form onSubmit={form.submit}>
-      <div class="dialog-body">
-        <TextField
-          label="Name"
-          required
-          value={name}
-          onValue={setName}
-          hint="What uses it, such as “CI of the shop”."
-          fault={form.fault("name")}
-          input={{ maxLength: 100 }}
-        />
-        <TextField
-          label="Last day"
-          value={until}
-          onValue={setUntil}
-          hint="Left empty, it does not expire."
-          fault={form.fault("expires_at")}
-          input={{ type: "date" }}
-        />
-        <ProblemNotice problem={form.problem} />
-      </div>
-      <div class="dialog-foot">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={form.busy}>
-          Create
-        </Button>
-      </div>
-    </form>
-  );
-}
-
-function ShownOnce({ apiKey, onClose }: { readonly apiKey: string; readonly onClose: () => void }) {
-  return (
-    <>
-      <div class="dialog-body">
-        <p>Copy it now: it is shown this once.</p>
-        <CopyText text={apiKey} label="the API key" />
-      </div>
-      <div class="dialog-foot">
-        <Button kind="primary" onClick={onClose}>
-          I have it
-        </Button>
-      </div>
-    </>
+    <DialogForm form={form} verb="Create" onCancel={onCancel}>
+      <NameField
+        value={name}
+        onValue={setName}
+        hint="What uses it, such as “CI of the shop”."
+        fault={form.fault("name")}
+      />
+      <TextField
+        label="Last day"
+        value={until}
+        onValue={setUntil}
+        hint="Left empty, it does not expire."
+        fault={form.fault("expires_at")}
+        input={{ type: "date" }}
+      />
+    </DialogForm>
   );
 }

@@ -1,64 +1,57 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { Button } from "@/elements/button";
-import { Confirmation } from "@/elements/confirmation";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
+import { DialogButton } from "@/elements/dialog_button";
+import { DialogForm } from "@/elements/dialog_form";
 import { Empty } from "@/elements/empty";
-import { Field } from "@/elements/field";
-import { Loaded } from "@/elements/loaded";
+import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
+import { NameField } from "@/elements/name_field";
 import { PageHeading } from "@/elements/page_heading";
-import { ProblemNotice } from "@/elements/problem_notice";
-import { TextField } from "@/elements/text_field";
+import { Removal } from "@/elements/removal";
+import { TextArea } from "@/elements/text_area";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
 import { type SshKey, useSshKeys } from "./ssh_key";
 
 export default function SshKeysPage() {
   const keys = useSshKeys();
-  const [adding, setAdding] = useState(false);
   return (
     <>
       <PageHeading
         title="SSH keys"
         lead="For private git repositories, and for machines that the platform installs."
       >
-        <Button kind="primary" onClick={() => setAdding(true)}>
-          Add a key
-        </Button>
+        <DialogButton kind="primary" verb="Add a key">
+          {(close) => <NewKeyDialog onClose={close} />}
+        </DialogButton>
       </PageHeading>
-      <Loaded query={keys}>
-        {(items) =>
-          items.length === 0 ? (
-            <Empty title="No key yet">
-              <p>
-                Add one and put its public half where it shall open something: as a deploy key of a
-                repository, or into a machine's <code>authorized_keys</code>. The private half never leaves
-                the platform.
-              </p>
-            </Empty>
-          ) : (
-            <ul class="plain-list">
-              {items.map((key) => (
-                <KeyCard key={key.id} sshKey={key} />
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-      {adding && <NewKeyDialog onClose={() => setAdding(false)} />}
+      <Listed query={keys} empty={<NoKey />}>
+        {(items) => (
+          <ul class="plain-list">
+            {items.map((key) => (
+              <KeyCard key={key.id} sshKey={key} />
+            ))}
+          </ul>
+        )}
+      </Listed>
     </>
   );
 }
 
+function NoKey() {
+  return (
+    <Empty title="No key yet">
+      <p>
+        Add one and put its public half where it shall open something: as a deploy key of a repository, or
+        into a machine's <code>authorized_keys</code>. The private half never leaves the platform.
+      </p>
+    </Empty>
+  );
+}
+
 function KeyCard({ sshKey }: { readonly sshKey: SshKey }) {
-  const queries = useQueryClient();
-  const [removing, setRemoving] = useState(false);
-  const remove = async () => {
-    await request(`/api/v1/ssh_keys/${encodeURIComponent(sshKey.id)}`, { method: "DELETE" });
-    await queries.invalidateQueries({ queryKey: ["ssh-keys"] });
-  };
   return (
     <li class="card">
       <div class="row">
@@ -67,24 +60,19 @@ function KeyCard({ sshKey }: { readonly sshKey: SshKey }) {
           added <Moment at={sshKey.created_at} />
         </span>
         <span class="spacer" />
-        <Button small onClick={() => setRemoving(true)} label={`Delete ${sshKey.name}`}>
-          Delete
-        </Button>
+        <Removal
+          verb="Delete"
+          name={sshKey.name}
+          path={`/api/v1/ssh_keys/${encodeURIComponent(sshKey.id)}`}
+          stale={["ssh-keys"]}
+        >
+          <p>Its private half is lost for good. A key in use by a deployment cannot be deleted.</p>
+        </Removal>
       </div>
       <CopyText text={sshKey.public_key} label={`the public key ${sshKey.name}`} />
       <p class="muted">
         <code>{sshKey.fingerprint}</code>
       </p>
-      {removing && (
-        <Confirmation
-          title={`Delete ${sshKey.name}?`}
-          verb="Delete"
-          onClose={() => setRemoving(false)}
-          onConfirm={remove}
-        >
-          <p>Its private half is lost for good. A key in use by a deployment cannot be deleted.</p>
-        </Confirmation>
-      )}
     </li>
   );
 }
@@ -101,41 +89,17 @@ function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
   });
   return (
     <Dialog title="Add an SSH key" onClose={onClose}>
-      <form onSubmit={form.submit}>
-        <div class="dialog-body">
-          <TextField
-            label="Name"
-            required
-            value={name}
-            onValue={setName}
-            fault={form.fault("name")}
-            input={{ maxLength: 100 }}
-          />
-          <Field
-            label="Private key"
-            hint="Left empty, a new Ed25519 pair is made. A key of your own must be without passphrase; it is stored encrypted and never shown."
-            fault={form.fault("private_key")}
-          >
-            {(ties) => (
-              <textarea
-                {...ties}
-                rows={5}
-                spellcheck={false}
-                autocomplete="off"
-                value={privateKey}
-                onInput={(event) => setPrivateKey(event.currentTarget.value)}
-              />
-            )}
-          </Field>
-          <ProblemNotice problem={form.problem} />
-        </div>
-        <div class="dialog-foot">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            Add
-          </Button>
-        </div>
-      </form>
+      <DialogForm form={form} verb="Add" onCancel={onClose}>
+        <NameField value={name} onValue={setName} fault={form.fault("name")} />
+        <TextArea
+          label="Private key"
+          value={privateKey}
+          onValue={setPrivateKey}
+          hint="Left empty, a new Ed25519 pair is made. A key of your own must be without passphrase; it is stored encrypted and never shown."
+          fault={form.fault("private_key")}
+          area={{ rows: 5, spellcheck: false, autocomplete: "off" }}
+        />
+      </DialogForm>
     </Dialog>
   );
 }

@@ -1,8 +1,7 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { Button } from "@/elements/button";
 import { Dialog } from "@/elements/dialog";
-import { ProblemNotice } from "@/elements/problem_notice";
+import { DialogForm } from "@/elements/dialog_form";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
 import {
@@ -34,18 +33,9 @@ export function InstallAgainDialog({ node, onClose }: InstallAgainDialogProps) {
   });
   return (
     <Dialog title={`Install ${node.name} again`} onClose={onClose}>
-      <form onSubmit={form.submit}>
-        <div class="dialog-body">
-          <MachineFields installation={installation} onInstallation={setInstallation} fault={form.fault} />
-          <ProblemNotice problem={form.problem} />
-        </div>
-        <div class="dialog-foot">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" busy={form.busy}>
-            Install
-          </Button>
-        </div>
-      </form>
+      <DialogForm form={form} verb="Install" onCancel={onClose}>
+        <MachineFields installation={installation} onInstallation={setInstallation} fault={form.fault} />
+      </DialogForm>
     </Dialog>
   );
 }

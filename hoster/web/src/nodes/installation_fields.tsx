@@ -1,6 +1,6 @@
-import { Field } from "@/elements/field";
 import { TextField } from "@/elements/text_field";
 import { useSshKeys } from "@/keys/ssh_key";
+import { SshKeyField } from "@/keys/ssh_key_field";
 import { Link } from "@/routing/link";
 
 /** How the platform reaches a machine on which it installs the worker itself. */
@@ -54,6 +54,7 @@ export function InstallationFields(props: InstallationFieldsProps) {
 
 /** How to log in to the machine. */
 export function MachineFields({ installation, onInstallation, fault }: InstallationFieldsProps) {
+  const keys = useSshKeys();
   const change = (fields: Partial<Installation>) => onInstallation({ ...installation, ...fields });
   return (
     <>
@@ -79,10 +80,22 @@ export function MachineFields({ installation, onInstallation, fault }: Installat
         onValue={(user) => change({ user })}
         fault={fault("ssh.user")}
       />
-      <KeyField
-        installation={installation}
+      <SshKeyField
+        keyId={installation.keyId}
         onKey={(keyId) => change({ keyId })}
+        none="Choose one"
+        required
         fault={fault("ssh.ssh_key_id")}
+        hint={
+          keys.data?.length === 0 ? (
+            <>
+              You have none yet. <Link to="/ssh-keys">Add one</Link> first, and put its public half into the
+              user's authorized_keys.
+            </>
+          ) : (
+            "Its public half must be in the user's authorized_keys."
+          )
+        }
       />
       <TextField
         label="Host key"
@@ -92,43 +105,5 @@ export function MachineFields({ installation, onInstallation, fault }: Installat
         hint="Left empty, the key that the machine shows at first is kept, and no other is accepted later."
       />
     </>
-  );
-}
-
-interface KeyFieldProps {
-  readonly installation: Installation;
-  readonly onKey: (id: string) => void;
-  readonly fault: string | undefined;
-}
-
-function KeyField({ installation, onKey, fault }: KeyFieldProps) {
-  const keys = useSshKeys();
-  return (
-    <Field
-      label="SSH key"
-      required
-      fault={fault}
-      hint={
-        keys.data?.length === 0 ? (
-          <>
-            You have none yet. <Link to="/ssh-keys">Add one</Link> first, and put its public half into the
-            user's authorized_keys.
-          </>
-        ) : (
-          "Its public half must be in the user's authorized_keys."
-        )
-      }
-    >
-      {(ties) => (
-        <select {...ties} value={installation.keyId} onChange={(event) => onKey(event.currentTarget.value)}>
-          <option value="">Choose one</option>
-          {(keys.data ?? []).map((key) => (
-            <option key={key.id} value={key.id}>
-              {key.name}
-            </option>
-          ))}
-        </select>
-      )}
-    </Field>
   );
 }

@@ -1,9 +1,9 @@
 import { useQueryClient } from "@tanstack/preact-query";
 import { useState } from "preact/hooks";
-import { Button } from "@/elements/button";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
-import { ProblemNotice } from "@/elements/problem_notice";
+import { DialogForm, DialogResult } from "@/elements/dialog_form";
+import { NameField } from "@/elements/name_field";
 import { StateBadge } from "@/elements/state_badge";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
@@ -21,7 +21,7 @@ export function NewNodeDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Dialog title={made === null ? "Add a node" : `Let ${made.name} join`} onClose={onClose}>
       {made === null ? (
-        <NewNodeForm onMade={setMade} onClose={onClose} />
+        <NewNodeForm onMade={setMade} onCancel={onClose} />
       ) : (
         <JoinCommand node={made} onClose={onClose} />
       )}
@@ -31,10 +31,10 @@ export function NewNodeDialog({ onClose }: { readonly onClose: () => void }) {
 
 interface NewNodeFormProps {
   readonly onMade: (node: NewNode) => void;
-  readonly onClose: () => void;
+  readonly onCancel: () => void;
 }
 
-function NewNodeForm({ onMade, onClose }: NewNodeFormProps) {
+function NewNodeForm({ onMade, onCancel }: NewNodeFormProps) {
   const queries = useQueryClient();
   const [name, setName] = useState("");
   const [location, setLocation] = useState("");
@@ -45,34 +45,18 @@ function NewNodeForm({ onMade, onClose }: NewNodeFormProps) {
     await queries.invalidateQueries({ queryKey: ["nodes"] });
   });
   return (
-    <form onSubmit={form.submit}>
-      <div class="dialog-body">
-        <TextField
-          label="Name"
-          required
-          value={name}
-          onValue={setName}
-          fault={form.fault("name")}
-          input={{ maxLength: 100 }}
-        />
-        <TextField
-          label="Location"
-          value={location}
-          onValue={setLocation}
-          fault={form.fault("location")}
-          hint="Such as a city; only to tell nodes apart."
-          input={{ maxLength: 100 }}
-        />
-        <InstallationFields installation={installation} onInstallation={setInstallation} fault={form.fault} />
-        <ProblemNotice problem={form.problem} />
-      </div>
-      <div class="dialog-foot">
-        <Button onClick={onClose}>Cancel</Button>
-        <Button kind="primary" type="submit" busy={form.busy}>
-          Add
-        </Button>
-      </div>
-    </form>
+    <DialogForm form={form} verb="Add" onCancel={onCancel}>
+      <NameField value={name} onValue={setName} fault={form.fault("name")} />
+      <TextField
+        label="Location"
+        value={location}
+        onValue={setLocation}
+        fault={form.fault("location")}
+        hint="Such as a city; only to tell nodes apart."
+        input={{ maxLength: 100 }}
+      />
+      <InstallationFields installation={installation} onInstallation={setInstallation} fault={form.fault} />
+    </DialogForm>
   );
 }
 
@@ -80,20 +64,13 @@ function JoinCommand({ node, onClose }: { readonly node: NewNode; readonly onClo
   const nodes = useNodesComing();
   const status = nodes.data?.find((one) => one.id === node.id)?.status ?? node.status;
   return (
-    <>
-      <div class="dialog-body">
-        <p>Run this on the machine, in the platform's folder. The token works once and is not shown again.</p>
-        <CopyText text={node.join_command} label="the join command" />
-        <p class="row" role="status">
-          <StateBadge state={status} />
-          {status === "joining" ? "Waiting for it to join." : "It has joined."}
-        </p>
-      </div>
-      <div class="dialog-foot">
-        <Button kind="primary" onClick={onClose}>
-          Done
-        </Button>
-      </div>
-    </>
+    <DialogResult verb="Done" onClose={onClose}>
+      <p>Run this on the machine, in the platform's folder. The token works once and is not shown again.</p>
+      <CopyText text={node.join_command} label="the join command" />
+      <p class="row" role="status">
+        <StateBadge state={status} />
+        {status === "joining" ? "Waiting for it to join." : "It has joined."}
+      </p>
+    </DialogResult>
   );
 }

@@ -1,11 +1,11 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
 import { megabytes } from "@/elements/amounts";
 import { Button } from "@/elements/button";
-import { Confirmation } from "@/elements/confirmation";
+import { DialogButton } from "@/elements/dialog_button";
 import { Meter } from "@/elements/meter";
 import { Moment } from "@/elements/moment";
 import { ProblemNotice } from "@/elements/problem_notice";
+import { Removal } from "@/elements/removal";
 import { StateBadge } from "@/elements/state_badge";
 import { useSubmit } from "@/elements/use_submit";
 import { request } from "@/session/request";
@@ -31,7 +31,7 @@ export function NodeCard({ node }: { readonly node: Node }) {
             {node.version !== "" && `, version ${node.version}`}
           </>
         ) : (
-          "It appears here as soon as its join command has run."
+          `It joins as soon as ${node.bootstrap ? "it is installed" : "its join command has run on the machine"}.`
         )}
       </p>
       {joined && (
@@ -69,50 +69,33 @@ export function NodeCard({ node }: { readonly node: Node }) {
 
 function NodeActions({ node }: { readonly node: Node }) {
   const queries = useQueryClient();
-  const [removing, setRemoving] = useState(false);
-  const [installing, setInstalling] = useState(false);
   const reload = () => queries.invalidateQueries({ queryKey: ["nodes"] });
   const inMaintenance = node.status === "maintenance";
   const maintenance = useSubmit(async () => {
     await request(`${nodePath(node.id)}/maintenance`, { method: inMaintenance ? "DELETE" : "POST" });
     await reload();
   });
-  const remove = async () => {
-    await request(nodePath(node.id), { method: "DELETE" });
-    await reload();
-  };
   return (
     <>
-      <p class="row">
+      <div class="row">
         {node.last_seen_at !== null && (
           <Button small busy={maintenance.busy} onClick={() => maintenance.submit()}>
             {inMaintenance ? "End maintenance" : "Maintenance"}
           </Button>
         )}
         {node.bootstrap?.status === "failed" && (
-          <Button small kind="primary" onClick={() => setInstalling(true)}>
-            Install again
-          </Button>
+          <DialogButton small kind="primary" verb="Install again">
+            {(close) => <InstallAgainDialog node={node} onClose={close} />}
+          </DialogButton>
         )}
-        <Button small onClick={() => setRemoving(true)} label={`Remove ${node.name}`}>
-          Remove
-        </Button>
-      </p>
-      <ProblemNotice problem={maintenance.problem} />
-      {installing && <InstallAgainDialog node={node} onClose={() => setInstalling(false)} />}
-      {removing && (
-        <Confirmation
-          title={`Remove ${node.name}?`}
-          verb="Remove"
-          onClose={() => setRemoving(false)}
-          onConfirm={remove}
-        >
+        <Removal verb="Remove" name={node.name} path={nodePath(node.id)} stale={["nodes"]}>
           <p>
             The machine can no longer be used here; to bring it back it has to join again. Only a node without
             deployments can be removed.
           </p>
-        </Confirmation>
-      )}
+        </Removal>
+      </div>
+      <ProblemNotice problem={maintenance.problem} />
     </>
   );
 }

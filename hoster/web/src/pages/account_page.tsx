@@ -5,9 +5,9 @@ import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
 import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { changePassword, useAccount } from "@/session/account";
+import { NewPasswordField, PresentPasswordField } from "@/session/credential_fields";
 
 export default function AccountPage() {
   const account = useAccount();
@@ -77,21 +77,13 @@ function Password() {
     <section>
       <h2>Password</h2>
       <form class="narrow" onSubmit={form.submit}>
-        <TextField
-          label="Present password"
-          required
-          value={current}
-          onValue={setCurrent}
-          input={{ type: "password", autocomplete: "current-password" }}
-        />
-        <TextField
+        <PresentPasswordField label="Present password" value={current} onValue={setCurrent} />
+        <NewPasswordField
           label="New password"
-          required
+          note="All other sessions end."
           value={following}
           onValue={setFollowing}
-          hint="8 to 128 characters. All other sessions end."
           fault={form.fault("new_password")}
-          input={{ type: "password", autocomplete: "new-password", minLength: 8, maxLength: 128 }}
         />
         <ProblemNotice problem={form.problem} />
         {done && (

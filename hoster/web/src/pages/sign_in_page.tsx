@@ -2,11 +2,11 @@ import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { Link } from "@/routing/link";
 import { useLocation } from "@/routing/location";
 import { signIn } from "@/session/account";
+import { EmailField, PresentPasswordField } from "@/session/credential_fields";
 import { FrontCard } from "./front_card";
 
 export function SignInPage() {
@@ -21,20 +21,8 @@ export function SignInPage() {
         {...(isPlace(next) ? { lead: "Then you are back at the page you were on." } : {})}
       />
       <form onSubmit={form.submit}>
-        <TextField
-          label="E-mail address"
-          required
-          value={email}
-          onValue={setEmail}
-          input={{ type: "email", autocomplete: "username" }}
-        />
-        <TextField
-          label="Password"
-          required
-          value={password}
-          onValue={setPassword}
-          input={{ type: "password", autocomplete: "current-password" }}
-        />
+        <EmailField value={email} onValue={setEmail} />
+        <PresentPasswordField label="Password" value={password} onValue={setPassword} />
         <ProblemNotice problem={form.problem} />
         <Button kind="primary" type="submit" busy={form.busy}>
           Sign in

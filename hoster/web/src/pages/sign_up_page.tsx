@@ -6,6 +6,7 @@ import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { Link } from "@/routing/link";
 import { signUp } from "@/session/account";
+import { EmailField, NewPasswordField } from "@/session/credential_fields";
 import { FrontCard } from "./front_card";
 
 export function SignUpPage() {
@@ -17,14 +18,7 @@ export function SignUpPage() {
     <FrontCard>
       <PageHeading title="Sign up" lead="Deploy an app in a minute, and pay only for what you change." />
       <form onSubmit={form.submit}>
-        <TextField
-          label="E-mail address"
-          required
-          value={email}
-          onValue={setEmail}
-          fault={form.fault("email")}
-          input={{ type: "email", autocomplete: "username" }}
-        />
+        <EmailField value={email} onValue={setEmail} fault={form.fault("email")} />
         <TextField
           label="Name"
           value={name}
@@ -32,14 +26,12 @@ export function SignUpPage() {
           fault={form.fault("name")}
           input={{ autocomplete: "name", maxLength: 100 }}
         />
-        <TextField
+        <NewPasswordField
           label="Password"
-          required
+          note="A few unrelated words are good."
           value={password}
           onValue={setPassword}
-          hint="8 to 128 characters. A few unrelated words are good."
           fault={form.fault("password")}
-          input={{ type: "password", autocomplete: "new-password", minLength: 8, maxLength: 128 }}
         />
         <ProblemNotice problem={form.problem} />
         <Button kind="primary" type="submit" busy={form.busy}>

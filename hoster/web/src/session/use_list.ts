@@ -1,4 +1,6 @@
 import { type InfiniteData, useInfiniteQuery } from "@tanstack/preact-query";
+import { useEffect } from "preact/hooks";
+import type { Paged } from "@/elements/more";
 import type { PageOf } from "@/elements/page_list";
 import type { Problem } from "@/problems/problem";
 import { request } from "./request";
@@ -20,6 +22,21 @@ export function useList<Item>(key: readonly unknown[], path: string, options: Li
     select: itemsOf,
     refetchInterval: (query) => options.lookAgain?.(itemsOf(query.state.data)) ?? false,
   });
+}
+
+interface Unfinished extends Paged {
+  readonly isFetching: boolean;
+  readonly isError: boolean;
+}
+
+/** Fetches what is left of a list while it is wanted whole: what is searched here must be here. */
+export function useRest(
+  { hasNextPage, isFetching, isError, fetchNextPage }: Unfinished,
+  wanted = true,
+): void {
+  useEffect(() => {
+    if (wanted && hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [wanted, hasNextPage, isFetching, isError, fetchNextPage]);
 }
 
 function itemsOf<Item>(data: InfiniteData<PageOf<Item>, Cursor> | undefined): readonly Item[] {

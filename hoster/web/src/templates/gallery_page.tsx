@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { megabytes, money } from "@/elements/amounts";
 import { Empty } from "@/elements/empty";
+import { Filter } from "@/elements/filter";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { Link } from "@/routing/link";
@@ -34,32 +35,16 @@ function Gallery({ templates }: { readonly templates: readonly Template[] }) {
   const chosen = choose(templates, text, category);
   return (
     <>
-      <div class="gallery-controls">
-        <input
-          type="search"
-          placeholder="Search templates"
-          aria-label="Search templates"
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-        <fieldset class="chips">
-          <legend class="unseen">Category</legend>
-          {[null, ...categoriesOf(templates)].map((one) => (
-            <button
-              key={one ?? ""}
-              type="button"
-              class="chip"
-              aria-pressed={category === one}
-              onClick={() => setCategory(one)}
-            >
-              {one ?? "all"}
-            </button>
-          ))}
-        </fieldset>
-      </div>
-      <p class="unseen" role="status">
-        {chosen.length} templates
-      </p>
+      <Filter
+        label="Search templates"
+        text={text}
+        onText={setText}
+        kindsLabel="Category"
+        kinds={categoriesOf(templates)}
+        kind={category}
+        onKind={setCategory}
+        found={`${chosen.length} templates`}
+      />
       {chosen.length === 0 ? (
         <Empty title="No template fits">
           <p>

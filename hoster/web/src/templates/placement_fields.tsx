@@ -1,19 +1,20 @@
-import { Field } from "@/elements/field";
+import { ChoiceField } from "@/elements/choice_field";
 import { useNodes } from "@/nodes/node";
+import { type Visibility, VisibilityField } from "./visibility_field";
 
 export interface Placement {
-  readonly visibility: "public" | "private";
+  readonly visibility: Visibility;
   readonly node_id?: string;
 }
 
 export const PUBLIC_ANYWHERE: Placement = { visibility: "public" };
 
-interface NodeAndVisibilityProps {
+interface PlacementFieldsProps {
   readonly placement: Placement;
   readonly onPlacement: (placement: Placement) => void;
 }
 
-export function NodeAndVisibility({ placement, onPlacement }: NodeAndVisibilityProps) {
+export function PlacementFields({ placement, onPlacement }: PlacementFieldsProps) {
   const nodes = useNodes();
   const chooseNode = (id: string) => {
     const { visibility } = placement;
@@ -22,39 +23,20 @@ export function NodeAndVisibility({ placement, onPlacement }: NodeAndVisibilityP
   return (
     <details class="more-settings">
       <summary>Where it runs and who may open it</summary>
-      <Field label="Visibility" required hint="Private apps answer your organisation only, with its token.">
-        {(ties) => (
-          <select
-            {...ties}
-            value={placement.visibility}
-            onChange={(event) =>
-              onPlacement({
-                ...placement,
-                visibility: event.currentTarget.value === "private" ? "private" : "public",
-              })
-            }
-          >
-            <option value="public">Public: anybody may open it</option>
-            <option value="private">Private: my organisation only</option>
-          </select>
-        )}
-      </Field>
-      <Field label="Node" hint="Left open, the one with the most room is taken.">
-        {(ties) => (
-          <select
-            {...ties}
-            value={placement.node_id ?? ""}
-            onChange={(event) => chooseNode(event.currentTarget.value)}
-          >
-            <option value="">The best one</option>
-            {(nodes.data ?? []).map((node) => (
-              <option key={node.id} value={node.id}>
-                {node.name} ({node.status})
-              </option>
-            ))}
-          </select>
-        )}
-      </Field>
+      <VisibilityField
+        visibility={placement.visibility}
+        onVisibility={(visibility) => onPlacement({ ...placement, visibility })}
+      />
+      <ChoiceField
+        label="Node"
+        value={placement.node_id ?? ""}
+        onValue={chooseNode}
+        choices={[
+          ["", "The best one"],
+          ...(nodes.data ?? []).map((node) => [node.id, `${node.name} (${node.status})`] as const),
+        ]}
+        hint="Left open, the one with the most room is taken."
+      />
     </details>
   );
 }

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/preact-query";
-import { useEffect } from "preact/hooks";
+import { hasWords } from "@/elements/words";
 import { request } from "@/session/request";
-import { useList } from "@/session/use_list";
+import { useList, useRest } from "@/session/use_list";
 
 export type Scalar = string | number | boolean;
 
@@ -45,10 +45,7 @@ export interface Template {
 /** All of them: they are searched here, as they are typed. */
 export function useTemplates() {
   const templates = useList<Template>(["templates"], "/api/v1/templates?limit=200");
-  const { hasNextPage, isFetching, isError, fetchNextPage } = templates;
-  useEffect(() => {
-    if (hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [hasNextPage, isFetching, isError, fetchNextPage]);
+  useRest(templates);
   return templates;
 }
 
@@ -61,14 +58,11 @@ export function useTemplate(id: string) {
 
 /** The templates that have every word of `text` somewhere, in one category when it is named. */
 export function choose(templates: readonly Template[], text: string, category: string | null): Template[] {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  return templates.filter((template) => {
-    if (category !== null && template.category !== category) return false;
-    const about = [template.name, template.description, template.category, ...template.tags]
-      .join(" ")
-      .toLowerCase();
-    return words.every((word) => about.includes(word));
-  });
+  return templates.filter(
+    (template) =>
+      (category === null || template.category === category) &&
+      hasWords([template.name, template.description, template.category, ...template.tags], text),
+  );
 }
 
 export function categoriesOf(templates: readonly Template[]): string[] {

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/preact-query";
 import { dateAndTime } from "@/elements/dates";
+import { Listed } from "@/elements/listed";
 import { Loaded } from "@/elements/loaded";
 import { Meter } from "@/elements/meter";
 import { Moment } from "@/elements/moment";
-import { More } from "@/elements/more";
 import { PageHeading } from "@/elements/page_heading";
 import { Table } from "@/elements/table";
 import { together } from "@/elements/together";
@@ -135,32 +135,30 @@ function Events() {
   return (
     <section>
       <h2>Each request</h2>
-      <Loaded query={events}>
-        {(items) =>
-          items.length === 0 ? (
-            <p class="muted">Nothing yet. The first deployment makes the first entry.</p>
-          ) : (
-            <Table caption="Usage events" columns={["When", "Type", "Request", "Status", "Counted"]}>
-              {items.map((event) => (
-                <tr key={event.id}>
-                  <td>
-                    <Moment at={event.created_at} />
-                  </td>
-                  <td>{event.event_type ?? "none"}</td>
-                  <td>
-                    <code>
-                      {event.method} {event.path}
-                    </code>
-                  </td>
-                  <td class="number">{event.status}</td>
-                  <td class="number">{event.cost}</td>
-                </tr>
-              ))}
-            </Table>
-          )
-        }
-      </Loaded>
-      <More query={events} />
+      <Listed
+        query={events}
+        empty={<p class="muted">Nothing yet. The first deployment makes the first entry.</p>}
+      >
+        {(items) => (
+          <Table caption="Usage events" columns={["When", "Type", "Request", "Status", "Counted"]}>
+            {items.map((event) => (
+              <tr key={event.id}>
+                <td>
+                  <Moment at={event.created_at} />
+                </td>
+                <td>{event.event_type ?? "none"}</td>
+                <td>
+                  <code>
+                    {event.method} {event.path}
+                  </code>
+                </td>
+                <td class="number">{event.status}</td>
+                <td class="number">{event.cost}</td>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </Listed>
     </section>
   );
 }
