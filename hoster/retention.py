@@ -21,7 +21,7 @@ from shared.clock import Clock
 from shared.database import Database
 
 LOOK_EVERY_S = 600.0
-AT_ONCE = 200
+AT_ONCE = 50
 """Rows, of what is forgotten; what belongs to them goes in the same transaction."""
 
 _PAUSE_S = 0.02

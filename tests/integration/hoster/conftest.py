@@ -20,6 +20,7 @@ from hoster.config import Config
 from hoster.jobs.model import Patience
 from hoster.keys.file import open_vault
 from hoster.parts import Parts
+from hoster.status_api import DATABASE
 from hoster.templates.catalog import read_catalog
 from hoster.web.pages import Asset, Pages
 from shared import identity, signature
@@ -151,6 +152,12 @@ class Hoster:
     base_url: str
     app: web.Application
     runner: web.AppRunner
+
+
+async def rewrite(hoster: Hoster, statement: str, parameters: tuple[object, ...] = ()) -> None:
+    """Through Hoster's own connection: another one of this process would hold up the loop that it waits for."""
+    async with hoster.app[DATABASE].transaction() as connection:
+        await connection.execute(statement, parameters)
 
 
 @pytest.fixture

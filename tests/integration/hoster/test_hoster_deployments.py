@@ -1,14 +1,13 @@
 import asyncio
 import json
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from hoster.status_api import DATABASE
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import Hoster, User, beat, eventually, join_worker
+from tests.integration.hoster.conftest import Hoster, User, beat, eventually, join_worker, rewrite
 
 EVENT = "X-Event-Type"
 DEPLOYMENTS = "/api/v1/deployments"
@@ -243,7 +242,7 @@ async def test_a_node_that_cannot_be_reached_never_counts_as_success(
 
 
 async def test_a_stop_has_all_of_its_time_once_a_silent_node_answers(
-    user: User, worker: FakeWorker, hello_id: str, tmp_path: Path
+    hoster: Hoster, user: User, worker: FakeWorker, hello_id: str
 ) -> None:
     created = await _create(user, hello_id)
     await user.until(created.body["id"], "running")
@@ -251,21 +250,21 @@ async def test_a_stop_has_all_of_its_time_once_a_silent_node_answers(
     await worker.stop()
     worker.stop_s = 1.0
     await user.ask("POST", f"{one}/stop")
-    with sqlite3.connect(tmp_path / "hoster.db") as other:  # as after a night
-        other.execute("UPDATE jobs SET deadline_at = deadline_at - 86400 WHERE status = 'queued'")
-    other.close()
+    # As after a night.
+    await rewrite(hoster, "UPDATE jobs SET deadline_at = deadline_at - 86400 WHERE status = 'queued'")
 
-    async def was_tried() -> bool:
-        return "cannot be reached" in str((await user.ask("GET", one)).body["status_reason"])
+    async def was_tried_since() -> bool:
+        rows = await hoster.app[DATABASE].fetch_all("SELECT deadline_at FROM jobs WHERE status = 'queued'")
+        return [row["deadline_at"] > user.clock.now() for row in rows] == [True]
 
-    await eventually(was_tried, 20)
+    await eventually(was_tried_since, 40)
     await worker.start()
     stopped = await user.until(created.body["id"], "stopped")
     assert stopped["status_reason"] is None
 
 
 async def test_what_was_ordered_before_a_long_stop_of_hoster_still_has_all_of_its_time(
-    start_hoster: Any, session: aiohttp.ClientSession, tmp_path: Path
+    start_hoster: Any, session: aiohttp.ClientSession
 ) -> None:
     running, database = await start_hoster()
     worker = await join_worker(running.base_url, session)

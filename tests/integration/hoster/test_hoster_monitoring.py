@@ -1,15 +1,13 @@
 import asyncio
 import socket
-import sqlite3
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from yarl import URL
 
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import Hoster, User, eventually
+from tests.integration.hoster.conftest import Hoster, User, eventually, rewrite
 
 PIECES = [b"retry: 2000\n\n", b'id: e-1\nevent: log\ndata: {"message":"a\\r"}\n\n', b": keep", b"-alive\n\n"]
 
@@ -215,15 +213,12 @@ async def test_every_reader_of_a_node_that_dies_comes_back_to_where_it_was(
 
 
 async def test_a_node_that_sends_no_heartbeats_and_never_answers_is_not_waited_for_long(
-    user: User, worker: FakeWorker, running: str, tmp_path: Path
+    hoster: Hoster, user: User, worker: FakeWorker, running: str
 ) -> None:
     worker.sends_heartbeats = False
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        other = sqlite3.connect(tmp_path / "hoster.db")
         address = f"http://127.0.0.1:{mute.getsockname()[1]}"
-        other.execute("UPDATE nodes SET last_seen_at = last_seen_at - 31, address = ?", (address,))
-        other.commit()
-        other.close()
+        await rewrite(hoster, "UPDATE nodes SET last_seen_at = last_seen_at - 31, address = ?", (address,))
         began = time.monotonic()
         refused = await user.ask("GET", f"{running}/stats")
         took = time.monotonic() - began

@@ -17,6 +17,7 @@ from tests.integration.hoster.conftest import (
     User,
     beat,
     join_worker,
+    rewrite,
 )
 
 NODES = "/api/v1/nodes"
@@ -128,9 +129,8 @@ async def test_a_node_that_moved_is_commanded_at_its_new_address(
     assert addresses == [("http://127.0.0.1:1",)]
 
 
-@pytest.mark.usefixtures("hoster")
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
-    user: User, worker: FakeWorker, tmp_path: Path, hello_id: str
+    hoster: Hoster, user: User, worker: FakeWorker, hello_id: str
 ) -> None:
     worker.sends_heartbeats = False
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
@@ -138,9 +138,7 @@ async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
     one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
     assert (await user.ask("GET", one)).body["status"] == "healthy"
 
-    with sqlite3.connect(tmp_path / "hoster.db") as other:
-        other.execute("UPDATE nodes SET last_seen_at = last_seen_at - 31")
-    other.close()
+    await rewrite(hoster, "UPDATE nodes SET last_seen_at = last_seen_at - 31")
     assert (await user.ask("GET", "/api/v1/nodes")).body["items"][0]["status"] == "offline"
     health = (await user.ask("GET", one)).body
     assert (health["status"], health["containers"]) == ("unknown", [])

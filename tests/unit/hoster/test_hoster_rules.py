@@ -155,9 +155,9 @@ def test_every_fault_of_the_configuration_is_told_at_once_and_no_secret_with_it(
     with pytest.raises(ConfigInvalid) as invalid:
         Config.from_env(
             {"IDENTITY_SECRET": "hunter2", "HOSTER_PORT": "x", "APP_DOMAIN": "not a domain", "HOSTER_PUBLIC_URL": "ftp://x",
-             "HOSTER_JOIN_TOKEN": "tiny"}
+             "HOSTER_JOIN_TOKEN": "tiny", "HOSTER_HISTORY_DAYS": "0"}
         )  # fmt: skip
-    assert len(invalid.value.faults) == 5
+    assert len(invalid.value.faults) == 6
     assert "hunter2" not in str(invalid.value)
     assert "tiny" not in str(invalid.value)
     assert SECRET not in repr(Config.from_env({"IDENTITY_SECRET": SECRET, "HOSTER_JOIN_TOKEN": SECRET}))
