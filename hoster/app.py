@@ -33,6 +33,7 @@ from hoster.openapi.document import build_document
 from hoster.openapi.operations import OPERATIONS
 from hoster.parts import Parts
 from hoster.problems import PROBLEMS
+from hoster.receiving import whole_bodies
 from hoster.releases import api as releases_api
 from hoster.releases.store import RELEASE_STORE, ReleaseStore
 from hoster.ssh_keys import api as ssh_keys_api
@@ -82,6 +83,7 @@ def build_app(parts: Parts) -> web.Application:
             identity_middleware(
                 access, parts.config.identity_secret, parts.clock, users.introduce, new_request_id
             ),
+            whole_bodies,
             idempotency_middleware(answers, billing),
             problems,  # once more: the answer to a mistake is an answer, and is kept like any other
         ],

@@ -38,6 +38,8 @@ from hoster.parts import Parts
 from hoster.releases.commands import RELEASE_COMMANDS, ReleaseCommands
 from hoster.releases.renderer import ReleaseRenderer
 from hoster.releases.store import RELEASE_STORE
+from hoster.retention import LOOK_EVERY_S as FORGET_EVERY_S
+from hoster.retention import Retention
 from hoster.ssh_keys.store import SSH_KEY_STORE
 from hoster.templates import api as templates_api
 from shared.clock import Clock
@@ -86,6 +88,7 @@ def serving(parts: Parts, bootstrap_bell: Bell) -> Callable[[web.Application], A
                     forever, parts.patience.compare_s, placement.compare, "domain drift watch"
                 ),
                 "keys": _key_watch(parts),
+                "retention": _retention(parts),
                 "bootstraps": _bootstraps(parts, app, bootstrap_bell).run,
             }
             async with supervised(background, parts.on_death):
@@ -120,6 +123,11 @@ def _runner(parts: Parts, app: web.Application, client: WorkerClient, bell: Bell
 def _key_watch(parts: Parts) -> BackgroundJob:
     rotation = KeyRotation(parts.database, parts.vault, parts.config.key_file)
     return partial(forever, LOOK_EVERY_S, rotation.look, "key watch")
+
+
+def _retention(parts: Parts) -> BackgroundJob:
+    retention = Retention(parts.database, parts.clock, parts.config.history_s)
+    return partial(forever, FORGET_EVERY_S, retention.enforce, "retention")
 
 
 def _bootstraps(parts: Parts, app: web.Application, bell: Bell) -> BootstrapRunner:

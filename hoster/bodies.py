@@ -1,6 +1,7 @@
 """Bodies and query parameters become typed values here, or a list of what is wrong with them."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Self, TypeVar
 
@@ -21,6 +22,11 @@ Body = TypeVar("Body", bound="StrictBody")
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_ONE_LINE)]
 """What people call a thing: one line, not blank."""
+
+
+def is_one_line(text: str) -> bool:
+    """And not blank."""
+    return re.fullmatch(_ONE_LINE, text) is not None
 
 
 def _as_scalar(value: object, check: ValidatorFunctionWrapHandler) -> object:

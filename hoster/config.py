@@ -11,12 +11,14 @@ from shared.config import Environment, Secret
 
 _DOMAIN = re.compile(r"(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _JOIN_TOKEN_LEAST = 16
+_DAY_S = 24 * 3600.0
 _INSTALLED_IN = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """`app_url_port` is 0 when the mesh is reached on the default port of the scheme. `dns_server` None is that of the system.
+    `history_s` is how long what is over (deleted deployments, ended jobs, events) is kept.
     `worker_source` holds the packages that are installed on new nodes, `worker_wheels` their dependencies for nodes without a package index.
     """
 
@@ -31,6 +33,7 @@ class Config:
     dns_server: DnsServer | None
     worker_source: Path
     worker_wheels: Path | None
+    history_s: float
     log_level: str
     log_format: str
 
@@ -54,6 +57,7 @@ class Config:
             dns_server=_dns_server(env),
             worker_source=env.path("WORKER_SOURCE_DIR", str(_INSTALLED_IN)),
             worker_wheels=_folder(env, "WORKER_WHEELS_DIR"),
+            history_s=env.integer("HOSTER_HISTORY_DAYS", 90, least=1, most=36_500) * _DAY_S,
             log_level=env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
             log_format=env.choice("LOG_FORMAT", "json", ("json", "console")),
         )

@@ -18,8 +18,10 @@ from hoster.identity_middleware import IdentityRequired, NotForYou
 from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.bootstrap.bundle import BundleMissing
 from hoster.nodes.bootstrap.commands import BootstrapUnderWay, NodeJoinedAlready
-from hoster.nodes.commands import JoinTokenInvalid, NodeInUse, NodeNotFound, PublicNodeRefused
+from hoster.nodes.commands import JoinTokenInvalid, NodeNotFound, PublicNodeRefused
+from hoster.nodes.store import NodeInUse
 from hoster.nodes.worker_client import NodeUnreachable
+from hoster.receiving import BodyTooSlow, ServiceLeaving
 from hoster.releases.api import DeployNotFound
 from hoster.ssh_keys.commands import SshKeyInUse, SshKeyNotFound
 from hoster.templates.commands import TemplateNotFound
@@ -133,6 +135,13 @@ PROBLEMS: ProblemTable = {
         "This installation has not got the worker's source; use the join command.",
     ),
     RequestIdReused: lambda _: _said(409, "request_id_reused", "Another operation has this request id."),
+    BodyTooSlow: lambda _: _said(408, "body_too_slow", "Not all of the body came in time."),
+    ServiceLeaving: lambda _: Problem(
+        503,
+        "service_stopping",
+        "The service is about to stop, and nothing was done. Send it again.",
+        headers=_RETRY,
+    ),
     IdempotencyKeyInUse: lambda _: Problem(
         409,
         "idempotency_key_in_use",

@@ -6,7 +6,7 @@ Rules (contract of the gateway, "What goes upstream"):
 - A client must never be able to name a managed header, in any spelling: see `is_managed`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Final
@@ -37,13 +37,14 @@ class IdentityUnverified(Exception):
 
 @dataclass(slots=True, init=False)
 class Identity:
-    """Who a request acts for. `plan_limits` is compact JSON, signed and passed as text."""
+    """Who a request acts for. `plan_limits` is compact JSON, signed and passed as text. `signed`: its five lines of the signed text."""
 
     user_id: str
     org_id: str
     plan_id: str
     plan_limits: str
     key_id: str
+    signed: bytes = field(init=False, repr=False, compare=False)
 
     def __init__(self, user_id: str, org_id: str, plan_id: str, plan_limits: str, key_id: str) -> None:
         self.user_id = user_id
@@ -51,6 +52,7 @@ class Identity:
         self.plan_id = plan_id
         self.plan_limits = plan_limits
         self.key_id = key_id
+        self.signed = _octets("\n".join((user_id, org_id, plan_id, plan_limits, key_id)))
 
 
 @dataclass(slots=True, init=False)
@@ -96,23 +98,15 @@ def verify(secret: bytes, signature: str, identity: Identity, request: SignedReq
 
 
 def _digest(secret: bytes, identity: Identity, request: SignedRequest, moment: str) -> str:
-    text = "\n".join(
-        (
-            moment,
-            request.method,
-            request.target,
-            identity.user_id,
-            identity.org_id,
-            identity.plan_id,
-            identity.plan_limits,
-            identity.key_id,
-            request.request_id,
-        )
-    )
-    # Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder.
+    beginning = _octets(f"{moment}\n{request.method}\n{request.target}\n")
     signed = _keyed(secret).copy()
-    signed.update(text.encode("utf-8", "surrogateescape"))
+    signed.update(b"".join((beginning, identity.signed, b"\n", _octets(request.request_id))))
     return signed.finalize().hex()
+
+
+def _octets(text: str) -> bytes:
+    """Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 @lru_cache(maxsize=4)

@@ -1,47 +1,79 @@
-"""`python -m tests.side_by_side`: every test, as three parts at the same time, because most of them wait for other processes.
+"""`python -m tests.side_by_side [ARGUMENT...]`: every test, in parts of which three run at a time, because most of them wait for other processes.
 
-The parts share the engine and the machine, and nothing else. What is not named here is in the first part, so no test is forgotten.
+The parts share the engine and the machine, and nothing else. What is not named here is in the last part, so no test is forgotten.
+Arguments go to each pytest.
 """
 
-import subprocess
+import asyncio
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import IO
 
-WORKER = tuple(
-    sorted(str(folder) for folder in Path("tests/integration").glob("worker_*") if folder.is_dir())
+AT_ONCE = 3
+NAMED = (
+    "tests/e2e/console",
+    "tests/integration/worker_deploys",
+    "tests/integration/hoster",
+    "tests/bench",
+    "tests/integration/gateway_processes",
+    "tests/integration/worker_services",
+    "tests/integration/worker_mesh",
+    "tests/integration/gateway_limits",
+    "tests/integration/gateway_data",
+    "tests/integration/worker_webhooks",
+    "tests/integration/worker_firewall",
+    "tests/e2e",
 )
-PLATFORM = ("tests/integration/hoster", "tests/e2e", "tests/bench")
-REST = ("tests", *(f"--ignore={path}" for path in (*WORKER, *PLATFORM)))
+"""About the longest first, so that none is begun when the others are about to end."""
 
 
-def begin(arguments: Sequence[str], said: IO[bytes]) -> subprocess.Popen[bytes]:
+def parts() -> list[list[str]]:
+    """What pytest is told for each."""
+    return [
+        [one, *(f"--ignore={other}" for other in NAMED if other.startswith(f"{one}/"))] for one in NAMED
+    ] + [["tests", *(f"--ignore={one}" for one in NAMED)]]
+
+
+async def run(part: Sequence[str], arguments: Sequence[str], turns: asyncio.Semaphore) -> int:
+    """The exit status. What it says is shown when it has ended."""
     # Without the cache, which several at once would write into the same file.
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=15", *arguments]
-    return subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--durations=10",
+        *part,
+        *arguments,
+    ]
+    async with turns:
+        begun = time.monotonic()
+        with tempfile.TemporaryFile() as said:
+            process = await asyncio.create_subprocess_exec(
+                *command, stdout=said, stderr=asyncio.subprocess.STDOUT
+            )
+            try:
+                status = await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                    await process.wait()
+            said.seek(0)
+            sys.stdout.write(
+                f"=== {part[0]}, {time.monotonic() - begun:.0f} s\n{said.read().decode(errors='replace')}\n"
+            )
+            sys.stdout.flush()
+    return status
 
 
-def main() -> int:
-    codes = []
-    with ExitStack() as stack:
-        outputs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
-        parts = [begin(part, said) for part, said in zip((REST, WORKER, PLATFORM), outputs, strict=True)]
-        try:
-            for part, said in zip(parts, outputs, strict=True):
-                codes.append(part.wait())
-                said.seek(0)
-                sys.stdout.write(said.read().decode(errors="replace"))
-                sys.stdout.flush()
-        finally:
-            for part in parts:
-                if part.poll() is None:
-                    part.terminate()
-                    part.wait()
-    return max(codes)
+async def main(arguments: Sequence[str]) -> int:
+    turns = asyncio.Semaphore(AT_ONCE)
+    statuses = await asyncio.gather(*(run(part, arguments, turns) for part in parts()))
+    return int(any(statuses))  # a part that was killed has a status below zero
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(asyncio.run(main(sys.argv[1:])))

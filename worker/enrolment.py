@@ -1,7 +1,12 @@
-"""How a worker becomes a node of Hoster: a token used once, and an identity that is stored before it is used."""
+"""How a worker becomes a node of Hoster: a token used once, and an identity that is stored before it is used.
+
+The worker proposes its secret, and stores the proposal before it asks: so an answer that was lost, on the way or in a crash, can be had again.
+"""
 
 import asyncio
+import hashlib
 import json
+import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +23,9 @@ from worker.config import JoinBy
 JOIN_PATH = "/nodes/v1/join"
 CALL_DEADLINE_S = 10.0
 CAPABILITIES = ("docker", "mesh")
+
+_IDENTITY = "identity.json"
+_PROPOSAL = "joining.json"
 
 
 class JoinRefused(Exception):
@@ -51,7 +59,7 @@ class NodeFacts:
 
 def load_identity(folder: Path) -> NodeIdentity | None:
     """None before the worker has joined. Blocking. Raises IdentityUnreadable."""
-    path = folder / "identity.json"
+    path = folder / _IDENTITY
     try:
         stored = json.loads(path.read_bytes())
         return NodeIdentity(stored["node_id"], Secret(stored["secret"].encode()), stored["hoster_url"])
@@ -61,20 +69,36 @@ def load_identity(folder: Path) -> NodeIdentity | None:
         raise IdentityUnreadable(f"{path} is damaged; remove it to join anew") from error
 
 
+def proposed_secret(folder: Path, token: Secret) -> Secret:
+    """The same for the same token, until an identity is saved. Mode 0600, durable. Blocking."""
+    path, mark = folder / _PROPOSAL, hashlib.sha256(token.reveal()).hexdigest()
+    if path.exists():
+        stored = json.loads(path.read_bytes())
+        if stored["token_sha256"] == mark:
+            return Secret(stored["secret"].encode())
+    secret = secrets.token_hex(32)
+    write_private(path, json.dumps({"token_sha256": mark, "secret": secret}).encode())
+    return Secret(secret.encode())
+
+
 def save_identity(folder: Path, identity: NodeIdentity) -> None:
-    """Mode 0600, durable. Blocking."""
+    """Mode 0600, durable; the proposal has served. Blocking."""
     stored = {
         "node_id": identity.node_id,
         "secret": identity.secret.reveal().decode(),
         "hoster_url": identity.hoster_url,
     }
-    write_private(folder / "identity.json", json.dumps(stored).encode())
+    write_private(folder / _IDENTITY, json.dumps(stored).encode())
+    (folder / _PROPOSAL).unlink(missing_ok=True)
 
 
-async def join(session: aiohttp.ClientSession, by: JoinBy, facts: NodeFacts) -> NodeIdentity:
-    """Raises JoinRefused, HosterUnreachable."""
+async def join(
+    session: aiohttp.ClientSession, by: JoinBy, proposal: Secret, facts: NodeFacts
+) -> NodeIdentity:
+    """The secret is the one that Hoster answers, which is `proposal` if Hoster knows of proposals. Raises JoinRefused, HosterUnreachable."""
     body = {
         "token": by.token.reveal().decode(),
+        "secret": proposal.reveal().decode(),
         "name": facts.name,
         "address": facts.address,
         "version": facts.version,

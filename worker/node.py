@@ -24,6 +24,7 @@ from worker.enrolment import (
     join,
     local_address_towards,
     post,
+    proposed_secret,
     save_identity,
 )
 from worker.runtime.engine_state import EngineState
@@ -52,9 +53,10 @@ class Place:
 
 
 async def enrol(session: aiohttp.ClientSession, place: Place, by: JoinBy) -> NodeIdentity:
-    """Joins once, and stores the identity before it returns. Raises JoinRefused, HosterUnreachable."""
+    """Joins once, and stores the identity before it returns. May be tried again after anything. Raises JoinRefused, HosterUnreachable."""
+    proposal = await asyncio.to_thread(proposed_secret, place.data_dir, by.token)
     facts = await asyncio.to_thread(_facts, place, by.hoster_url)
-    identity = await join(session, by, facts)
+    identity = await join(session, by, proposal, facts)
     await asyncio.to_thread(save_identity, place.data_dir, identity)
     return identity
 

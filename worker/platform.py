@@ -119,38 +119,16 @@ def build_platform(
 ) -> Platform:
     engine = resources.engine
     cipher = EnvironmentCipher(installed.environment_key)
-    requests = RequestCipher(cipher)
-    records = Records(
-        ProjectStore(resources.database),
-        DeployStore(resources.database, requests, clock),
-        ReleaseStore(resources.database, requests),
-        EventLog(resources.database, clock),
-        FetchedImages(resources.database),
-        AddOnStore(resources.database),
-    )
-    networks = OrgNetworks(
-        engine,
-        installed.instance,
-        config.network_pool,
-        own_container=own_container(config.own_container, socket.gethostname()),
-        routes=lambda: host_routes(_ROUTES.read_text(encoding="ascii")),
-    )
+    records = _records(resources.database, cipher, clock)
+    networks = _networks(config, installed.instance, engine)
     generations = Generations(engine, networks, cipher, installed.instance)
     publication = Publication(table)
     probes = Probes(resources.probing, engine, clock)
     interruptions = Interruptions()
-    pins = Pins(engine, records.images)
     pruning = Pruning(engine, installed.instance, records.images)
+    pins = Pins(engine, records.images, pruning)
     fetcher = Fetcher(config.data_dir / "sources", allow_local=config.allow_local_git)
-    sources = Sources(
-        engine,
-        fetcher,
-        networks,
-        records,
-        pins,
-        installed.instance,
-        clock,
-    )
+    sources = Sources(engine, fetcher, networks, records, pins, installed.instance, clock)
     conductor = Conductor(
         records,
         Rollout(
@@ -239,6 +217,28 @@ def build_platform(
             networks.bridges,
             networks.bridge_name,
         ),
+    )
+
+
+def _records(database: Database, cipher: EnvironmentCipher, clock: Clock) -> Records:
+    requests = RequestCipher(cipher)
+    return Records(
+        ProjectStore(database),
+        DeployStore(database, requests, clock),
+        ReleaseStore(database, requests),
+        EventLog(database, clock),
+        FetchedImages(database),
+        AddOnStore(database),
+    )
+
+
+def _networks(config: Config, instance: str, engine: DockerEngine) -> OrgNetworks:
+    return OrgNetworks(
+        engine,
+        instance,
+        config.network_pool,
+        own_container=own_container(config.own_container, socket.gethostname()),
+        routes=lambda: host_routes(_ROUTES.read_text(encoding="ascii")),
     )
 
 

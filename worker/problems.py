@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from shared.database import DatabaseFull
+from shared.environment import EnvironmentInvalid
 from shared.problem import FieldFault, Problem
 from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
@@ -14,7 +15,7 @@ from worker.files.listing import LinkRefused, NotAFolder, PathMissing
 from worker.files.path import PathInvalid
 from worker.firewall.firewall import NothingToConfirm
 from worker.firewall.nft import FirewallUnavailable, RulesetRefused
-from worker.projects.environment import EnvironmentInvalid, EnvironmentUnreadable
+from worker.projects.environment import EnvironmentUnreadable
 from worker.projects.model import DomainInvalid, DomainTaken, ProjectExists, ProjectIdInvalid, ProjectUnknown
 from worker.requests import RequestInvalid
 from worker.runtime.networks import NetworkPoolExhausted

@@ -99,4 +99,9 @@ class Books:
 
 
 def quota_use(limit: int, used: int, resets_at: float) -> QuotaUse:
-    return QuotaUse(limit, used, -1 if limit < 0 else max(0, limit - used), resets_at)
+    return QuotaUse(limit, used, remaining(limit, used), resets_at)
+
+
+def remaining(limit: int, used: int) -> int:
+    """-1 for unlimited."""
+    return -1 if limit < 0 else max(0, limit - used)

@@ -45,13 +45,18 @@ _AGAIN_S: Final = 0.2
 _MOST_UNSHIPPED: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Entry:
     """An ended request, and the place in the journal after its end."""
 
     position: Position
     intent: Intent
     ended: Left
+
+    def __init__(self, position: Position, intent: Intent, ended: Left) -> None:
+        self.position = position
+        self.intent = intent
+        self.ended = ended
 
 
 class Journal:

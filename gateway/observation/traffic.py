@@ -16,9 +16,9 @@ _STATUS_CLASSES: Final = tuple(f"{hundreds}xx" for hundreds in range(10))
 class Traffic:
     def __init__(self) -> None:
         self.in_flight = 0
-        self.by_route: Counter[tuple[str, str]] = Counter()
         self.refusals: Counter[str] = Counter()
         self.latency = {lane: Latency() for lane in Lane}
+        self._by_route: dict[str, list[int]] = {}
 
     def forwarded(self) -> None:
         self.in_flight += 1
@@ -26,7 +26,10 @@ class Traffic:
     def ended(self, route: str, lane: Lane | None, outcome: Outcome) -> None:
         """`lane` is None for the gateway's own paths, whose latency is not that of a lane."""
         self.in_flight -= 1
-        self.by_route[route, _STATUS_CLASSES[outcome.status // 100]] += 1
+        counts = self._by_route.get(route)
+        if counts is None:
+            counts = self._by_route[route] = [0] * len(_STATUS_CLASSES)
+        counts[outcome.status // 100] += 1
         if lane is not None:
             self.latency[lane].add(outcome.latency_ms)
 
@@ -35,7 +38,7 @@ class Traffic:
 
     def requests(self) -> dict[str, dict[str, int]]:
         """By route, then by `2xx`."""
-        shown: dict[str, dict[str, int]] = {}
-        for (route, status_class), count in sorted(self.by_route.items()):
-            shown.setdefault(route, {})[status_class] = count
-        return shown
+        return {
+            route: {name: count for name, count in zip(_STATUS_CLASSES, counts, strict=True) if count}
+            for route, counts in sorted(self._by_route.items())
+        }

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from gateway.errors import BadPath
 
-_ORDINARY: Final = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*/?")
+_ORDINARY: Final = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/-]*")
 _PERCENT: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _ENCODED_RUN: Final = re.compile(r"(?:%[89A-F][0-9A-F])+")
 _REFUSED_RAW: Final = re.compile(r"[\x00-\x20\x7f\\#]")
@@ -45,7 +45,7 @@ def canonical_target(target: str) -> CanonicalTarget:
 
 def canonical_path(path: str) -> str:
     """Idempotent; raises BadPath for a path that has no canonical form."""
-    if path and _ORDINARY.fullmatch(path):
+    if "//" not in path and "/." not in path and _ORDINARY.fullmatch(path):
         return path
     if not path.startswith("/"):
         raise BadPath("The path must begin with a slash.")

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from gateway.rules.expressions import Expression, ExpressionFailed, Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Price:
     """`fault` says why the expression was not believed, for the log."""
 
     cost: float
     fault: str | None = None
+
+    def __init__(self, cost: float, fault: str | None = None) -> None:
+        self.cost = cost
+        self.fault = fault
 
 
 def price(expression: Expression | None, status: int, source: Source) -> Price:

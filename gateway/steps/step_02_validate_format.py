@@ -17,6 +17,11 @@ def validate_format(presented: Presented) -> Credential:
         if not is_well_formed(text):
             raise InvalidApiKey
         return ApiKey(text)
-    if len(text) > LONGEST_TOKEN or text.count(".") != 2 or not text.isascii():
+    if len(text) > LONGEST_TOKEN or not text.isascii() or not _has_three_parts(text):
         raise InvalidToken
     return BearerToken(text)
+
+
+def _has_three_parts(text: str) -> bool:
+    second = text.find(".", text.find(".") + 1)
+    return second > 0 and text.find(".", second + 1) < 0

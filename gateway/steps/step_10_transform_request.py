@@ -14,12 +14,15 @@ from gateway.steps.step_09_match_route import Bound
 from gateway.steps.variables import Variables
 from shared import identity
 from shared.relay.director import Field, RequestHead
+from shared.relay.fields import forget, remember
 
 _CLIENT_REQUEST_ID: Final = b"X-Client-Request-ID"
 _REQUEST_ID: Final = identity.REQUEST_ID.encode()
 _OVER_HTTP: Final = (b"X-Forwarded-Proto", b"http")
 _VIA: Final = (b"Via", b"1.1 apigate")
 _VIA_HTTP10: Final = (b"Via", b"1.0 apigate")
+_MOST_REMEMBERED: Final = 1024
+remember((_VIA, _VIA_HTTP10))
 
 
 @dataclass(slots=True, init=False)
@@ -41,11 +44,11 @@ def transform_request(bound: Bound, proxies: TrustedProxies) -> Transformed:
     if client_id is not None:
         fields = [field for field in fields if field[0].lower() != b"x-client-request-id"]
         fields.append((_CLIENT_REQUEST_ID, client_id))
-    fields += forwarded_fields(head, about_the_way, proxies)
+    fields.extend(forwarded_fields(head, about_the_way, proxies))
     fields.append(_VIA if head.http11 else _VIA_HTTP10)
     fields.append((_REQUEST_ID, head.request_id.encode()))
     if bound.entitled is not None:
-        fields += _identity_fields(bound.entitled.identity)
+        fields.extend(bound.entitled.vouched.fields)
     return Transformed(bound, fields)
 
 
@@ -53,11 +56,7 @@ def forwarded_fields(head: RequestHead, given: list[Field], proxies: TrustedProx
     """`X-Forwarded-*`: continued from a trusted proxy, begun anew from anyone else."""
     peer = head.peer.host
     if not proxies.believes(peer):
-        return [
-            (b"X-Forwarded-For", peer.encode()),
-            _OVER_HTTP,
-            (b"X-Forwarded-Host", head.host.encode("latin-1")),
-        ]
+        return _begun_anew(peer, head.host)
     claimed: dict[bytes, bytes] = {}
     for name, value in given:
         lowered = name.lower()
@@ -71,6 +70,25 @@ def forwarded_fields(head: RequestHead, given: list[Field], proxies: TrustedProx
     ]
     if b"forwarded" in claimed:
         fields.append((b"Forwarded", claimed[b"forwarded"]))
+    return fields
+
+
+_BEGUN: Final[dict[tuple[str, str], list[Field]]] = {}
+
+
+def _begun_anew(peer: str, host: str) -> list[Field]:
+    """Remembered by address and host: a client asks more than once."""
+    fields = _BEGUN.get((peer, host))
+    if fields is None:
+        fields = [
+            (b"X-Forwarded-For", peer.encode()),
+            _OVER_HTTP,
+            (b"X-Forwarded-Host", host.encode("latin-1")),
+        ]
+        if len(_BEGUN) >= _MOST_REMEMBERED:
+            forget(_BEGUN.pop(next(iter(_BEGUN))))
+        remember(fields)
+        _BEGUN[peer, host] = fields
     return fields
 
 
@@ -88,13 +106,3 @@ def _sorted_out(head: RequestHead) -> tuple[list[Field], list[Field], bytes | No
         elif fate is Fate.REQUEST_ID and client_id is None:
             client_id = field[1]
     return passing, about_the_way, client_id
-
-
-def _identity_fields(who: identity.Identity) -> list[Field]:
-    return [
-        (b"X-User-ID", who.user_id.encode()),
-        (b"X-Org-ID", who.org_id.encode()),
-        (b"X-Plan-ID", who.plan_id.encode()),
-        (b"X-Plan-Limits", who.plan_limits.encode()),
-        (b"X-Key-ID", who.key_id.encode()),
-    ]

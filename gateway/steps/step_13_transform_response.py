@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gateway.counters.port import Admitted
-from gateway.metering.books import quota_use
+from gateway.metering.books import remaining
 from gateway.steps.field_edits import edited
 from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from gateway.steps.step_09_match_route import Bound
@@ -29,12 +29,12 @@ def standing_fields(bound: Bound, now: float) -> list[Field]:
 
 
 def _quota_fields(admitted: AdmittedUser, standing: Admitted) -> list[Field]:
-    use = quota_use(admitted.claim.quota_limit, standing.quota_used, admitted.claim.period.ends_at)
+    limit, used = admitted.claim.quota_limit, standing.quota_used
     return [
-        (b"X-Quota-Limit", str(use.limit).encode()),
-        (b"X-Quota-Used", str(use.used).encode()),
-        (b"X-Quota-Remaining", str(use.remaining).encode()),
-        (b"X-Quota-Reset", str(int(use.resets_at)).encode()),
+        (b"X-Quota-Limit", str(limit).encode()),
+        (b"X-Quota-Used", str(used).encode()),
+        (b"X-Quota-Remaining", str(remaining(limit, used)).encode()),
+        (b"X-Quota-Reset", str(int(admitted.claim.period.ends_at)).encode()),
     ]
 
 

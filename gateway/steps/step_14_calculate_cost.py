@@ -41,6 +41,7 @@ def calculate_cost(bound: Bound, head: ResponseHead | None, outcome: Outcome) ->
 def _event_type(head: ResponseHead | None) -> str | None:
     if head is None:
         return None
-    values = (value for name, value in head.fields if name.lower() == _EVENT_TYPE)
-    text = next(values, b"").decode("latin-1")[:_LONGEST_EVENT_TYPE]
-    return text or None
+    for name, value in head.fields:
+        if len(name) == len(_EVENT_TYPE) and name.lower() == _EVENT_TYPE:
+            return value.decode("latin-1")[:_LONGEST_EVENT_TYPE] or None
+    return None

@@ -1,44 +1,17 @@
 """From the text of a token to its claims: once by signature, then from memory.
 
-Rules:
-- A text that could be read in two ways is refused (see `compact_form`).
-- The header decides nothing: it must be exactly `alg: EdDSA`, a `kid` of ours and perhaps `typ`. That shuts out `none`, every HMAC,
-  `jku`, `jwk`, `x5u`, `crit` and whatever else would let a token choose its own key (RFC 8725 sections 3.1, 3.2, 3.10).
-- Only texts whose signature was verified are remembered, so that strangers cannot fill the memory. Expiry is checked on each call.
+Rule: only texts whose signature was verified are remembered, so that strangers cannot fill the memory. Expiry is checked on each call.
 """
 
-from typing import Protocol, TypeGuard
+from typing import Final
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from jwt.exceptions import InvalidTokenError
-from jwt.types import Options
-
-from gateway.accounts.principal import OrgId, PlanId, UserId
-from gateway.errors import InvalidToken, TokenExpired
-from gateway.tokens.claims import ALGORITHM, AUDIENCE, ISSUER, Claims
-from gateway.tokens.compact_form import NotCompact, header_and_payload
+from gateway.errors import TokenExpired
+from gateway.tokens.claims import Claims
 from gateway.tokens.key_ring import LEEWAY_S
+from gateway.tokens.signed_claims import VerifyingKeys, signed_claims
 
-MAX_BYTES = 8192
-
-_CAPACITY = 10_000
-_LAST_MOMENT = 2**53
-_REMEMBERED_S = 60.0
-_HEADER_MEMBERS = {"alg", "kid", "typ"}
-# Time is checked here, against the clock that is passed in.
-_OPTIONS: Options = {
-    "require": ["iss", "aud", "sub", "iat", "exp"],
-    "strict_aud": True,
-    "verify_exp": False,
-    "verify_iat": False,
-    "verify_nbf": False,
-}
-
-
-class VerifyingKeys(Protocol):
-    def verifier(self, kid: str, now: float) -> Ed25519PublicKey | None:
-        """None for a key that is not ours, or not any more."""
+_CAPACITY: Final = 10_000
+_REMEMBERED_S: Final = 60.0
 
 
 class TokenVerifier:
@@ -58,7 +31,7 @@ class TokenVerifier:
         if remembered is not None and now < remembered[1]:
             claims = remembered[0]
         else:
-            claims = self._check_signature(text, now)
+            claims = signed_claims(text, self._keys, now)
             self._remember(text, claims, now)
         if now > claims.expires_at + LEEWAY_S:
             self._verified.pop(text, None)
@@ -70,55 +43,3 @@ class TokenVerifier:
         if len(self._verified) >= self._capacity:
             del self._verified[next(iter(self._verified))]
         self._verified[text] = (claims, now + _REMEMBERED_S)
-
-    def _check_signature(self, text: str, now: float) -> Claims:
-        if len(text) > MAX_BYTES:
-            raise InvalidToken
-        try:
-            header, _ = header_and_payload(text)
-            kid = header.get("kid")
-            if (
-                header.get("alg") != ALGORITHM
-                or not header.keys() <= _HEADER_MEMBERS
-                or not isinstance(kid, str)
-            ):
-                raise InvalidToken
-            key = self._keys.verifier(kid, now)
-            if key is None:
-                raise InvalidToken
-            payload = jwt.decode(
-                text, key, algorithms=[ALGORITHM], audience=AUDIENCE, issuer=ISSUER, options=_OPTIONS
-            )
-        except (InvalidTokenError, NotCompact):
-            raise InvalidToken from None
-        return _claims(payload, now)
-
-
-def _claims(payload: dict[str, object], now: float) -> Claims:
-    """Ours are always complete and well typed; a signature alone does not make a payload one of ours."""
-    match payload:
-        case {
-            "sub": str(user_id),
-            "orgId": str(org_id),
-            "plan": str(plan_id),
-            "sid": str(session_id),
-            "iat": int(issued_at),
-            "exp": int(expires_at),
-        } if _is_moment(issued_at) and _is_moment(expires_at):
-            not_before = payload.get("nbf", issued_at)
-            if not _is_moment(not_before) or max(not_before, issued_at) > now + LEEWAY_S:
-                raise InvalidToken
-            return Claims(
-                user_id=UserId(user_id),
-                org_id=OrgId(org_id),
-                plan_id=PlanId(plan_id),
-                session_id=session_id,
-                issued_at=issued_at,
-                expires_at=expires_at,
-            )
-    raise InvalidToken
-
-
-def _is_moment(value: object) -> TypeGuard[int]:
-    """Whole Unix seconds that a clock can show; `true` is an int in Python, and no moment."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LAST_MOMENT

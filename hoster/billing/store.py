@@ -93,9 +93,6 @@ class BillingStore:
             performed = await _found(connection, request_id)
             if performed is None:
                 await connection.execute(
-                    "DELETE FROM cancelled_requests WHERE cancelled_at < ?", (now - CANCELLED_KEPT_S,)
-                )
-                await connection.execute(
                     "INSERT INTO cancelled_requests VALUES (?, ?) ON CONFLICT (request_id) DO NOTHING",
                     (request_id, now),
                 )

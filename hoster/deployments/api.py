@@ -42,11 +42,11 @@ class WaitPointless(Exception):
 
 class CreateBody(StrictBody):
     name: Name
-    template_id: str | None = None
+    template_id: str | None = Field(default=None, max_length=100)
     source: SourceBody | None = None
     variables: dict[str, ScalarField] = Field(default={})
-    node_id: str | None = None
-    region: str | None = None
+    node_id: str | None = Field(default=None, max_length=100)
+    region: str | None = Field(default=None, max_length=100)
     visibility: Literal["public", "private"] = "public"
     start: bool = True
 

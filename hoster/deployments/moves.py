@@ -8,6 +8,9 @@ from hoster.deployments.model import Happening
 from hoster.deployments.transitions import InvalidTransition, Move, Repeat, State, Trigger, decide
 from shared.ids import new_id
 
+EVENTS_KEPT = 1000
+"""Of each deployment: as many as its list shows at most."""
+
 
 class StateChanged(Exception):
     """Between reading a state and writing the next, someone else wrote: the compare-and-swap lost."""
@@ -76,8 +79,14 @@ async def advance(
 
 
 async def write_happening(connection: aiosqlite.Connection, deployment_id: str, happening: Happening) -> None:
+    """The oldest ones that nobody could be shown any more go."""
     await connection.execute(
         "INSERT INTO deployment_events (deployment_id, type, message, origin, at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (deployment_id, origin) DO NOTHING",
         (deployment_id, happening.type, happening.message, happening.origin, happening.at),
+    )
+    await connection.execute(
+        "DELETE FROM deployment_events WHERE deployment_id = :id AND seq <="
+        " (SELECT seq FROM deployment_events WHERE deployment_id = :id ORDER BY seq DESC LIMIT 1 OFFSET :kept)",
+        {"id": deployment_id, "kept": EVENTS_KEPT},
     )

@@ -13,12 +13,14 @@ from hoster.deployments.sources import (
     checked_url,
     is_ssh,
 )
-from hoster.templates.stack import IMAGE, may_be_an_id
+from shared.image_names import LONGEST, is_permitted, may_be_an_id
 
 
 def named(image: str) -> str:
     if may_be_an_id(image):
         raise ValueError("must be a name, not an id: name:tag or name@sha256:...")
+    if not is_permitted(image):
+        raise ValueError("must be an image name such as localhost/hello:1 or nginx:1.27")
     return image
 
 
@@ -37,7 +39,7 @@ class GitBody(StrictBody):
 
 
 class SourceBody(StrictBody):
-    image: Annotated[str, Field(pattern=f"^{IMAGE.pattern}$"), AfterValidator(named)] | None = None
+    image: Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(named)] | None = None
     git: GitBody | None = None
     port: int = Field(ge=1, le=65535)
     dockerfile: Annotated[str, AfterValidator(checked_dockerfile)] | None = None

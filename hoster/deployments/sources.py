@@ -4,6 +4,8 @@ import json
 import re
 from dataclasses import dataclass
 
+from shared.source_address import SourceUrlInvalid, checked_git_url, is_inside_repository, is_ref
+
 MOST = 1000
 
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])"
@@ -11,8 +13,7 @@ _USER = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,63})"
 _PATH = r"[A-Za-z0-9._~/+@%-]+"
 _HTTPS = re.compile(rf"https://{_HOST}(?::[0-9]{{1,5}})?/{_PATH}")
 _SSH = re.compile(rf"ssh://(?:{_USER}@)?{_HOST}(?::[0-9]{{1,5}})?/{_PATH}|{_USER}@{_HOST}:(?!/?-){_PATH}")
-_REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,199}")
-_DOCKERFILE = re.compile(r"(?!.*(?:^|/)\.\.(?:/|$))[A-Za-z0-9._][A-Za-z0-9._/ +@-]{0,254}(?<![/ ])")
+_DOCKERFILE = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._/ +@-]{0,254}(?<! )")
 
 
 class SourceInvalid(ValueError):
@@ -55,19 +56,23 @@ def checked_url(url: str) -> str:
         raise SourceInvalid("must not hold a user or password: give an ssh URL and ssh_key_id instead")
     if len(url) > MOST or not (_HTTPS.fullmatch(url) or _SSH.fullmatch(url)):
         raise SourceInvalid("must be https://host/path, ssh://user@host/path or user@host:path")
+    try:
+        checked_git_url(url)
+    except SourceUrlInvalid as invalid:
+        raise SourceInvalid(str(invalid)) from None
     return url
 
 
 def checked_ref(ref: str) -> str:
-    """A branch, a tag or a commit (git-check-ref-format). Raises SourceInvalid."""
-    if _REF.fullmatch(ref) is None:
+    """Raises SourceInvalid."""
+    if not is_ref(ref):
         raise SourceInvalid("must be the name of a branch or tag, or a commit")
     return ref
 
 
 def checked_dockerfile(path: str) -> str:
     """Raises SourceInvalid."""
-    if _DOCKERFILE.fullmatch(path) is None:
+    if _DOCKERFILE.fullmatch(path) is None or not is_inside_repository(path):
         raise SourceInvalid("must be a path inside the repository")
     return path
 

@@ -87,10 +87,10 @@ class DomainStore:
         return page_of(rows, request, domain_of, counted(total))
 
     async def waiting(self) -> list[str]:
-        """Deployments with a proved domain that their node has not confirmed, while the node can know the project."""
+        """Deployments with a proved domain that no node has confirmed, while theirs can know the project."""
         rows = await self._database.fetch_all(
-            "SELECT DISTINCT d.id FROM domains m JOIN deployments d ON d.id = m.deployment_id"
-            " WHERE m.verified_at IS NOT NULL AND d.node_id IS NOT NULL AND m.node_id IS NOT d.node_id"
+            "SELECT DISTINCT d.id FROM domains m CROSS JOIN deployments d ON d.id = m.deployment_id"  # few domains, many deployments
+            " WHERE m.verified_at IS NOT NULL AND m.node_id IS NULL AND d.node_id IS NOT NULL"
             " AND d.status IN ('starting', 'running', 'stopping', 'stopped')"
         )
         return [row["id"] for row in rows]

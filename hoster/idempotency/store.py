@@ -71,7 +71,10 @@ class IdempotencyStore:
         """Raises IdempotencyKeyReused."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM idempotency_keys WHERE created_at < ?", (now - KEPT_S,))
+            await connection.execute(
+                f"DELETE FROM idempotency_keys WHERE {_WHERE} AND created_at < :expired",  # noqa: S608 - constant text
+                {**asked.scope(), "expired": now - KEPT_S},
+            )
             rows = await connection.execute_fetchall(
                 f"SELECT * FROM idempotency_keys WHERE {_WHERE}",  # noqa: S608 - constant text
                 asked.scope(),

@@ -15,6 +15,9 @@ class Kind(StrEnum):
     DELETE = "delete"
 
 
+_WAIT_FOR_THEIR_NODE = frozenset({Kind.STOP, Kind.REDEPLOY})
+
+
 class Volumes(StrEnum):
     KEEP = "keep"
     DELETE = "delete"
@@ -63,11 +66,21 @@ Outcome = Settled | Superseded | Again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """When a job is tried again, and what is known by then."""
+
+    not_before: float
+    deadline_at: float
+    unreachable_since: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """Seconds. How long work may take, and how often it is tried again.
 
     A start or restart gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop or redeploy gives up at its
-    deadline only when the node answers: until then nobody knows what runs. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
+    deadline only when the node answers: until then nobody knows what runs, and from then on it has all of its time. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
     """
 
     start_s: float = 900.0
@@ -91,6 +104,13 @@ def deadline_of(kind: Kind, patience: Patience, now: float) -> float:
     return now + allowed_s[kind]
 
 
+def deadline_after(job: Job, outcome: Again, patience: Patience, now: float) -> float:
+    """What waits for a silent node has all of its time once the node answers; else it would be given up as soon as it can begin."""
+    if outcome.reached_node or job.kind not in _WAIT_FOR_THEIR_NODE:
+        return job.deadline_at
+    return deadline_of(job.kind, patience, now)
+
+
 def retry_in(attempts: int, patience: Patience) -> float:
     return float(min(patience.longest_retry_s, patience.first_retry_s * 2 ** min(attempts - 1, 16)))
 
@@ -98,7 +118,7 @@ def retry_in(attempts: int, patience: Patience) -> float:
 def gives_up(job: Job, outcome: Again, patience: Patience, now: float) -> bool:
     if job.kind is Kind.DELETE:
         return False
-    if job.kind in {Kind.STOP, Kind.REDEPLOY}:
+    if job.kind in _WAIT_FOR_THEIR_NODE:
         return outcome.reached_node and now >= job.deadline_at
     silent_s = 0.0 if outcome.reached_node or job.unreachable_since is None else now - job.unreachable_since
     return now >= job.deadline_at or silent_s >= patience.unreachable_s

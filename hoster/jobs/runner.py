@@ -7,7 +7,19 @@ import structlog
 
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
-from hoster.jobs.model import Again, Job, Kind, Outcome, Patience, Settled, Superseded, gives_up, retry_in
+from hoster.jobs.model import (
+    Again,
+    Job,
+    Kind,
+    Outcome,
+    Patience,
+    Postponed,
+    Settled,
+    Superseded,
+    deadline_after,
+    gives_up,
+    retry_in,
+)  # fmt: skip
 from hoster.jobs.store import LEASE_S, JobStore
 from shared.clock import Clock
 
@@ -68,6 +80,7 @@ class JobRunner:
         self._log = structlog.get_logger("jobs")
 
     async def run(self) -> None:
+        await self._jobs.resume(self._patience)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_leases(), name="job leases")
@@ -134,4 +147,10 @@ class JobRunner:
             reason=outcome.reason,
         )  # fmt: skip
         await self._deployments.explain(job.deployment_id, _WAITING_IN[job.kind], outcome.reason, now)
-        await self._jobs.postpone(job, retry_in(job.attempts, self._patience), outcome.reason, since)
+        postponed = Postponed(
+            not_before=now + retry_in(job.attempts, self._patience),
+            deadline_at=deadline_after(job, outcome, self._patience, now),
+            unreachable_since=since,
+            reason=outcome.reason,
+        )
+        await self._jobs.postpone(job, postponed)

@@ -13,7 +13,7 @@ import aiosqlite
 from hoster.deployments.model import Happening
 from hoster.deployments.moves import Effects, advance, write_happening
 from hoster.deployments.transitions import Trigger
-from hoster.jobs.model import Job, Kind, Patience, Settled, Volumes, deadline_of
+from hoster.jobs.model import Job, Kind, Patience, Postponed, Settled, Volumes, deadline_of
 from hoster.releases import store as releases
 from shared.clock import Clock
 from shared.database import Database, Row
@@ -42,6 +42,15 @@ class JobStore:
         self._database = database
         self._clock = clock
         self._owner = owner
+
+    async def resume(self, patience: Patience) -> None:
+        """At start: what was left has all of its time, for nobody worked on it while there was no process."""
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                "UPDATE jobs SET deadline_at = max(deadline_at, ?) WHERE status = 'queued' AND kind = ?",
+                [(deadline_of(kind, patience, now), kind.value) for kind in Kind if kind is not Kind.DELETE],
+            )
 
     async def claim(self) -> Job | None:
         now = self._clock.now()
@@ -83,12 +92,19 @@ class JobStore:
                 (now, job.id),
             )
 
-    async def postpone(self, job: Job, delay_s: float, reason: str, unreachable_since: float | None) -> None:
+    async def postpone(self, job: Job, postponed: Postponed) -> None:
         """Back into the queue, unless an order of the owner has superseded it meanwhile."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "UPDATE jobs SET not_before = ?, error = ?, unreachable_since = ?, lease_owner = NULL, lease_until = 0 WHERE id = ?",
-                (self._clock.now() + delay_s, reason, unreachable_since, job.id),
+                "UPDATE jobs SET not_before = ?, deadline_at = ?, unreachable_since = ?, error = ?, lease_owner = NULL, lease_until = 0"
+                " WHERE id = ?",
+                (
+                    postponed.not_before,
+                    postponed.deadline_at,
+                    postponed.unreachable_since,
+                    postponed.reason,
+                    job.id,
+                ),
             )
 
     async def let_go(self) -> None:

@@ -8,6 +8,7 @@ from hoster.access import Route
 from hoster.bodies import BodyInvalid, query_integer
 from hoster.deployments.api import COLLECTION, owned
 from hoster.deployments.model import Deployment
+from hoster.deployments.moves import EVENTS_KEPT
 from hoster.monitoring.questions import MONITOR, target_of
 from hoster.monitoring.streams import STREAM_CARRIER, StreamQuestion, StreamUnavailable
 from hoster.monitoring.together import PARTS, Part, Places
@@ -15,7 +16,6 @@ from hoster.nodes.model import Worker
 
 _BASE = COLLECTION + "/{id}/monitoring"
 _TAIL_MOST = 10_000
-_EVENTS_MOST = 1000
 _TEXT = re.compile(r"[ -~]{1,200}")
 
 
@@ -34,7 +34,7 @@ async def logs(request: web.Request) -> web.Response:
 
 async def events(request: web.Request) -> web.Response:
     deployment = await owned(request)
-    limit = query_integer(request.query, "limit", 50, (1, _EVENTS_MOST))
+    limit = query_integer(request.query, "limit", 50, (1, EVENTS_KEPT))
     return web.json_response(await request.app[MONITOR].events(deployment, request.query.get("type"), limit))
 
 

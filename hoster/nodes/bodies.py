@@ -62,7 +62,10 @@ class AmountsBody(WorkerBody):
 
 
 class JoinBody(WorkerBody):
+    """`secret` is what the worker would sign with; without it, it is given one."""
+
     token: str = Field(min_length=1, max_length=512)
+    secret: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{43,128}$")
     name: str = Field(default="", max_length=100)
     address: Address
     version: str = Field(default="", max_length=100)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hoster.nodes.store import node_of
+from hoster.nodes.store import NodeInUse, node_of, remove_node
 from shared.clock import Clock
 from shared.database import Database
 
@@ -60,15 +60,10 @@ async def _set_maintenance(database: Database, node_id: str, *, on: bool) -> str
 
 async def _remove(database: Database, node_id: str) -> str:
     async with database.transaction() as connection:
-        rows = await connection.execute_fetchall(
-            f"SELECT ({_LIVE}) AS live FROM nodes WHERE id = ?",  # noqa: S608 - constant text
-            (node_id,),
-        )
-        found = next(iter(rows), None)
-        if found is None:
+        if not list(await connection.execute_fetchall("SELECT 1 FROM nodes WHERE id = ?", (node_id,))):
             raise OrderRefused(f"there is no node {node_id}")
-        if found["live"]:
-            raise OrderRefused(f"{node_id} has {found['live']} deployments")
-        await connection.execute("UPDATE deployments SET node_id = NULL WHERE node_id = ?", (node_id,))
-        await connection.execute("DELETE FROM nodes WHERE id = ?", (node_id,))
+        try:
+            await remove_node(connection, node_id)
+        except NodeInUse as in_use:
+            raise OrderRefused(f"{node_id} has {in_use.deployments} deployments") from None
     return f"{node_id} is removed"

@@ -12,7 +12,7 @@ import structlog
 
 from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody, NodeChangeBody
 from hoster.nodes.model import Node
-from hoster.nodes.store import NodeStore, node_of, secret_row
+from hoster.nodes.store import NodeStore, node_of, remove_node, secret_row
 from hoster.vault import Vault
 from hoster.viewer import Viewer
 from shared import signature
@@ -35,10 +35,6 @@ AlsoRecord = Callable[[aiosqlite.Connection, str, str], Awaitable[None]]
 
 class NodeNotFound(Exception):
     """No such node, or not this viewer's."""
-
-
-class NodeInUse(Exception):
-    """Deployments still live on this node."""
 
 
 class PublicNodeRefused(Exception):
@@ -98,7 +94,7 @@ class NodeCommands:
                 (
                     self._new_id("node_"),
                     viewer.user_id,
-                    body.name,
+                    body.name.strip(),
                     body.public,
                     body.location,
                     json.dumps(sorted(set(body.capabilities))),
@@ -159,36 +155,35 @@ class NodeCommands:
         return node_of(changed)
 
     async def remove(self, viewer: Viewer, node_id: str) -> None:
-        """Raises NodeNotFound (also for a public node of someone else), or NodeInUse: deployments are there, or wait to be started there."""
+        """Raises NodeNotFound (also for a public node of someone else) or NodeInUse."""
         async with self._database.transaction() as connection:
             owned = await connection.execute_fetchall(
                 "SELECT 1 FROM nodes WHERE id = ? AND owner_id = ?", (node_id, viewer.user_id)
             )
             if not list(owned):
                 raise NodeNotFound
-            live = await connection.execute_fetchall(
-                "SELECT 1 FROM deployments WHERE status <> 'deleted'"
-                " AND (node_id = :id OR (node_id IS NULL AND requested_node_id = :id)) LIMIT 1",
-                {"id": node_id},
-            )
-            if list(live):
-                raise NodeInUse
-            await connection.execute("UPDATE deployments SET node_id = NULL WHERE node_id = ?", (node_id,))
-            await connection.execute("DELETE FROM nodes WHERE id = ?", (node_id,))
+            await remove_node(connection, node_id)
 
     async def join(self, body: JoinBody) -> Enrolment:
-        """Raises JoinTokenInvalid. The token is spent in the statement that enrols."""
-        secret = secrets.token_hex(32)
+        """Raises JoinTokenInvalid. The token is spent in the transaction that enrols; after that, who proposes the secret that was agreed on is
+        the same worker, which has not heard the answer.
+        """
+        secret = body.secret or secrets.token_hex(32)
         now = self._clock.now()
         capacity = body.capacity.resources()
         async with self._database.transaction() as connection:
             rows = await connection.execute_fetchall(
-                "SELECT id, owner_id, name, capabilities FROM nodes WHERE join_token_hash = ? AND joined_at IS NULL",
+                "SELECT id, owner_id, name, capabilities, joined_at, secret FROM nodes WHERE join_token_hash = ?",
                 (token_hash(body.token),),
             )
             waiting = next(iter(rows), None)
             if waiting is None:
                 raise JoinTokenInvalid
+            if waiting["joined_at"] is not None:
+                agreed = self._vault.open(waiting["secret"], secret_row(waiting["id"]))
+                if not secrets.compare_digest(agreed.encode(), secret.encode()):
+                    raise JoinTokenInvalid
+                return Enrolment(waiting["id"], secret)
             named_by_itself = waiting["owner_id"] is None and body.name
             await connection.execute(
                 "UPDATE nodes SET joined_at = ?, last_seen_at = ?, online = 1, name = ?, address = ?, version = ?,"

@@ -14,6 +14,14 @@ from shared.database import Database, Row
 _VISIBLE = "(owner_id = :viewer OR public = 1)"
 
 
+class NodeInUse(Exception):
+    """Deployments still live on this node, or wait to be started there."""
+
+    def __init__(self, deployments: int) -> None:
+        super().__init__(f"{deployments} deployments are on this node.")
+        self.deployments = deployments
+
+
 class NodeStore:
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
@@ -68,6 +76,19 @@ class NodeStore:
 
 def secret_row(node_id: str) -> str:
     return f"nodes/{node_id}/secret"
+
+
+async def remove_node(connection: aiosqlite.Connection, node_id: str) -> None:
+    """Raises NodeInUse: deployments are there, or wait to be started there."""
+    [live] = await connection.execute_fetchall(
+        "SELECT count(*) AS n FROM deployments WHERE status <> 'deleted'"
+        " AND (node_id = :id OR (node_id IS NULL AND requested_node_id = :id))",
+        {"id": node_id},
+    )
+    if live["n"]:
+        raise NodeInUse(live["n"])
+    await connection.execute("UPDATE deployments SET node_id = NULL WHERE node_id = ?", (node_id,))
+    await connection.execute("DELETE FROM nodes WHERE id = ?", (node_id,))
 
 
 async def candidates(

@@ -19,6 +19,7 @@ COMMAND_DEADLINE_S = 15.0
 CONNECT_DEADLINE_S = 3.0
 STREAM_SILENCE_S = 45.0
 ANSWER_MOST_BYTES = 8 * 1024 * 1024
+REASON_MOST = 1000
 
 
 class NodeUnreachable(Exception):
@@ -29,7 +30,8 @@ class WorkerRefused(Exception):
     """The worker answered with an error. `detail` is for the operator and the owner of the deployment; `faults` are of the question."""
 
     def __init__(self, status: int, code: str, detail: str, faults: Sequence[FieldFault] = ()) -> None:
-        super().__init__(f"{code}: {detail}" if detail else code)
+        named = "; ".join(f"{fault.field} {fault.message}" for fault in faults) or detail
+        super().__init__(f"{code}: {named}"[:REASON_MOST] if named else code)
         self.faults = faults
         self.status = status
         self.code = code

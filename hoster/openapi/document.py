@@ -113,7 +113,7 @@ def _problem_statuses(route: Route, operation: Operation) -> set[int]:
     if operation.query:
         found.add(422)
     if operation.body is not None:
-        found |= {400, 413, 422}
+        found |= {400, 408, 413, 422, 503}  # a body that does not come, or not before the service stops
     if route.method == "POST" and route.access is Access.VIEWER:
         found |= {409, 413, 422}  # an Idempotency-Key that is in use, or was used for something else
     return found

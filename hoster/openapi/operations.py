@@ -1,5 +1,6 @@
 """What is said about each route. A route that is missing here, or one too many, fails a test."""
 
+from hoster.bodies import EmptyBody
 from hoster.deployments.api import COLLECTION as DEPLOYMENTS
 from hoster.deployments.api import WAIT_MOST_S, ChangeBody, CreateBody
 from hoster.deployments.transitions import State
@@ -10,7 +11,7 @@ from hoster.nodes.bootstrap.bodies import BootstrapBody
 from hoster.openapi.operation import EVENT_STREAM, NO_BODY, Operation, Query
 from hoster.openapi.schemas import INTEGER, TEXT, items_of, members, one_of, page_of, ref
 from hoster.paging import LIMIT_MOST
-from hoster.releases.api import RedeployBody, RollbackBody
+from hoster.releases.api import RollbackBody
 from hoster.ssh_keys.api import COLLECTION as SSH_KEYS
 from hoster.ssh_keys.api import NewSshKeyBody
 from hoster.templates.api import COLLECTION as TEMPLATES
@@ -75,7 +76,7 @@ DEPLOYMENT_OPERATIONS = {
     ),
     ("POST", f"{_DEPLOYMENT}/redeploy"): Operation(
         summary="Deploy anew with all pending changes; what runs serves until the new release is up",
-        body=RedeployBody,
+        body=EmptyBody,
         body_required=False,
         answers={202: ref("Deployment")},
         problems=(409, 503),

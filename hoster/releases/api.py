@@ -5,7 +5,7 @@ import re
 from aiohttp import web
 
 from hoster.access import Route
-from hoster.bodies import StrictBody, read_body
+from hoster.bodies import EmptyBody, StrictBody, read_body
 from hoster.conditional import answer
 from hoster.deployments.api import APP_URLS, COLLECTION, owned
 from hoster.deployments.commands import ACCEPTED
@@ -27,10 +27,6 @@ class RollbackBody(StrictBody):
     release_id: str
 
 
-class RedeployBody(StrictBody):
-    """Nothing can be said: what is deployed is the deployment as it stands."""
-
-
 async def list_releases(request: web.Request) -> web.Response:
     deployment = await owned(request)
     page = await request.app[RELEASE_STORE].page(deployment.id, parse_page(request.query))
@@ -39,7 +35,7 @@ async def list_releases(request: web.Request) -> web.Response:
 
 async def redeploy(request: web.Request) -> web.Response:
     deployment = await owned(request)
-    await read_body(request, RedeployBody)
+    await read_body(request, EmptyBody)
     begun = await request.app[RELEASE_COMMANDS].redeploy(request[VIEWER], deployment.id)
     return answer(request, begun.as_json(request.app[APP_URLS]), ACCEPTED)
 

@@ -61,7 +61,9 @@ RELEASE_STORE = web.AppKey("release_store", ReleaseStore)
 async def begin(
     connection: aiosqlite.Connection, deployment: Deployment, restores: str | None, now: float
 ) -> str:
-    """The deployment as its owner wants it now becomes a release that is to be deployed. Returns its id."""
+    """The deployment as its owner wants it now becomes a release that is to be deployed. Returns its id. The oldest ones are
+    forgotten, but for what runs and what is to be restored.
+    """
     release_id = new_id("rel_")
     await connection.execute(
         "INSERT INTO releases (id, deployment_id, template_id, template_revision, source, cpu_millis, memory_mb, disk_mb, restores,"
@@ -74,6 +76,12 @@ async def begin(
         "INSERT INTO release_variables (release_id, name, value, sealed)"
         " SELECT ?, name, value, sealed FROM deployment_variables WHERE deployment_id = ?",
         (release_id, deployment.id),
+    )
+    await connection.execute(
+        "DELETE FROM releases WHERE deployment_id = :id AND status <> 'deploying' AND id IS NOT :restores"
+        " AND id IS NOT (SELECT release_id FROM deployments WHERE id = :id)"
+        " AND seq <= (SELECT seq FROM releases WHERE deployment_id = :id ORDER BY seq DESC LIMIT 1 OFFSET :kept)",
+        {"id": deployment.id, "restores": restores, "kept": KEPT},
     )
     return release_id
 
@@ -115,7 +123,7 @@ async def succeed(
     deployed: Deployed,
     now: float,
 ) -> None:
-    """It runs on the deployment's node; None is the current one, which was deployed once more. The oldest ones are forgotten."""
+    """It runs on the deployment's node; None is the current one, which was deployed once more."""
     await connection.execute(
         "UPDATE releases SET status = 'deployed', reason = NULL, images = :images, node_release = :name, deployed_at = :now,"
         " node_id = (SELECT node_id FROM deployments WHERE id = :deployment)"
@@ -127,12 +135,6 @@ async def succeed(
             "deployment": deployment_id,
             "id": release_id,
         },
-    )
-    await connection.execute(
-        "DELETE FROM releases WHERE deployment_id = :id AND status <> 'deploying'"
-        " AND id <> (SELECT coalesce(release_id, '') FROM deployments WHERE id = :id)"
-        " AND seq <= (SELECT seq FROM releases WHERE deployment_id = :id ORDER BY seq DESC LIMIT 1 OFFSET :kept)",
-        {"id": deployment_id, "kept": KEPT},
     )
 
 

@@ -4,29 +4,17 @@ Nothing is ignored and nothing is guessed: what would not be carried out exactly
 """
 
 import re
-import shlex
 from collections.abc import Mapping
 
-from hoster.templates.stack import ENVIRONMENT_NAME, IMAGE, Condition, may_be_an_id
-from shared.problem import FieldFault
+from hoster.templates.stack import ENVIRONMENT_NAME, Condition
+from shared.compose_tree import HEALTHCHECK_KEYS, NOT_FOR_TENANTS, TreeReader, duration_s
 
 FORBIDDEN = "is not permitted in a template"
 
 _PORT = re.compile(r"([0-9]{1,5})(?:/tcp)?")
 _VOLUME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 _MOUNT_PATH = re.compile(r"(?:/[A-Za-z0-9._@+-]+)+/?")
-_KERNELS_OWN = frozenset({"proc", "sys", "dev"})
 _HEALTH_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,255}")
-_HEALTHCHECK_KEYS = (
-    "test",
-    "interval",
-    "timeout",
-    "retries",
-    "start_period",
-    "disable",
-    "x-path",
-    "x-deadline",
-)
 _SECONDS_BOUNDS = {
     "interval": (0.1, 60),
     "timeout": (0.1, 60),
@@ -35,56 +23,20 @@ _SECONDS_BOUNDS = {
 }
 _RESTARTS = ("no", "always", "unless-stopped", "on-failure")
 _AMOUNT = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(b|k|kb|m|mb|g|gb)?", re.IGNORECASE)
-_DURATION = re.compile(
-    r"(?:([0-9]{1,4})h)?(?:([0-9]{1,5})m(?!s))?(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,9})ms)?"
-)
-_SECONDS = (3600, 60, 1, 0.001)
 _BYTES = {"b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 
 
-class FieldReader:
+class FieldReader(TreeReader):
     def __init__(self) -> None:
-        self.faults: list[FieldFault] = []
+        super().__init__(FORBIDDEN)
 
-    def fault(self, field: str, message: str) -> None:
-        self.faults.append(FieldFault(field, message))
+    def split(self, value: object, at: str) -> tuple[str, ...]:
+        """Split before variables are put in, so that a value with spaces stays one argument. An empty text or list says nothing."""
+        return () if value in ("", []) else self.words(value, at) or ()
 
-    def mapping(self, tree: object, at: str, allowed: tuple[str, ...] | None) -> Mapping[str, object]:
-        """`allowed` None: any key."""
-        if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
-            self.fault(at, "must be a mapping")
-            return {}
-        for key in tree:
-            if allowed is not None and key not in allowed:
-                self.fault(f"{at}.{key}", FORBIDDEN)
-        return tree
-
-    def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or IMAGE.fullmatch(value) is None or may_be_an_id(value):
-            self.fault(at, "must be an image reference")
-            return ""
-        return value
-
-    def words(self, value: object, at: str) -> tuple[str, ...]:
-        """Split before variables are put in, so that a value with spaces stays one argument."""
-        if value is None:
-            return ()
-        if isinstance(value, str):
-            try:
-                value = shlex.split(value)
-            except ValueError:
-                self.fault(at, "has an unclosed quotation")
-                return ()
-        if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
-            self.fault(at, "must be a text or a list of texts")
-            return ()
-        if any("\0" in part for part in value):
-            self.fault(at, "may not contain a NUL character")
-        return tuple(value)
-
-    def plain_words(self, value: object, at: str) -> tuple[str, ...]:
+    def split_plain(self, value: object, at: str) -> tuple[str, ...]:
         """Words in which no variable is put in: a reference would reach the container as it is, which nobody means."""
-        words = self.words(value, at)
+        words = self.split(value, at)
         if any("${" in word for word in words):
             self.fault(at, "may not refer to a variable: only environment and command can")
         return words
@@ -104,20 +56,12 @@ class FieldReader:
             return ()
         return numbers
 
-    def environment(self, value: object, at: str) -> Mapping[str, str]:
-        if isinstance(value, list) and all(isinstance(item, str) and "=" in item for item in value):
-            value = dict(str(item).split("=", 1) for item in value)
-        pairs = {} if value is None else self.mapping(value, at, None)
-        found: dict[str, str] = {}
-        for name, item in pairs.items():
+    def named_environment(self, value: object, at: str) -> Mapping[str, str]:
+        """With names that a shell can say."""
+        found = self.environment(value, at)
+        for name in found:
             if ENVIRONMENT_NAME.fullmatch(name) is None:
                 self.fault(f"{at}.{name}", "is not a name of an environment variable")
-            if isinstance(item, bool):
-                found[name] = "true" if item else "false"
-            elif isinstance(item, str | int | float) and "\0" not in str(item):
-                found[name] = str(item)
-            else:
-                self.fault(f"{at}.{name}", "must be a text or a number")
         return found
 
     def volumes(self, value: object, at: str) -> tuple[str, ...]:
@@ -141,7 +85,7 @@ class FieldReader:
             self.fault(at, f"{item!r} is not a named volume: paths of the host cannot be mounted")
         elif _MOUNT_PATH.fullmatch(path) is None or {".", ".."}.intersection(path.split("/")):
             self.fault(at, f"{item!r} must name a path in the container, such as data:/var/lib/app")
-        elif path.split("/")[1] in _KERNELS_OWN:
+        elif path.split("/")[1] in NOT_FOR_TENANTS:
             self.fault(at, f"{item!r} is mounted over the kernel's own files")
         elif mode not in {"", "ro", "rw"} or item.endswith(":"):
             self.fault(at, f"{item!r} may only end in :ro")
@@ -162,7 +106,7 @@ class FieldReader:
         """Empty when the service has none."""
         if value is None:
             return {}
-        keys = self.mapping(value, at, _HEALTHCHECK_KEYS)
+        keys = self.mapping(value, at, HEALTHCHECK_KEYS)
         if keys.get("disable") is True or keys.get("test") in ("NONE", ["NONE"]):
             return {}
         if keys.get("disable", False) is not False:
@@ -198,16 +142,12 @@ class FieldReader:
             )
 
     def _seconds(self, value: object, at: str, least: float, most: int) -> float:
-        form = _DURATION.fullmatch(str(value))
-        parts = form.groups() if form else ()
-        seconds = sum(
-            float(part or 0) * unit for part, unit in zip(parts, _SECONDS[: len(parts)], strict=True)
-        )
-        if form is None or not value or not least <= seconds <= most:
+        seconds = duration_s(str(value))
+        if seconds is None or not least <= seconds <= most:
             self.fault(
                 at, f"must be a duration such as 500ms, 10s or 1m30s, from {least * 1000:g}ms to {most}s"
             )
-        return seconds
+        return seconds or 0.0
 
     def restart(self, value: object, at: str) -> str | None:
         if value is None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from hoster.bodies import BodyInvalid, StrictBody, faults_of
+from hoster.bodies import BodyInvalid, StrictBody, faults_of, is_one_line
 from hoster.deployments.resources import Resources
 from hoster.templates.compose import parse_compose
 from hoster.templates.model import TemplateDocument, Variable, VariableType
@@ -100,6 +100,9 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
         FieldFault(f"variables.{name}", "is a name that the platform fills in itself")
         for name in sorted(PLATFORM_VARIABLES.intersection(names))
     ]
+    # Not in the model, which also reads what was written before this was asked.
+    if not is_one_line(body.name):
+        faults.append(FieldFault("name", "must be one line that is not blank"))
     faults += _without_value(document.variables)
     faults += [FieldFault(field, message) for field, message in _wrong_references(stack, frozenset(names))]
     faults += [

@@ -6,20 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-IMAGE = re.compile(r"[a-z0-9](?:[A-Za-z0-9._/:@-]{0,254})")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}")
 
 APP_URL, APP_HOST = "APP_URL", "APP_HOST"
 PLATFORM_VARIABLES = frozenset({APP_URL, APP_HOST})
 """What any template may refer to without declaring it: where visitors find the deployment."""
-
-
-_ID_BEGINNING = re.compile(r"[0-9a-fA-F]{1,64}")
-
-
-def may_be_an_id(image: str) -> bool:
-    """A node's engine would take it for the beginning of an id, of anybody's image. A name of such letters needs a tag."""
-    return image.startswith("sha256:") or _ID_BEGINNING.fullmatch(image) is not None
 
 
 class Condition(StrEnum):

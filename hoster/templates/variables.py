@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from hoster.bodies import BodyInvalid
 from hoster.templates.model import Scalar, Variable, VariableType
 from hoster.templates.stack import ENVIRONMENT_NAME
+from shared.environment import LONGEST_ENTRY, EnvironmentInvalid, check_environment
 from shared.problem import FieldFault
 
 VALUE_MOST = 32_768
+_NAME_MOST = 256
 
 NewPassword = Callable[[str | None], str]
 """Takes the pattern that the password must match. Raises NoPasswordMatches."""
@@ -92,6 +94,10 @@ def plain(given: Mapping[str, Scalar]) -> Values:
     ]
     if faults:
         raise BodyInvalid(faults)
+    try:
+        check_environment({name: as_text(value) for name, value in given.items()})
+    except EnvironmentInvalid as invalid:
+        raise BodyInvalid.of("variables", str(invalid)) from None
     return Values(dict(given), {})
 
 
@@ -130,6 +136,6 @@ def _unusable(value: Scalar) -> str | None:
     text = as_text(value)
     if "\0" in text:
         return "may not contain a NUL character"
-    if len(text) > VALUE_MOST:
+    if len(text) > VALUE_MOST or len(text.encode()) + _NAME_MOST + 1 > LONGEST_ENTRY:
         return f"is longer than {VALUE_MOST} characters"
     return None

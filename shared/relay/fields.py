@@ -8,6 +8,7 @@ Facts:
 - RFC 9110 section 5.5: control characters in a value are dangerous and must be refused or replaced.
 - The same lines come again and again (`Host`, `Accept`, `Server`, `Date` within a second), so what a line means is remembered
   by its bytes, up to a bound. Lines with credentials in them are remembered by the connection that they came on, and go with it.
+- What goes out must be one line a field: a value with a line end in it would be another field, or the end of the head.
 """
 
 import re
@@ -42,12 +43,18 @@ _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ACCEPTABLE: Final = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _PRIVATE: Final = frozenset({b"authorization", b"x-api-key", b"cookie", b"set-cookie"})
+_LF: Final = 0x0A  # as numbers: bytes are looked for in bytes by way of an error
+_CR: Final = 0x0D
 _CONNECTION: Final = b"connection"
 _DATE: Final = b"date"
 _MOST_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 256
 _MOST_OWN: Final = 2
 _LONGEST_OWN: Final = 4096
+
+
+class UnsafeHead(ValueError):
+    """A director's field, target or host would break the message apart (RFC 9110 section 5.5)."""
 
 
 class ReadLine:
@@ -103,16 +110,24 @@ class SortedFields:
     def drop_nominated(self) -> None:
         """Once all fields are in: what `Connection` names is not kept."""
         values = self.ended[_CONNECTION]
-        self.connection = _options(values[0]) if len(values) == 1 else _options(b",".join(values))
-        nominated = self.connection - _OPTIONS
-        if nominated:
-            self.kept = [pair for pair in self.kept if pair[0].lower() not in nominated]
-            self.has_date = self.has_date and _DATE not in nominated
+        options = _options(values[0]) if len(values) == 1 else _options(b",".join(values))
+        self.connection = options.all
+        if options.nominated:
+            self.kept = [pair for pair in self.kept if pair[0].lower() not in options.nominated]
+            self.has_date = self.has_date and _DATE not in options.nominated
+
+
+class _Options:
+    __slots__ = ("all", "nominated")
+
+    def __init__(self, every: frozenset[bytes]) -> None:
+        self.all = every
+        self.nominated = every - _OPTIONS
 
 
 @lru_cache(maxsize=256)
-def _options(value: bytes) -> frozenset[bytes]:
-    return frozenset(option.strip(b" \t").lower() for option in value.split(b","))
+def _options(value: bytes) -> _Options:
+    return _Options(frozenset(option.strip(b" \t").lower() for option in value.split(b",")))
 
 
 class FieldReader:
@@ -186,27 +201,52 @@ class FieldReader:
         return special
 
 
+_STANDING: Final[dict[object, bytes]] = {}
+"""Fields that a director says again and again, as they go out."""
+
 _ENCODED: Final[dict[object, bytes]] = {}
-"""Remembered fields as they go out."""
+"""Those, and what was read: as they go out."""
 
 
 def _encoded(name: bytes, value: bytes) -> bytes:
-    return b": ".join((name, value)) + b"\r\n"
+    return b"".join((name, b": ", value, b"\r\n"))
+
+
+def _checked(name: bytes, value: bytes) -> bytes:
+    if _LF in value or _CR in value or _LF in name or _CR in name:
+        raise UnsafeHead
+    return _encoded(name, value)
 
 
 def encoded(fields: Sequence[Field]) -> bytes:
-    """The lines of a head. Nothing is checked here."""
+    """The lines of a head. Raises `UnsafeHead`."""
     lines: list[bytes] = []
     for field in cast(Sequence[object], fields):  # as objects: see `FieldReader.read`
         line = _ENCODED.get(field)
-        lines.append(_encoded(*cast(Field, field)) if line is None else line)
+        if line is None:
+            pair = cast(Field, field)
+            line = _checked(pair[0], pair[1])
+        lines.append(line)
     return b"".join(lines)
+
+
+def remember(fields: Sequence[Field]) -> None:
+    """Of a director: it will send these again. Whoever remembers is to forget in time. Raises `UnsafeHead`."""
+    for field in fields:
+        _STANDING[field] = _ENCODED[field] = _checked(field[0], field[1])
+
+
+def forget(fields: Sequence[Field]) -> None:
+    for field in fields:
+        _STANDING.pop(field, None)
+        _ENCODED.pop(field, None)
 
 
 def _forget() -> None:
     OF_REQUESTS.forget()
     OF_RESPONSES.forget()
     _ENCODED.clear()
+    _ENCODED.update(_STANDING)
 
 
 OF_REQUESTS: Final = FieldReader(_REQUEST_ENDS_HERE)

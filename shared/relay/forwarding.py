@@ -23,11 +23,10 @@ from shared.relay.books import Books
 from shared.relay.director import Ending, FaultKind, Field, Forward, Target
 from shared.relay.engine import Engine
 from shared.relay.faults import STATUS_OF_FAULT
-from shared.relay.fields import announces_events
+from shared.relay.fields import UnsafeHead, announces_events
 from shared.relay.forwarding_client import Client
 from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.head_encoding import (
-    UnsafeHead,
     answer_framing,
     connection_line,
     interim_head,

@@ -5,14 +5,16 @@ Stricter than the RFC on purpose: repeated lengths are refused even when they ag
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from shared.relay.faults import MessageRefused
 from shared.relay.fields import SortedFields
 
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,17}")
+_NO_LENGTH: Final = "Content-Length must be one decimal number."
 
 
 class Delimiter(Enum):
@@ -23,14 +25,26 @@ class Delimiter(Enum):
 
 @dataclass(slots=True, init=False)
 class BodyFraming:
-    """How a body is delimited; `length` in bytes is meaningful for LENGTH only."""
+    """How a body is delimited; `length` in bytes is meaningful for LENGTH only. `line` is the field line that says so."""
 
     delimiter: Delimiter
     length: int
+    line: bytes = field(init=False, repr=False, compare=False)
 
     def __init__(self, delimiter: Delimiter, length: int = 0) -> None:
         self.delimiter = delimiter
         self.length = length
+        self.line = _line(delimiter, length)
+
+
+def _line(delimiter: Delimiter, length: int) -> bytes:
+    match delimiter:
+        case Delimiter.LENGTH:
+            return b"Content-Length: %d\r\n" % length
+        case Delimiter.CHUNKED:
+            return b"Transfer-Encoding: chunked\r\n"
+        case Delimiter.CLOSE:
+            return b""
 
 
 NO_BODY: Final = BodyFraming(Delimiter.LENGTH, 0)
@@ -65,7 +79,14 @@ def _declared(fields: SortedFields, *, http11: bool) -> BodyFraming | None:
         return CHUNKED
     if lengths is None:
         return None
-    if len(lengths) != 1 or not _LENGTH.fullmatch(lengths[0]):
-        raise MessageRefused("Content-Length must be one decimal number.")
-    length = int(lengths[0])
+    if len(lengths) != 1:
+        raise MessageRefused(_NO_LENGTH)
+    return _of_length(lengths[0])
+
+
+@lru_cache(maxsize=1024)
+def _of_length(value: bytes) -> BodyFraming:
+    if not _LENGTH.fullmatch(value):
+        raise MessageRefused(_NO_LENGTH)
+    length = int(value)
     return BodyFraming(Delimiter.LENGTH, length) if length else NO_BODY

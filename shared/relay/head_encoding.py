@@ -2,31 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from shared.relay.director import Field, Forward, Respond
-from shared.relay.fields import encoded
+from shared.relay.fields import UnsafeHead, encoded
 from shared.relay.framing import NO_BODY, BodyFraming, Delimiter
 from shared.relay.received import ReceivedRequest, ReceivedResponse
 from shared.relay.status_lines import STATUS_LINES
 
 _METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_CHUNKED_LINE: Final = b"Transfer-Encoding: chunked\r\n"
 _WEBSOCKET_LINES: Final = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-_FIRST_LINES: Final = re.compile(rb"[!-~]++ [!-~]++ HTTP/1\.1\r\nHost: [!-~]*+\r\n")
-
-
-class UnsafeHead(ValueError):
-    """A director's field, target or host would break the message apart (RFC 9110 section 5.5)."""
-
-
-def _lines(fields: Sequence[Field]) -> bytes:
-    if not fields:
-        return b""
-    block = encoded(fields)
-    if block.count(b"\n") != len(fields) or block.count(b"\r") != len(fields):
-        raise UnsafeHead
-    return block
+_VISIBLE: Final = re.compile(rb"[!-~]+")
 
 
 def request_head(request: ReceivedRequest, forward: Forward) -> bytes:
@@ -35,12 +22,32 @@ def request_head(request: ReceivedRequest, forward: Forward) -> bytes:
     `Expect: 100-continue` goes on (RFC 9110 section 10.1.1 asks it of a proxy), so that an upstream can refuse before the
     body is on its way; its 100 is relayed like any interim response. Raises `UnsafeHead`.
     """
-    first = f"{request.method} {forward.target} HTTP/1.1\r\nHost: {forward.host}\r\n".encode(
-        "utf-8", "surrogatepass"
+    return b"".join(
+        (
+            request.method.encode("ascii"),
+            b" ",
+            _visible(forward.target),
+            b" HTTP/1.1\r\n",
+            _host_line(forward.host),
+            encoded(forward.fields),
+            _request_framing(request),
+            b"\r\n",
+        )
     )
-    if not _FIRST_LINES.fullmatch(first):
+
+
+def _visible(text: str) -> bytes:
+    if not text.isascii():
         raise UnsafeHead
-    return b"".join((first, _lines(forward.fields), _request_framing(request), b"\r\n"))
+    octets = text.encode("ascii")
+    if not _VISIBLE.fullmatch(octets):
+        raise UnsafeHead
+    return octets
+
+
+@lru_cache(maxsize=1024)
+def _host_line(host: str) -> bytes:
+    return b"".join((b"Host: ", _visible(host) if host else b"", b"\r\n"))
 
 
 def _request_framing(request: ReceivedRequest) -> bytes:
@@ -50,17 +57,15 @@ def _request_framing(request: ReceivedRequest) -> bytes:
             return _WEBSOCKET_LINES
         return b"Content-Length: 0\r\n" if request.method in _METHODS_WITH_BODY else b""
     expect = b"Expect: 100-continue\r\n" if request.expects_continue else b""
-    if framing.delimiter is Delimiter.CHUNKED:
-        return expect + _CHUNKED_LINE
-    return b"%bContent-Length: %d\r\n" % (expect, framing.length)
+    return expect + framing.line
 
 
 def interim_head(status: int, fields: Sequence[Field]) -> bytes:
-    return b"".join((STATUS_LINES[status], _lines(fields), b"\r\n"))
+    return b"".join((STATUS_LINES[status], encoded(fields), b"\r\n"))
 
 
 def switching_protocols(fields: Sequence[Field], request_id: str) -> bytes:
-    return b"".join((STATUS_LINES[101], _WEBSOCKET_LINES, _lines(fields), _request_id(request_id), b"\r\n"))
+    return b"".join((STATUS_LINES[101], _WEBSOCKET_LINES, encoded(fields), _request_id(request_id), b"\r\n"))
 
 
 def answer_framing(response: ReceivedResponse, *, http11: bool) -> BodyFraming:
@@ -82,7 +87,7 @@ def response_head(
     return b"".join(
         (
             STATUS_LINES[response.status],
-            _lines(fields),
+            encoded(fields),
             _response_framing(response, framing),
             _request_id(request_id),
             b"" if response.has_date else date,
@@ -96,13 +101,7 @@ def _response_framing(response: ReceivedResponse, framing: BodyFraming) -> bytes
     if response.bodiless:
         length = response.declared_length
         return b"" if length is None or response.status == 204 else b"Content-Length: %b\r\n" % length
-    match framing.delimiter:
-        case Delimiter.LENGTH:
-            return b"Content-Length: %d\r\n" % framing.length
-        case Delimiter.CHUNKED:
-            return _CHUNKED_LINE
-        case Delimiter.CLOSE:
-            return b""
+    return framing.line
 
 
 def answer(respond: Respond, request_id: str, connection: bytes, date: bytes, *, to_head: bool) -> bytes:
@@ -111,7 +110,7 @@ def answer(respond: Respond, request_id: str, connection: bytes, date: bytes, *,
     return b"".join(
         (
             STATUS_LINES[respond.status],
-            _lines(respond.fields),
+            encoded(respond.fields),
             b"" if bodiless else b"Content-Length: %d\r\n" % len(respond.body),
             _request_id(request_id),
             date,
@@ -123,7 +122,7 @@ def answer(respond: Respond, request_id: str, connection: bytes, date: bytes, *,
 
 
 def _request_id(request_id: str) -> bytes:
-    return b"X-Request-ID: %b\r\n" % request_id.encode("ascii")
+    return b"".join((b"X-Request-ID: ", request_id.encode("ascii"), b"\r\n"))
 
 
 def connection_line(*, keep_alive: bool, http11: bool) -> bytes:

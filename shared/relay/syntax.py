@@ -11,14 +11,15 @@ from typing import Final
 from shared.relay.director import FaultKind
 from shared.relay.faults import MessageRefused
 from shared.relay.limits import Limits
+from shared.relay.target import METHODS
 
 HEAD_END: Final = b"\r\n\r\n"
 MAX_METHOD: Final = 32  # also in the pattern below
 
-# The target is visible ASCII without `#`: a fragment is never sent.
-_REQUEST_LINE: Final = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21\x22\x24-\x7e]++) HTTP/1\.([01])"
-)
+_METHOD: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}")
+_TARGET: Final = re.compile(rb"[\x21\x22\x24-\x7e]+")
+"""Visible ASCII without `#`: a fragment is never sent."""
+
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*+)?")
 _UNACCEPTABLE: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
@@ -48,18 +49,23 @@ def check_size(head: bytes, fields: list[bytes], limits: Limits) -> None:
 
 def request_line(line: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
     """Method, target and whether the version is 1.1."""
-    match = _REQUEST_LINE.fullmatch(line)
-    if match is None:
-        raise _line_fault(line, limits)
-    method, target, minor = match.groups()
-    if len(target) > limits.max_target:
-        raise MessageRefused("The request target is too long.", FaultKind.URI_TOO_LONG)
-    return method, target, minor == b"1"
-
-
-def _line_fault(line: bytes, limits: Limits) -> MessageRefused:
-    """What is wrong with a request line that does not match."""
     parts = line.split(b" ")
+    if len(parts) != 3:
+        raise _line_fault(parts, limits)
+    method, target, version = parts[0], parts[1], parts[2]
+    http11 = version == b"HTTP/1.1"
+    if not (
+        (http11 or version == b"HTTP/1.0")
+        and len(target) <= limits.max_target
+        and _TARGET.fullmatch(target)
+        and (method in METHODS or _METHOD.fullmatch(method))
+    ):
+        raise _line_fault(parts, limits)
+    return method, target, http11
+
+
+def _line_fault(parts: list[bytes], limits: Limits) -> MessageRefused:
+    """What is wrong with a request line."""
     if len(parts) == 3 and len(parts[1]) > limits.max_target:
         return MessageRefused("The request target is too long.", FaultKind.URI_TOO_LONG)
     if len(parts) == 3 and _VERSION.fullmatch(parts[2]) and parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):

@@ -9,7 +9,7 @@ from shared.relay.faults import MessageRefused
 
 ALLOWED_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 # Those of the IANA registry that a reverse proxy can carry: not CONNECT, TRACE and PRI.
-_METHODS: Final = frozenset(
+METHODS: Final = frozenset(
     b"GET HEAD POST PUT PATCH DELETE OPTIONS QUERY ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT COPY LABEL LINK LOCK MERGE MKACTIVITY"
     b" MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE M-SEARCH NOTIFY ORDERPATCH PROPFIND PROPPATCH PURGE REBIND REPORT SEARCH"
     b" SUBSCRIBE UNBIND UNCHECKOUT UNLINK UNLOCK UNSUBSCRIBE UPDATE UPDATEREDIRECTREF VERSION-CONTROL".split()
@@ -19,7 +19,7 @@ _HOST: Final = re.compile(rb"(?:[0-9A-Za-z._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(
 
 
 def check_method(method: bytes) -> None:
-    if method not in _METHODS:
+    if method not in METHODS:
         raise MessageRefused("This method is not allowed.", FaultKind.METHOD_NOT_ALLOWED)
 
 

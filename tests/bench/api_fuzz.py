@@ -23,6 +23,7 @@ from typing import Any
 import aiohttp
 import requests
 import schemathesis
+import schemathesis.specs.openapi.adapter  # here: in two threads at once, early releases of Python 3.11 cannot parse (gh-106905)
 from hypothesis import HealthCheck, Phase, given, settings
 from requests.auth import AuthBase
 from schemathesis.checks import not_a_server_error

@@ -1,7 +1,7 @@
 """`python -m tests.bench.lists`: how long lists take for a user with 100,000 deployments, and what reading all of them costs in memory.
 
-A real Hoster process on loopback, over a database that was filled beforehand: each deployment has two variables, a release and a
-billing event. The same requests are timed one after the other; then the list is walked from the newest to the oldest.
+A real Hoster process on loopback, over a database that was filled beforehand: each deployment has two variables, a release, an
+ended job, five events and a billing event. The same requests are timed one after the other; then the list is walked from the newest to the oldest.
 """
 
 import asyncio
@@ -50,8 +50,15 @@ LISTS = {
     "its releases": f"/api/v1/deployments/{_id('dep_', 1)}/releases",
     "billing events, 50": "/api/v1/billing/events",
     "billing events, 200": "/api/v1/billing/events?limit=200",
+    "its events": f"/api/v1/deployments/{_id('dep_', 1)}/monitoring/events?limit=1000",
+    "its domains": f"/api/v1/deployments/{_id('dep_', 1)}/domains",
     "templates, 50": "/api/v1/templates",
+    "templates with a word": "/api/v1/templates?q=database",
+    "nodes": "/api/v1/nodes",
+    "SSH keys": "/api/v1/ssh_keys",
     "me": "/api/v1/me",
+    "stats": "/stats",
+    "health": "/health",
 }
 
 
@@ -86,7 +93,7 @@ async def measure(deployments: int, times: int) -> Found:
 
 async def fill(file: Path, deployments: int) -> None:
     """As many deployments of one user as asked for, with all that belongs to them."""
-    database = await Database.open(file, MIGRATIONS)
+    database, now = await Database.open(file, MIGRATIONS), CLOCK.now()
     try:
         async with database.transaction() as connection:
             await connection.execute(
@@ -116,6 +123,15 @@ async def fill(file: Path, deployments: int) -> None:
                         for name in ("MESSAGE", "TITLE")
                     ),
                 )
+            await connection.executemany(
+                "INSERT INTO jobs (id, deployment_id, kind, volumes, status, not_before, deadline_at, created_at, finished_at)"
+                " VALUES (?, ?, 'start', 'keep', 'done', 1, 1, 1, ?)",
+                ((_id("job_", n), _id("dep_", n), now) for n in range(deployments)),
+            )
+            await connection.executemany(
+                "INSERT INTO deployment_events (deployment_id, type, message, origin, at) VALUES (?, 'deployment_running', 'up', ?, ?)",
+                ((_id("dep_", n), f"move_{turn}", now) for turn in range(5) for n in range(deployments)),
+            )
             await connection.executemany(
                 "INSERT INTO billing_events VALUES (NULL, ?, ?, 'deployment.created', ?, 'deployment', ?, 202, 1)",
                 ((_id("evt_", n), WHO.user_id, _id("dep_", n), f"req_{n}") for n in range(deployments)),

@@ -89,6 +89,7 @@ class FakeWorker:
         self.engine_unavailable = False
         self.lists_nonsense = False
         self.restart_s = 0.0
+        self.stop_s = 0.0
         self.digests: dict[str, str] = {}
         self.fail_restarts_with: str | None = None
         self.stream_pieces: list[bytes] = []
@@ -96,6 +97,7 @@ class FakeWorker:
         self.streams_last_s = 3600.0
         self.open_streams = 0
         self.tells_events = True
+        self.sends_heartbeats = True
         self._nonces: set[str] = set()
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -104,6 +106,10 @@ class FakeWorker:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def is_up(self) -> bool:
+        return self._runner is not None
 
     async def start(self) -> None:
         """On the port that it had before, if it had one."""
@@ -122,7 +128,7 @@ class FakeWorker:
         app.router.add_get("/projects/{id}/deploys/{deploy}", self._deploy_record)
         app.router.add_delete("/projects/{id}/deploys/{deploy}", self._cancel)
         app.router.add_post("/projects/{id}/start", self._set("running"))
-        app.router.add_post("/projects/{id}/stop", self._set("stopped"))
+        app.router.add_post("/projects/{id}/stop", self._stop)
         app.router.add_post("/projects/{id}/restart", self._restart)
         app.router.add_get("/projects/{id}/stats", self._stats)
         app.router.add_get("/projects/{id}/logs", self._logs)
@@ -310,6 +316,16 @@ class FakeWorker:
             return web.json_response({"status": status}, status=202)
 
         return answer
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        """As the real one: it answers at once, and the app ends in its time."""
+        project = self._project(request)
+
+        def ends() -> None:
+            project.status = "stopped"
+
+        asyncio.get_running_loop().call_later(self.stop_s, ends)
+        return web.json_response({"status": project.status}, status=202)
 
     async def _restart(self, request: web.Request) -> web.Response:
         """As the real one: it answers at once, and restarts in a moment; until then the project is shown as it was."""

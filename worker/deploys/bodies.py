@@ -7,14 +7,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from shared.image_names import is_permitted
 from shared.problem import FieldFault
+from shared.source_address import (
+    SourceUrlInvalid,
+    check_permitted,
+    checked_archive_url,
+    checked_git_url,
+    is_inside_repository,
+    is_ref,
+)  # fmt: skip
 from worker.deploys.compose import read_compose
 from worker.deploys.compose_reader import HTTP_PATH
 from worker.deploys.request import ArchiveSource, DeployRequest, GitSource, HealthCheck, one_service
 from worker.requests import Body, RequestInvalid
 from worker.runtime.engine import Limits
-from worker.runtime.image_names import is_permitted
-from worker.sources.address import SourceUrlInvalid, check_permitted, checked_archive_url, checked_git_url
 
 _SOURCES = ("image", "compose", "git", "archive_url", "release")
 _FITTING = {
@@ -25,7 +32,6 @@ _FITTING = {
     "release": set[str](),
 }
 _NEEDED = {"image": {"port"}, "compose": set[str](), "git": {"port"}, "archive_url": {"sha256", "port"}}
-_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+/@-]{0,199}")
 _KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END [A-Z ]*PRIVATE KEY-----\n?")
 
 
@@ -56,9 +62,7 @@ class GitBody(Body):
     @field_validator("ref")
     @classmethod
     def check_ref(cls, ref: str) -> str:
-        if ref and (
-            _REF.fullmatch(ref) is None or ".." in ref or "@{" in ref or ref.endswith((".lock", "/", "."))
-        ):
+        if ref and not is_ref(ref):
             raise ValueError("must be a branch, a tag or a full commit id")
         return ref
 
@@ -104,10 +108,7 @@ class DeployBody(Body):
     @field_validator("dockerfile")
     @classmethod
     def check_dockerfile(cls, path: str | None) -> str | None:
-        if path is None:
-            return None
-        parts = path.split("/")
-        if len(path) > 500 or "\0" in path or "\\" in path or any(part in {"", ".", ".."} for part in parts):
+        if path is not None and not is_inside_repository(path):
             raise ValueError("must be a path inside the repository such as docker/Dockerfile")
         return path
 

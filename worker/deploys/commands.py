@@ -9,7 +9,7 @@ from worker.deploys.model import Deploy, Release, ReleaseMissing, Step
 from worker.deploys.records import Records
 from worker.deploys.request import DeployRequest
 from worker.deploys.transitions import ENDED
-from worker.projects.model import Project, ProjectUnknown, State, Wanted
+from worker.projects.model import Project, State, Wanted
 from worker.runtime.engine import Engine, Limits
 
 CANCEL_WAIT_S = 10.0
@@ -34,7 +34,7 @@ class DeployCommands:
 
     async def deploy(self, project_id: str, request: DeployRequest, key: str | None) -> Deploy:
         """Queued, or the deploy that the same `key` made before. Raises EngineUnavailable rather than queue in the dark."""
-        await self._project(project_id)
+        await self._records.projects.get(project_id)
         await self._engine.ping()
         deploy = await self._records.deploys.add(self._new_deploy_id(), project_id, request, key)
         self._lanes.nudge(project_id)
@@ -42,14 +42,14 @@ class DeployCommands:
 
     async def run_again(self, project_id: str, release_id: str, key: str | None) -> Deploy:
         """A kept release as it was: images, services and variables. Raises ReleaseUnknown, EngineUnavailable."""
-        await self._project(project_id)
+        await self._records.projects.get(project_id)
         release = await self._records.releases.of_project(project_id, release_id)
         request = release.request.again(release_id, fresh_environment=False)
         return await self.deploy(project_id, request, key)
 
     async def redeploy(self, project_id: str) -> Deploy | None:
         """The current release again, with the environment as it is now; None when there is no release."""
-        project = await self._project(project_id)
+        project = await self._records.projects.get(project_id)
         if project.release_id is None:
             return None
         release = await self._records.releases.get(project.release_id)
@@ -57,7 +57,7 @@ class DeployCommands:
         return await self.deploy(project_id, request, None)
 
     async def limits(self, project_id: str) -> Limits:
-        return (await self._project(project_id)).limits
+        return (await self._records.projects.get(project_id)).limits
 
     async def wait(self, project_id: str, deploy_id: str, seconds: float) -> Deploy:
         """The deploy once it has ended, or as it is after `seconds`."""
@@ -74,22 +74,22 @@ class DeployCommands:
 
     async def get(self, project_id: str, deploy_id: str) -> tuple[Deploy, list[Step]]:
         """Raises DeployUnknown."""
-        await self._project(project_id)
+        await self._records.projects.get(project_id)
         return await self._records.deploys.get(project_id, deploy_id), await self._records.deploys.steps(
             deploy_id
         )
 
     async def newest(self, project_id: str, limit: int) -> list[Deploy]:
-        await self._project(project_id)
+        await self._records.projects.get(project_id)
         return await self._records.deploys.newest(project_id, limit)
 
     async def releases(self, project_id: str) -> tuple[Project, list[Release]]:
-        project = await self._project(project_id)
+        project = await self._records.projects.get(project_id)
         return project, await self._records.releases.newest(project_id)
 
     async def cancel(self, project_id: str, deploy_id: str) -> Deploy:
         """Raises DeployUnknown, DeployPastCancelling."""
-        await self._project(project_id)
+        await self._records.projects.get(project_id)
         await self._records.deploys.cancel(project_id, deploy_id)
         self._interruptions.interrupt(project_id)
         self._lanes.nudge(project_id)
@@ -102,16 +102,16 @@ class DeployCommands:
             await self._records.projects.see(project_id, State.STARTING)
         await self._records.projects.want(project_id, Wanted.RUNNING)
         self._lanes.nudge(project_id)
-        return await self._project(project_id)
+        return await self._records.projects.get(project_id)
 
     async def stop(self, project_id: str) -> Project:
         """The release is kept. Deploys in progress are cancelled. Raises EngineUnavailable."""
-        await self._project(project_id)
+        await self._records.projects.get(project_id)
         await self._engine.ping()
         await self._records.deploys.stop_project(project_id)
         self._interruptions.interrupt(project_id)
         self._lanes.nudge(project_id)
-        return await self._project(project_id)
+        return await self._records.projects.get(project_id)
 
     async def restart(self, project_id: str) -> Project:
         """Raises ReleaseMissing, EngineUnavailable."""
@@ -119,17 +119,11 @@ class DeployCommands:
         await self._records.projects.see(project_id, State.STARTING)
         await self._records.projects.want(project_id, Wanted.RUNNING, restart=True)
         self._lanes.nudge(project_id)
-        return await self._project(project_id)
+        return await self._records.projects.get(project_id)
 
     async def _with_release(self, project_id: str) -> Project:
-        project = await self._project(project_id)
+        project = await self._records.projects.get(project_id)
         if project.release_id is None:
             raise ReleaseMissing(f"The project {project_id} has no release yet: deploy something first.")
         await self._engine.ping()
-        return project
-
-    async def _project(self, project_id: str) -> Project:
-        project = await self._records.projects.get(project_id)
-        if project.wanted is Wanted.DELETED:
-            raise ProjectUnknown(f"The project {project_id} is being deleted.")
         return project

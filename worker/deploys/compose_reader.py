@@ -1,58 +1,27 @@
-"""Reads the parts of a compose file one by one and collects what is wrong. Pure.
-
-After a fault the value that is returned is a placeholder; the caller gives up when there are faults.
-"""
+"""Reads the parts of a compose file one by one and collects what is wrong; the caller gives up when there are faults. Pure."""
 
 import posixpath
 import re
-import shlex
 from collections.abc import Mapping
 from typing import TypeVar
 
-from shared.problem import FieldFault
+from shared.compose_tree import HEALTHCHECK_KEYS, NOT_FOR_TENANTS, TreeReader, duration_s
 from worker.deploys.request import HealthCheck, Mount
-from worker.projects.environment import EnvironmentInvalid, merged
 from worker.runtime.engine import Limits
-from worker.runtime.image_names import is_permitted
 
 HTTP_PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,2047}")
 LONGEST_DEADLINE_S = 900.0
 
 _SERVICE_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 _VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 _SIZE_UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
-_KEPT_FROM_TENANTS = frozenset({"proc", "sys", "dev"})
-_HEALTH_KEYS = (
-    "test",
-    "interval",
-    "timeout",
-    "retries",
-    "start_period",
-    "disable",
-    "x-path",
-    "x-deadline",
-)
-
 _T = TypeVar("_T")
 
 
-class ComposeReader:
+class ComposeReader(TreeReader):
     def __init__(self) -> None:
-        self.faults: list[FieldFault] = []
-
-    def fault(self, field: str, message: str) -> None:
-        self.faults.append(FieldFault(field, message))
-
-    def mapping(self, tree: object, at: str, allowed: tuple[str, ...] | None) -> Mapping[str, object]:
-        if not isinstance(tree, dict) or not all(isinstance(key, str) for key in tree):
-            self.fault(at, "must be a mapping")
-            return {}
-        for key in tree:
-            if allowed is not None and key not in allowed:
-                self.fault(f"{at}.{key}", "is not supported")
-        return tree
+        super().__init__("is not supported")
 
     def choice(self, value: object, at: str, allowed: Mapping[str, _T]) -> _T | None:
         # YAML reads an unquoted `no` as false.
@@ -68,31 +37,6 @@ class ComposeReader:
                 at, "a service name is 1 to 63 of a-z, 0-9, - and _, and begins and ends with a-z or 0-9"
             )
 
-    def image(self, value: object, at: str) -> str:
-        if not isinstance(value, str) or not is_permitted(value):
-            self.fault(at, "must be an image name such as localhost/hello:1 or nginx:1.27")
-            return ""
-        return value
-
-    def words(self, value: object, at: str) -> tuple[str, ...] | None:
-        if value is None:
-            return None
-        words: object = value
-        if isinstance(value, str):
-            try:
-                words = shlex.split(value)
-            except ValueError:
-                self.fault(at, "has an unclosed quotation")
-                return None
-        if (
-            not isinstance(words, list)
-            or not words
-            or not all(isinstance(word, str) and "\0" not in word for word in words)
-        ):
-            self.fault(at, "must be a text, or a list of texts, of at least one word and without NUL")
-            return None
-        return tuple(words)
-
     def port(self, keys: Mapping[str, object], at: str) -> int | None:
         """The first of `expose`, else of `ports`."""
         found = [
@@ -101,23 +45,6 @@ class ComposeReader:
             for entry in self._list(keys.get(key), f"{at}.{key}")
         ]
         return found[0] if found else None
-
-    def environment(self, value: object, at: str) -> Mapping[str, str]:
-        if isinstance(value, list) and all(isinstance(item, str) and "=" in item for item in value):
-            value = dict(str(item).split("=", 1) for item in value)
-        found: dict[str, str | None] = {}
-        for name, item in ({} if value is None else self.mapping(value, at, None)).items():
-            if isinstance(item, bool):
-                found[name] = "true" if item else "false"
-            elif isinstance(item, str | int | float):
-                found[name] = str(item)
-            else:
-                self.fault(f"{at}.{name}", "must be a text or a number")
-        try:
-            return merged({}, found, merge=False)
-        except EnvironmentInvalid as invalid:
-            self.fault(f"{at}.{invalid.name}".rstrip("."), str(invalid))
-            return {}
 
     def mounts(self, value: object, at: str) -> tuple[Mount, ...]:
         mounts = [self._mount(entry, at) for entry in self._list(value, at)]
@@ -128,7 +55,7 @@ class ComposeReader:
     def healthcheck(self, value: object, at: str) -> HealthCheck | None:
         if value is None:
             return None
-        keys = self.mapping(value, at, _HEALTH_KEYS)
+        keys = self.mapping(value, at, HEALTHCHECK_KEYS)
         path = keys.get("x-path")
         if path is not None and (not isinstance(path, str) or HTTP_PATH.fullmatch(path) is None):
             self.fault(f"{at}.x-path", "must be a path such as /healthz")
@@ -227,15 +154,8 @@ class ComposeReader:
     ) -> float | None:
         if key not in keys:
             return default
-        form = _DURATION.fullmatch(str(keys[key]))
-        hours, minutes, seconds, milliseconds = form.groups() if form else (None,) * 4
-        total = (
-            float(hours or 0) * 3600
-            + float(minutes or 0) * 60
-            + float(seconds or 0)
-            + float(milliseconds or 0) / 1000
-        )
-        if not (0.0 if default == 0.0 else 0.05) <= total <= most or not str(keys[key]):
+        total = duration_s(str(keys[key]))
+        if total is None or not (0.0 if default == 0.0 else 0.05) <= total <= most:
             self.fault(
                 f"{at}.{key}", f"must be a duration such as 500ms, 10s or 1m30s, of at most {most:g} s"
             )
@@ -267,4 +187,4 @@ class ComposeReader:
 
 def _is_kept(path: str) -> bool:
     """Whether it is the kernel's own, or below it; `/process` is not."""
-    return path.strip("/").partition("/")[0] in _KEPT_FROM_TENANTS
+    return path.strip("/").partition("/")[0] in NOT_FOR_TENANTS

@@ -88,14 +88,12 @@ class Generations:
                 container.labels.get(labels.SERVICE, ""),
                 await self._engine.log_tail(container.container_id, lines),
             )
-            for container in await self.of_project(project_id)
-            if container.labels.get(labels.RELEASE) == release_id
+            for container in await self._of_release(project_id, release_id)
         ]
 
     async def remove_release(self, project_id: str, release_id: str) -> None:
-        for container in await self.of_project(project_id):
-            if container.labels.get(labels.RELEASE) == release_id:
-                await self._engine.remove(container.container_id)
+        for container in await self._of_release(project_id, release_id):
+            await self._engine.remove(container.container_id)
         await self._remove_networks(project_id, lambda release: release == release_id)
 
     async def retire_others(self, project_id: str, release_id: str | None) -> None:
@@ -106,10 +104,9 @@ class Generations:
 
     async def keep_running(self, project_id: str, release_id: str, request: DeployRequest) -> None:
         """From now on the engine restarts what ends although it should not, also when the machine boots."""
-        for container in await self.of_project(project_id):
-            if container.labels.get(labels.RELEASE) == release_id:
-                service = request.service(container.labels[labels.SERVICE])
-                await self.keep_service_running(container.container_id, service)
+        for container in await self._of_release(project_id, release_id):
+            service = request.service(container.labels[labels.SERVICE])
+            await self.keep_service_running(container.container_id, service)
 
     async def keep_service_running(self, container_id: str, service: Service) -> None:
         if service.restart is not Restart.NEVER:
@@ -135,6 +132,10 @@ class Generations:
         await self._remove_networks(project.project_id, lambda _release: True)
         if project.drop_volumes:
             await self._engine.remove_volumes(self._owner(project))
+
+    async def _of_release(self, project_id: str, release_id: str) -> list[ContainerListed]:
+        containers = await self.of_project(project_id)
+        return [c for c in containers if c.labels.get(labels.RELEASE) == release_id]
 
     async def _mounts(self, project: Project, service: Service) -> tuple[MountedVolume, ...]:
         mounts = []
@@ -172,14 +173,6 @@ def volume_name(instance: str, org_id: str, project_id: str, volume: str) -> str
     """The organisation is part of it: a volume that outlived its project is never found by a later project of somebody else."""
     owner = hashlib.sha256(f"{org_id}/{project_id}".encode()).hexdigest()[:16]
     return f"plane-{instance[2:10]}-{owner}-{volume}"
-
-
-STABLE_AFTER_S = 10.0
-
-
-def least_uptime(check: HealthCheck) -> float:
-    """A new release without a health check must have been up for ten seconds: accepting a connection proves little."""
-    return 0.0 if check.path is not None else STABLE_AFTER_S
 
 
 def _probe(check: HealthCheck) -> ContainerProbe | None:

@@ -23,7 +23,9 @@ class FetchedImage:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """`images` are those of all kept releases and of all add-ons; `users` those, and the deploys that are going on."""
+    """`images` are those of all kept releases and of all add-ons. `users` are these releases, the deploys that are going on, and the
+    add-ons that have no image yet.
+    """
 
     images: frozenset[str]
     users: frozenset[str]
@@ -82,7 +84,7 @@ class FetchedImages:
             frozenset(
                 {row["release_id"] for row in releases}
                 | {row["deploy_id"] for row in going_on}
-                | {row["addon_id"] for row in addons}
+                | {row["addon_id"] for row in addons if row["image_id"] is None}
             ),
         )
 

@@ -1,6 +1,7 @@
 """From the names of images to content on this node, with a record of what was brought here and for whom."""
 
 from worker.deploys.images import FetchedImages
+from worker.deploys.pruning import Pruning
 from worker.runtime.engine import Engine, ImageSeen, ImageUnavailable
 from worker.runtime.images import PinnedImage, pin_image, with_tag
 
@@ -8,9 +9,10 @@ from worker.runtime.images import PinnedImage, pin_image, with_tag
 class Pins:
     """Recorded before it is done, so that an image that arrives while the worker is killed is still known to be ours."""
 
-    def __init__(self, engine: Engine, images: FetchedImages) -> None:
+    def __init__(self, engine: Engine, images: FetchedImages, pruning: Pruning) -> None:
         self._engine = engine
         self._images = images
+        self._pruning = pruning
 
     async def pin(self, reference: str, used_by: str) -> PinnedImage:
         """As the registry has it now. `used_by` is a deploy or an add-on. Raises ImageUnavailable."""
@@ -22,6 +24,10 @@ class Pins:
         image = await pin_image(self._engine, reference, before_pull)
         await self._images.end_pull(name, image.image_id, used_by, pulled=image.pulled)
         return image
+
+    def release(self) -> None:
+        """Once the records of a user are gone: what nobody else needs goes too, by and by."""
+        self._pruning.ask()
 
     async def is_here(self, image_id: str) -> bool:
         return await self._engine.image(image_id) is not None

@@ -3,8 +3,8 @@
 Rules:
 - Removed is only what we built (it carries our label) or what a deploy or an add-on brought here (it is recorded): a foreign image, or
   one that was here before us, never.
-- An image stays while a kept release or an add-on has it, while the deploy that used it last goes on or is a kept release, and while the
-  engine says that something else needs it.
+- An image stays while a kept release or an add-on has it; while who used it last is a kept release, a deploy that goes on, or an add-on that
+  has no image yet; and while the engine says that something else needs it.
 """
 
 import asyncio

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from worker.deploys.generation import least_uptime
 from worker.deploys.health import Gate, Healthy, Probes, Unhealthy, has_completed
 from worker.deploys.request import Condition, DeployRequest, HealthCheck, Service
 from worker.runtime.engine import ContainerSeen, Engine
 
 START_S = 60.0
 CHECK_SLACK_S = 30.0
+STABLE_AFTER_S = 10.0
+"""How long a new release without a health path must have been up: that it accepts connections proves little."""
 
 Watch = Callable[[ContainerSeen], None]
 """Sees a container on every turn, and raises when waiting on is pointless."""
@@ -37,7 +38,7 @@ class Wait:
             port=service.port if is_web or check.path is not None else None,
             host=self.host,
             check=check,
-            least_uptime_s=least_uptime(check) if self.fresh and is_web else 0.0,
+            least_uptime_s=STABLE_AFTER_S if self.fresh and is_web and check.path is None else 0.0,
             watch=self.watch,
             may_end=service.may_end,
         )

@@ -11,7 +11,7 @@ from worker.deploys.records import Records
 from worker.errors import EngineUnavailable
 from worker.mesh.table import Visibility
 from worker.projects.environment import EnvironmentCipher, merged
-from worker.projects.model import Project, ProjectUnknown, Wanted, checked_domain
+from worker.projects.model import Project, checked_domain
 from worker.projects.store import Sealed
 from worker.runtime.engine import Engine
 from worker.runtime.networks import OrgNetworks
@@ -118,10 +118,7 @@ class ProjectCommands:
 
     async def get(self, project_id: str) -> Project:
         """Raises ProjectUnknown, also for one that is being deleted."""
-        project = await self._projects.get(project_id)
-        if project.wanted is Wanted.DELETED:
-            raise ProjectUnknown(f"The project {project_id} is being deleted.")
-        return project
+        return await self._projects.get(project_id)
 
     async def _republish(self, project_id: str) -> list[str]:
         project = await self.get(project_id)

@@ -1,12 +1,7 @@
-"""The environment of a project: byte-exact, encrypted at rest, and never shown again.
-
-Facts: Docker passes `KEY=value` as JSON text, so a value is any Unicode text but NUL; Linux refuses to start a program with a
-single string above 128 KiB (MAX_ARG_STRLEN), or with more than 2 MiB of them and of arguments in all (a quarter of the usual stack).
-"""
+"""The environment of a project: byte-exact, encrypted at rest, and never shown again."""
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,20 +10,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.config import Secret
 from shared.durable_file import write_private
+from shared.environment import check_environment, check_name
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,255}")
-_LONGEST_ENTRY = 131_071
-_MOST_BYTES = 1024 * 1024
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
-
-
-class EnvironmentInvalid(Exception):
-    """`name` is the variable at fault, empty for all of them together; its value is never part of the message."""
-
-    def __init__(self, name: str, fault: str) -> None:
-        super().__init__(fault)
-        self.name = name
 
 
 class EnvironmentUnreadable(Exception):
@@ -75,27 +60,9 @@ def load_key(folder: Path) -> Secret:
 
 def merged(old: Mapping[str, str], changes: Mapping[str, str | None], *, merge: bool) -> dict[str, str]:
     """`changes` instead of `old`, or on top of it, where None removes a variable; raises EnvironmentInvalid."""
-    for name, value in changes.items():
-        _check(name, value)
+    for name in changes:
+        check_name(name)
     start = dict(old) if merge else {}
     variables = {name: value for name, value in {**start, **changes}.items() if value is not None}
-    if sum(len(name) + len(value.encode()) + 2 for name, value in variables.items()) > _MOST_BYTES:
-        raise EnvironmentInvalid("", f"all variables together are above {_MOST_BYTES} bytes")
+    check_environment(variables)
     return variables
-
-
-def _check(name: str, value: str | None) -> None:
-    if _NAME.fullmatch(name) is None:
-        raise EnvironmentInvalid(
-            name[:64], "a name is letters, digits, '_', '.' and '-', and does not begin with a digit"
-        )
-    if value is None:
-        return
-    if "\0" in value:
-        raise EnvironmentInvalid(name, "a value cannot hold a NUL character")
-    try:
-        size = len(value.encode())
-    except UnicodeEncodeError:
-        raise EnvironmentInvalid(name, "a value must be valid Unicode text") from None
-    if len(name) + 1 + size > _LONGEST_ENTRY:
-        raise EnvironmentInvalid(name, f"name and value together are above {_LONGEST_ENTRY} bytes")

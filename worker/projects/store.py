@@ -54,10 +54,12 @@ class ProjectStore:
             await _claim(writer, project.project_id, project.domains)
 
     async def get(self, project_id: str) -> Project:
-        """Raises ProjectUnknown."""
+        """Raises ProjectUnknown, also for one that is being deleted, which `find` still finds."""
         project = await self.find(project_id)
         if project is None:
             raise ProjectUnknown(f"There is no project {project_id} on this node.")
+        if project.wanted is Wanted.DELETED:
+            raise ProjectUnknown(f"The project {project_id} is being deleted.")
         return project
 
     async def find(self, project_id: str) -> Project | None:

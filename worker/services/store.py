@@ -123,6 +123,9 @@ class AddOnStore:
     async def pin(self, addon_id: str, image_id: str) -> None:
         await self._write("UPDATE addons SET image_id = ? WHERE addon_id = ?", image_id, addon_id)
 
+    async def unpin(self, addon_id: str) -> None:
+        await self._write("UPDATE addons SET image_id = NULL WHERE addon_id = ?", addon_id)
+
     async def see(self, addon_id: str, state: State, reason: str = "") -> None:
         """Of one that is to run; what is to go is shown as going."""
         await self._write(

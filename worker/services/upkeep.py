@@ -98,6 +98,7 @@ class AddOnUpkeep:
         if addon.wanted is Wanted.DELETED:
             await self._containers.remove_volume(addon.addon_id)
             await self._store.remove(addon.addon_id)
+            self._pins.release()
         else:
             await self._store.see_kept(addon.addon_id)
         if addon.org_id not in await self._records.orgs_in_use():
@@ -126,6 +127,7 @@ class AddOnUpkeep:
         """What was pinned at the first start, as long as it is on this node: a database is not upgraded by a restart."""
         if addon.image_id is not None and await self._engine.image(addon.image_id) is not None:
             return addon.image_id
+        await self._store.unpin(addon.addon_id)
         pinned = await self._pins.pin(addon.definition.image, addon.addon_id)
         await self._store.pin(addon.addon_id, pinned.image_id)
         return pinned.image_id

@@ -8,7 +8,7 @@ from threading import Event
 import aiohttp
 from yarl import URL
 
-from worker.sources.address import SourceAddress, SourceUrlInvalid, checked_archive_url
+from shared.source_address import SourceAddress, SourceUrlInvalid, checked_archive_url
 from worker.sources.errors import SourceFailed
 from worker.sources.pinned import PinnedResolver
 from worker.sources.resolution import resolved

@@ -6,9 +6,9 @@ triggers of that image (`ONBUILD`) then run as if they stood behind `FROM`, and 
 
 from collections.abc import Mapping, Sequence
 
+from shared.image_names import LONGEST, is_name
 from worker.deploys.pins import Pins
 from worker.runtime.engine import ImageSeen, ImageUnavailable
-from worker.runtime.image_names import LONGEST, is_name
 from worker.sources.base_images import doubtful_triggers
 from worker.sources.errors import SourceFailed
 

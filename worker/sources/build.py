@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.clock import Clock
+from shared.image_names import BUILT
 from worker.deploys.model import Deploy
 from worker.deploys.pins import Pins
 from worker.deploys.records import Records
@@ -14,7 +15,6 @@ from worker.deploys.request import ArchiveSource, GitSource
 from worker.projects.model import Project
 from worker.runtime import labels
 from worker.runtime.engine import BuildFailed, BuildMessage, BuildOrder, Engine
-from worker.runtime.image_names import BUILT
 from worker.runtime.networks import OrgNetworks
 from worker.sources.bases import BaseImages
 from worker.sources.build_log import BuildLog

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shared.durable_file import write_private
-from worker.sources.address import SourceAddress, checked_git_url
+from shared.source_address import SourceAddress, checked_git_url
 from worker.sources.errors import SourceFailed
 from worker.sources.process import Ended, check_size, run
 from worker.sources.resolution import resolved

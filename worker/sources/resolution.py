@@ -4,7 +4,7 @@ import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from worker.sources.address import SourceAddress, is_public
+from shared.source_address import SourceAddress, is_public
 from worker.sources.errors import SourceFailed
 
 RESOLVE_DEADLINE_S = 10.0

@@ -1,12 +1,14 @@
 import asyncio
 import json
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import Hoster, User, beat, eventually
+from tests.integration.hoster.conftest import Hoster, User, beat, eventually, join_worker
 
 EVENT = "X-Event-Type"
 DEPLOYMENTS = "/api/v1/deployments"
@@ -88,7 +90,7 @@ async def test_an_image_can_be_deployed_without_a_template(user: User, worker: F
     async def is_deploying() -> bool:
         return any(project.deploys for project in worker.projects.values())
 
-    await eventually(is_deploying, 10)
+    await eventually(is_deploying, 30)
     project = next(iter(worker.projects.values()))
     service = project.deploys["deploy-1"]["compose"]["services"]["web"]
     assert (service["image"], service["expose"], "healthcheck" in service) == ("localhost/x:1", ["80"], False)
@@ -238,6 +240,52 @@ async def test_a_node_that_cannot_be_reached_never_counts_as_success(
     await worker.start()
     await user.until_gone(created.body["id"])
     assert worker.projects == {}
+
+
+async def test_a_stop_has_all_of_its_time_once_a_silent_node_answers(
+    user: User, worker: FakeWorker, hello_id: str, tmp_path: Path
+) -> None:
+    created = await _create(user, hello_id)
+    await user.until(created.body["id"], "running")
+    one = f"{DEPLOYMENTS}/{created.body['id']}"
+    await worker.stop()
+    worker.stop_s = 1.0
+    await user.ask("POST", f"{one}/stop")
+    with sqlite3.connect(tmp_path / "hoster.db") as other:  # as after a night
+        other.execute("UPDATE jobs SET deadline_at = deadline_at - 86400 WHERE status = 'queued'")
+    other.close()
+
+    async def was_tried() -> bool:
+        return "cannot be reached" in str((await user.ask("GET", one)).body["status_reason"])
+
+    await eventually(was_tried, 20)
+    await worker.start()
+    stopped = await user.until(created.body["id"], "stopped")
+    assert stopped["status_reason"] is None
+
+
+async def test_what_was_ordered_before_a_long_stop_of_hoster_still_has_all_of_its_time(
+    start_hoster: Any, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    running, database = await start_hoster()
+    worker = await join_worker(running.base_url, session)
+    try:
+        user = User(running.base_url, session)
+        template = (await user.ask("GET", "/api/v1/templates?q=hello")).body["items"][0]["id"]
+        worker.deploy_s = 2.0
+        created = await _create(user, template)
+        await user.until(created.body["id"], "starting")
+        await running.runner.cleanup()
+        async with database.transaction() as connection:
+            await connection.execute("UPDATE jobs SET deadline_at = deadline_at - 86400")
+        await database.close()
+
+        running, database = await start_hoster()
+        await User(running.base_url, session).until(created.body["id"], "running")
+    finally:
+        await running.runner.cleanup()
+        await database.close()
+        await worker.stop()
 
 
 async def test_a_start_on_a_silent_node_fails_with_the_reason(

@@ -29,7 +29,7 @@ async def _is_routed(worker: FakeWorker, *names: str) -> None:
     async def routed() -> bool:
         return {name for project in worker.projects.values() for name in project.domains} == set(names)
 
-    await eventually(routed, 15)
+    await eventually(routed, 40)
 
 
 async def test_a_domain_is_claimed_proved_and_routed_and_can_be_given_up(
@@ -57,7 +57,7 @@ async def test_a_domain_is_claimed_proved_and_routed_and_can_be_given_up(
         listed = (await user.ask("GET", f"{at}/domains")).body
         return [item["status"] for item in listed["items"]] == ["active"]
 
-    await eventually(is_active, 10)
+    await eventually(is_active, 40)
 
     assert (await user.ask("DELETE", f"{at}/domains/{NAME}")).status == 204
     await _is_routed(worker)

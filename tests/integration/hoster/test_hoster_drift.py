@@ -33,7 +33,7 @@ async def _running_again(user: User, deployment: dict) -> dict:
     async def runs() -> bool:
         return (await _shown(user, deployment))["status"] == "running"
 
-    await eventually(runs, 10)
+    await eventually(runs, 40)
     return await _shown(user, deployment)
 
 
@@ -95,7 +95,7 @@ async def test_a_node_that_came_back_empty_gets_its_apps_back_with_their_variabl
     async def are_back() -> bool:
         return [project.status for project in worker.projects.values()] == ["running"] * 3
 
-    await eventually(are_back, 20)
+    await eventually(are_back, 40)
     for deployment in deployments:
         back = await user.until(deployment["id"], "running")
         assert (back["hosts"], back["status_reason"]) == (deployment["hosts"], None)
@@ -117,7 +117,7 @@ async def test_what_is_recorded_as_running_or_stopped_is_made_so_without_being_b
     async def is_so() -> bool:
         return (_project(worker, running).status, _project(worker, stopped).status) == ("running", "stopped")
 
-    await eventually(is_so, 10)
+    await eventually(is_so, 40)
     await user.until(running["id"], "running")
     await user.until(stopped["id"], "stopped")
     assert len(_project(worker, running).deploys) == 1, (
@@ -146,7 +146,7 @@ async def test_an_app_that_is_still_there_after_its_deletion_is_removed_as_its_o
     async def is_removed() -> bool:
         return list(worker.projects) == ["never-ours"]
 
-    await eventually(is_removed, 10)
+    await eventually(is_removed, 40)
     assert worker.calls.count(("DELETE", f"/projects/{project.project_id}?volumes=delete")) == 2
     assert (await user.ask("GET", f"{DEPLOYMENTS}/{deployment['id']}")).status == 404
     assert await _billed(user) == before

@@ -58,7 +58,7 @@ async def _rotated(key_file: Path, old: bytes) -> None:
     async def is_done() -> bool:
         return old not in await asyncio.to_thread(read_keys, key_file)
 
-    await eventually(is_done, 15)
+    await eventually(is_done, 40)
 
 
 async def _keys(key_file: Path) -> list[bytes]:

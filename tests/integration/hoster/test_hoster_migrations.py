@@ -77,6 +77,11 @@ async def test_what_ran_before_releases_were_recorded_has_one_with_its_passwords
         assert (await deployments.usage("u")).as_json() == {
             "deployments": 3, "cpu_cores": 1.5, "memory_mb": 768, "disk_mb": 1536,
         }  # fmt: skip
+        counts = await database.fetch_all("SELECT what, state, n FROM counts ORDER BY what, state")
+        assert [tuple(row) for row in counts] == [
+            ("billing_events", "deployment.created", 1), ("deployments", "deleted", 1), ("deployments", "pending", 1),
+            ("deployments", "running", 1), ("deployments", "starting", 1), ("jobs", "queued", 1), ("users", "known", 1),
+        ]  # fmt: skip
         [tally] = await database.fetch_all("SELECT billing_events FROM tallies")
         assert tally["billing_events"] == 1
         assert await _promised(database) == {"n0": 1000, "n1": 0}

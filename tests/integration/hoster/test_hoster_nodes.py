@@ -22,8 +22,9 @@ from tests.integration.hoster.conftest import (
 NODES = "/api/v1/nodes"
 
 
-async def _join(hoster: Hoster, session: aiohttp.ClientSession, token: Any) -> Any:
+async def _join(hoster: Hoster, session: aiohttp.ClientSession, token: Any, **also: Any) -> Any:
     body = {
+        **also,
         "token": token,
         "address": "http://127.0.0.1:1",
         "capacity": CAPACITY,
@@ -49,6 +50,24 @@ async def test_a_join_token_is_used_once(hoster: Hoster, session: aiohttp.Client
         assert (status, refused["code"]) == (401, "invalid_join_token")
     shown = (await user.ask("GET", f"/api/v1/nodes/{made.body['id']}")).body
     assert (shown["status"], shown["name"], shown["location"]) == ("online", "my node", "attic")
+
+
+async def test_a_worker_that_did_not_hear_the_answer_gets_it_again_for_the_secret_it_proposed(
+    hoster: Hoster, session: aiohttp.ClientSession, user: User
+) -> None:
+    made = (await user.ask("POST", "/api/v1/nodes", {"name": "my node"})).body
+    token, proposed = made["join_token"], "a" * 64
+
+    first = await _join(hoster, session, token, secret=proposed)
+    again = await _join(hoster, session, token, secret=proposed)
+    assert first == again == (201, {"node_id": made["id"], "secret": proposed})
+    for other in ({"secret": "b" * 64}, {}):
+        status, refused = await _join(hoster, session, token, **other)
+        assert (status, refused["code"]) == (401, "invalid_join_token")
+    status, refused = await _join(hoster, session, token, secret="short")
+    assert (status, refused["code"]) == (422, "validation_failed")
+    assert (await user.ask("DELETE", f"{NODES}/{made['id']}")).status == 204
+    assert (await _join(hoster, session, token, secret=proposed))[0] == 401
 
 
 @pytest.mark.usefixtures("hoster")
@@ -109,10 +128,11 @@ async def test_a_node_that_moved_is_commanded_at_its_new_address(
     assert addresses == [("http://127.0.0.1:1",)]
 
 
-@pytest.mark.usefixtures("hoster", "worker")
+@pytest.mark.usefixtures("hoster")
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
-    user: User, tmp_path: Path, hello_id: str
+    user: User, worker: FakeWorker, tmp_path: Path, hello_id: str
 ) -> None:
+    worker.sends_heartbeats = False
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
     await user.until(created.body["id"], "running")
     one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
@@ -220,6 +240,7 @@ async def test_an_owner_changes_a_node_and_takes_it_out_of_placement_for_a_while
         await joined.stop()
 
 
+@pytest.mark.timeout(240)  # five processes start one after the other
 async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
     hoster: Hoster, worker: FakeWorker, user: User, hello_id: str, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ DEPLOYMENTS = "/api/v1/deployments"
 BODY = {"name": "x", "source": {"image": "localhost/x:1", "port": 80}, "start": False}
 
 
-async def _ask_as_gateway(user: User, method: str, request_id: str) -> Answer:
+async def ask_as_gateway(user: User, method: str, request_id: str) -> Answer:
     target = f"/internal/operations/{request_id}"
     signed = SignedRequest(method, target, "own")
     signature = identity.sign(IDENTITY_SECRET.encode(), ANONYMOUS, signed, int(user.clock.now()))
@@ -28,11 +28,11 @@ async def _totals(user: User) -> tuple[int, int]:
 
 
 async def test_a_cancelled_request_is_refused_when_it_comes_after_all(user: User) -> None:
-    asked = await _ask_as_gateway(user, "GET", "late")
+    asked = await ask_as_gateway(user, "GET", "late")
     assert (asked.status, asked.body["cancellable"]) == (404, True)
-    assert (await _ask_as_gateway(user, "DELETE", "late")).status == 410
-    assert (await _ask_as_gateway(user, "DELETE", "late")).status == 410
-    assert (await _ask_as_gateway(user, "GET", "late")).status == 410
+    assert (await ask_as_gateway(user, "DELETE", "late")).status == 410
+    assert (await ask_as_gateway(user, "DELETE", "late")).status == 410
+    assert (await ask_as_gateway(user, "GET", "late")).status == 410
 
     late = await user.ask("POST", DEPLOYMENTS, BODY, request_id="late")
     assert (late.status, late.body["code"], "X-Event-Type" in late.headers) == (
@@ -43,7 +43,7 @@ async def test_a_cancelled_request_is_refused_when_it_comes_after_all(user: User
 
 async def test_what_was_performed_cannot_be_cancelled(user: User) -> None:
     created = await user.ask("POST", DEPLOYMENTS, BODY, request_id="done")
-    answer = await _ask_as_gateway(user, "DELETE", "done")
+    answer = await ask_as_gateway(user, "DELETE", "done")
 
     assert (answer.status, answer.body["event_type"]) == (200, "deployment.created")
     deleted = await user.ask("DELETE", f"{DEPLOYMENTS}/{created.body['id']}", request_id="done-too")
@@ -51,7 +51,7 @@ async def test_what_was_performed_cannot_be_cancelled(user: User) -> None:
 
 
 async def test_a_cancelled_request_is_not_kept_as_the_answer_to_its_idempotency_key(user: User) -> None:
-    await _ask_as_gateway(user, "DELETE", "late")
+    await ask_as_gateway(user, "DELETE", "late")
     answers = []
     for request_id in ("late", "retry"):
         headers = user.headers("POST", DEPLOYMENTS, request_id) | {"Idempotency-Key": "k"}
@@ -66,7 +66,7 @@ async def test_of_an_operation_and_its_cancellation_at_once_exactly_one_succeeds
         request_id = f"race-{number}"
         asked: list[Any] = [
             user.ask("POST", DEPLOYMENTS, BODY, request_id=request_id),
-            _ask_as_gateway(user, "DELETE", request_id),
+            ask_as_gateway(user, "DELETE", request_id),
         ]
         answers = await asyncio.gather(*(asked if number % 2 else reversed(asked)))
         performed, cancelled = answers if number % 2 else reversed(answers)
@@ -83,4 +83,4 @@ async def test_of_an_operation_and_its_cancellation_at_once_exactly_one_succeeds
 async def test_operations_are_no_business_of_users(user: User, method: str) -> None:
     assert (await user.ask(method, "/internal/operations/x")).status == 404
     assert (await user.ask_raw(method, "/internal/operations/x", None, {})).status == 404
-    assert (await _ask_as_gateway(user, "GET", "x")).status == 404
+    assert (await ask_as_gateway(user, "GET", "x")).status == 404

@@ -7,8 +7,17 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, eventually, join_worker
+
+pytestmark = pytest.mark.timeout(240)
+
+DEPLOYMENTS = "/api/v1/deployments"
+START_S = 50.0
+"""A process starts in two seconds, on a machine that does nothing else."""
+GRACE_S = 10.0
+"""What Docker gives a container by default."""
 
 
 @pytest.fixture
@@ -32,7 +41,7 @@ def spawn(tmp_path: Path, free_port: Any) -> Any:
 
 
 async def _listening(process: Any) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(START_S):
         while b"listening" not in await process.stderr.readline():
             assert process.returncode is None
 
@@ -57,7 +66,7 @@ async def test_a_create_is_finished_after_kill_minus_nine(spawn: Any, session: a
         async def is_deploying() -> bool:
             return any(project.deploys for project in worker.projects.values())
 
-        await eventually(is_deploying, 10)
+        await eventually(is_deploying, 30)
         process.kill()
         await process.communicate()
 
@@ -69,7 +78,7 @@ async def test_a_create_is_finished_after_kill_minus_nine(spawn: Any, session: a
         assert (await user.ask("GET", "/api/v1/billing/events")).body["total"] == 1
 
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(GRACE_S):
             assert await process.wait() == 0
     finally:
         await _killed(process)
@@ -80,7 +89,7 @@ async def test_a_create_is_finished_after_kill_minus_nine(spawn: Any, session: a
 @pytest.mark.parametrize("secret", ["", "short"])
 async def test_without_a_good_identity_secret_it_says_why_and_does_not_start(spawn: Any, secret: str) -> None:
     process = await spawn(IDENTITY_SECRET=secret, HOSTER_PORT="http")
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(START_S):
         _, said = await process.communicate()
 
     assert process.returncode == 2
@@ -96,7 +105,69 @@ async def test_a_database_without_its_key_is_refused(spawn: Any, tmp_path: Path)
     (tmp_path / "data" / "secrets.key").unlink()
 
     process = await spawn()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(START_S):
         _, said = await process.communicate()
     assert process.returncode == 2
     assert b"restore the key" in said
+
+
+async def _begin_upload(user: User) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Of an order, the head and the beginning of its body are sent, and no more."""
+    url = URL(user.base_url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    headers = {**user.headers("POST", DEPLOYMENTS, "upload"), "Host": "h", "Content-Length": "1000"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f'POST {DEPLOYMENTS} HTTP/1.1\r\n{head}\r\n{{"name": '.encode())
+    await writer.drain()
+    return reader, writer
+
+
+async def test_told_to_stop_it_answers_who_waits_and_ends_who_listens(
+    spawn: Any, session: aiohttp.ClientSession
+) -> None:
+    process = await spawn()
+    worker = None
+    try:
+        await _listening(process)
+        worker = await join_worker(spawn.base_url, session)
+        worker.stream_pieces = [b"id: e-1\nevent: log\ndata: {}\n\n"]
+        user = User(spawn.base_url, session)
+        template = (await user.ask("GET", "/api/v1/templates?q=hello")).body["items"][0]["id"]
+        created = await user.ask("POST", DEPLOYMENTS, {"name": "x", "template_id": template})
+        at = f"{DEPLOYMENTS}/{created.body['id']}"
+        await user.until(created.body["id"], "running")
+
+        waiting = [
+            asyncio.create_task(user.ask("GET", f"{at}/wait?status=stopped&timeout=300")) for _ in range(5)
+        ]
+        reading = [
+            asyncio.create_task(user.ask("GET", f"{at}/monitoring/{what}stream"))
+            for what in ("logs/", "stats/", "events/", "")
+        ]
+        answer_to_half, half = await _begin_upload(user)
+
+        async def all_are_there() -> bool:
+            return worker.open_streams == 6 and not any(one.done() for one in waiting)
+
+        await eventually(all_are_there, 30)
+        began = asyncio.get_running_loop().time()
+        process.send_signal(signal.SIGTERM)
+        for answer in await asyncio.gather(*waiting):
+            assert (answer.status, answer.body["code"]) == (408, "not_yet")
+        for answer in await asyncio.gather(*reading):
+            assert (answer.status, answer.raw.count(b"event: log")) == (200, answer.raw.count(b"data: {}"))
+            assert b"event: log" in answer.raw
+        refused = await answer_to_half.read()
+        half.close()
+        assert (refused[:13], b'"service_stopping"' in refused) == (b"HTTP/1.1 503 ", True)
+        async with asyncio.timeout(GRACE_S):
+            assert await process.wait() == 0
+        assert asyncio.get_running_loop().time() - began < GRACE_S
+
+        process = await spawn()
+        await _listening(process)
+        assert (await user.ask("GET", DEPLOYMENTS)).body["total"] == 1
+    finally:
+        await _killed(process)
+        if worker is not None:
+            await worker.stop()

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from deploy.images.hello.build import ensure_hello_image
-from tests.integration.hoster.conftest import JOIN_TOKEN, Hoster, User, eventually
+from hoster.status_api import DATABASE
+from tests.integration.hoster.conftest import JOIN_TOKEN, QUICK, Hoster, User, eventually
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, remove_everything_of
 from tests.servers.dns_zone import DnsZone
@@ -157,3 +158,35 @@ async def test_a_node_that_is_silent_is_offline_within_35_seconds_and_so_unknown
     await worker.start()
     await eventually(is_online, 20)
     assert (await user.ask("GET", at)).body["status"] == "running"
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(120)
+async def test_what_a_node_refuses_to_deploy_fails_once_with_its_reason_and_costs_no_more_than_the_order(
+    node: tuple[Hoster, Agent], session: aiohttp.ClientSession
+) -> None:
+    hoster, _ = node
+    user = User(hoster.base_url, session)
+
+    async def is_online() -> bool:
+        return (await user.ask("GET", "/health")).body["nodes"]["online"] == 1
+
+    await eventually(is_online, 60)
+    source = {"git": {"url": "https://127.0.0.1/private.git", "ref": "main"}, "port": 80}
+    made = await user.ask("POST", "/api/v1/deployments", {"name": "site", "source": source})
+    assert made.status == 202, made.body
+    at = f"/api/v1/deployments/{made.body['id']}"
+
+    failed = await user.until(made.body["id"], "failed")
+    assert failed["status_reason"] == (
+        "The node refused: invalid_body: git.url is not on the public Internet"
+    )
+    [release] = (await user.ask("GET", f"{at}/releases")).body["items"]
+    assert (release["status"], release["reason"]) == ("failed", failed["status_reason"])
+    await asyncio.sleep(3 * QUICK.compare_s)
+    jobs = await hoster.app[DATABASE].fetch_all("SELECT status, attempts FROM jobs")
+    assert [tuple(job) for job in jobs] == [("done", 1)]
+    events = (await user.ask("GET", "/api/v1/billing/events")).body["items"]
+    assert [event["event_type"] for event in events] == ["deployment.created"]
+    assert (await user.ask("DELETE", at)).status == 202
+    await user.until_gone(made.body["id"])

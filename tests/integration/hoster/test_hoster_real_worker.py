@@ -96,15 +96,6 @@ async def _node_of(user: User) -> None:
     await eventually(has_node, 20)
 
 
-async def _reached(user: User, one: str, status: str) -> dict:
-    for _ in range(4):
-        answer = await user.ask("GET", f"{one}/wait?status={status}&timeout=20")
-        if answer.status != 408:
-            break
-    assert answer.status == 200, (answer.body, (await user.ask("GET", one)).body)
-    return answer.body
-
-
 async def _template(user: User, web: str, database: str) -> str:
     """The shipped WordPress template with the stand-ins in it, and nothing else changed."""
     document = (await asyncio.to_thread(read_catalog))["wordpress"]
@@ -132,7 +123,7 @@ async def test_two_services_get_their_variables_keep_their_data_and_go_back_to_a
             assert response.status == 200, path
             return await response.text()
 
-    first = await _reached(user, one, "running")
+    first = await user.until(created.body["id"], "running")
     assert await page("/password") == HARD_TO_QUOTE
     assert (await page("/database")).splitlines() == [HARD_TO_QUOTE]
     assert await page("/prefix") == "wp_"
@@ -141,14 +132,14 @@ async def test_two_services_get_their_variables_keep_their_data_and_go_back_to_a
 
     await user.ask("PATCH", one, {"variables": {"TABLE_PREFIX": "new_"}})
     assert (await user.ask("POST", f"{one}/redeploy")).status == 202
-    second = await _reached(user, one, "running")
+    second = await user.until(created.body["id"], "running")
     assert (second["status_reason"], second["pending_changes"]) == (None, [])
     assert await page("/prefix") == "new_"
     assert len((await page("/database")).splitlines()) == 2, "the volume of the database was lost"
 
     rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
     assert rolled.status == 202
-    third = await _reached(user, one, "running")
+    third = await user.until(created.body["id"], "running")
     assert (third["status_reason"], third["variables"]["TABLE_PREFIX"]) == (None, "wp_")
     assert await page("/prefix") == "wp_"
     assert await page("/password") == HARD_TO_QUOTE
@@ -213,7 +204,7 @@ async def test_a_repository_is_built_with_the_owners_key_and_a_redeploy_brings_i
         made = await user.ask("POST", DEPLOYMENTS, order)
         assert made.status == 202, made.body
         one = f"{DEPLOYMENTS}/{made.body['id']}"
-        first = await _reached(user, one, "running")
+        first = await user.until(made.body["id"], "running")
         assert (await page("/"), await page("/greeting")) == ("one", HARD_TO_QUOTE)
         listening = asyncio.Event()
         events = asyncio.create_task(_events_of(user, one, None, "active", listening))
@@ -223,14 +214,14 @@ async def test_a_repository_is_built_with_the_owners_key_and_a_redeploy_brings_i
         assert (await user.ask("POST", f"{one}/redeploy")).status == 202
         seen = await events
         again = await _events_of(user, one, seen[0][0], "active", listening)
-        second = await _reached(user, one, "running")
+        second = await user.until(made.body["id"], "running")
     assert await page("/") == "two"
     assert first["release_id"] != second["release_id"]
     assert again == seen[1:], "continued behind the first, without loss or repeat"
 
     rolled = await user.ask("POST", f"{one}/rollback", {"release_id": first["release_id"]})
     assert rolled.status == 202, rolled.body
-    assert (await _reached(user, one, "running"))["status_reason"] is None
+    assert (await user.until(made.body["id"], "running"))["status_reason"] is None
     assert await page("/") == "one", "the repository is away, and the node has kept what it built"
 
     await user.ask("DELETE", f"{one}?volumes=delete")

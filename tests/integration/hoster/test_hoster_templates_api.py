@@ -103,6 +103,8 @@ async def test_a_deployment_keeps_the_revision_it_was_made_from(user: User, work
         ({"compose": COMPOSE + "    volumes: ['/:/host']\n"}, "compose.services.web.volumes"),
         ({"compose": COMPOSE.replace("${GREETING}", "${NOPE}")}, "compose.services.web.command"),
         ({"compose": COMPOSE.replace("${GREETING}", "${GREETING:-x}")}, "compose.services.web.command"),
+        ({"name": " \t "}, "name"),
+        ({"name": "two\nlines"}, "name"),
         ({"author_id": "user_b"}, "author_id"),
         ({"published": True}, "published"),
         ({"resources": {"cpu_cores": -1, "memory_mb": 128, "disk_mb": 64}}, "resources.cpu_cores"),

@@ -17,30 +17,39 @@ from shared.signature import HEADER, Command, verify
 from tests.integration.worker_deploys.agent import ROOT, Agent
 from tests.integration.worker_deploys.running import eventually
 
-NODE_SECRET = "node-secret-node-secret-node-secret"
 TOKEN = "join-once"
 
 
 class PlayedHoster:
-    """Accepts one join with TOKEN; checks the signature of each heartbeat."""
+    """Accepts one join with TOKEN, and knows that worker again; checks the signature of each heartbeat."""
 
     def __init__(self) -> None:
         self.url = ""
+        self.unanswered: list[asyncio.Event] = []
+        """Joins that are accepted and then not answered; each says when it was."""
         self.joins: list[dict[str, Any]] = []
         self.heartbeats: list[dict[str, Any]] = []
 
     async def join(self, request: web.Request) -> web.Response:
         body = await request.json()
-        if body["token"] != TOKEN or self.joins:
+        known = not self.joins or body["secret"] == self.joins[0]["secret"]
+        if body["token"] != TOKEN or not known:
             return web.json_response({"code": "invalid_join_token"}, status=401)
         self.joins.append(body)
-        return web.json_response({"node_id": "node_1", "secret": NODE_SECRET}, status=201)
+        if self.unanswered:
+            self.unanswered.pop().set()
+            await asyncio.Event().wait()
+        return web.json_response({"node_id": "node_1", "secret": body["secret"]}, status=201)
+
+    @property
+    def secret(self) -> str:
+        return str(self.joins[0]["secret"])
 
     async def heartbeat(self, request: web.Request) -> web.Response:
         octets = await request.read()
         command = Command(request.method, request.raw_path, octets)
         now = time.time()  # noqa: TID251 - the worker's clock is the machine's
-        verify(NODE_SECRET.encode(), request.headers[HEADER], command, now)
+        verify(self.secret.encode(), request.headers[HEADER], command, now)
         assert request.headers["X-Node-ID"] == "node_1"
         self.heartbeats.append(json.loads(octets))
         return web.json_response({})
@@ -53,7 +62,7 @@ async def hoster() -> AsyncIterator[PlayedHoster]:
     app.add_routes(
         [web.post("/nodes/v1/join", played.join), web.post("/nodes/v1/heartbeat", played.heartbeat)]
     )
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -76,16 +85,36 @@ async def test_a_worker_with_a_token_joins_by_itself_and_is_then_commanded_with_
     assert hoster.heartbeats[0]["used"]["memory_mb"] > 0
     identity = agent.folder / "data" / "identity.json"
     assert identity.stat().st_mode & 0o777 == 0o600
-    commander = agent.commander.with_secret(NODE_SECRET)
+    commander = agent.commander.with_secret(hoster.secret)
     assert (await commander.call("GET", "/projects"))[0] == 200
 
     assert await agent.stop() == 0
-    assert NODE_SECRET not in agent.log.read_text()
+    assert hoster.secret not in agent.log.read_text()
     assert TOKEN not in agent.log.read_text()
     hoster.heartbeats.clear()
     await agent.start(variables)
     await eventually(lambda: _has(lambda: bool(hoster.heartbeats)))
     assert len(hoster.joins) == 1
+
+
+async def test_a_worker_that_is_killed_before_it_hears_that_it_has_joined_is_the_same_node_afterwards(
+    agent: Agent, hoster: PlayedHoster
+) -> None:
+    accepted = asyncio.Event()
+    hoster.unanswered.append(accepted)
+    variables = {"HOSTER_URL": hoster.url, "WORKER_JOIN_TOKEN": TOKEN}
+    await agent.start(variables)
+    async with asyncio.timeout(10):
+        await accepted.wait()
+    agent.kill()
+    assert not (agent.folder / "data" / "identity.json").exists()
+
+    await agent.start(variables)
+    await eventually(lambda: _has(lambda: bool(hoster.heartbeats)))
+
+    assert [join["secret"] for join in hoster.joins] == [hoster.secret] * 2
+    assert len(hoster.secret) == 64
+    assert not (agent.folder / "data" / "joining.json").exists()
 
 
 @pytest.mark.engine
@@ -125,7 +154,7 @@ async def test_join_by_hand_reads_the_token_from_standard_input_and_refuses_a_us
     again = await asyncio.to_thread(join, "first", TOKEN)
 
     assert (joined.returncode, joined.stdout) == (0, "joined as node_1\n")
-    assert json.loads((tmp_path / "first" / "identity.json").read_text())["secret"] == NODE_SECRET
+    assert json.loads((tmp_path / "first" / "identity.json").read_text())["secret"] == hoster.secret
     assert used.returncode == 1
     assert "token" in used.stderr
     assert again.returncode == 2

@@ -37,7 +37,14 @@ FAILURES = {
     "crash at boot": Failure(
         {"command": ["/bin/sh", "-c", SAYS + "exit 3"]}, "exit code 3", ("getting ready", "no luck")
     ),
-    "wrong port": Failure({"port": 9, "command": ["/bin/busybox", "httpd", "-f", "-p", "8080"]}, "refused"),
+    "wrong port": Failure(
+        {
+            "port": 9,
+            "command": ["/bin/busybox", "httpd", "-f", "-p", "8080"],
+            "healthcheck": {**HEALTHY, "deadline_s": 2},
+        },
+        "refused",
+    ),
     "missing image": Failure({"image": "localhost/no-such-image:7"}, "localhost/no-such-image:7"),
     "no such program": Failure({"command": ["/no/such/program"]}, "exit code 127", ("/no/such/program",)),
 }

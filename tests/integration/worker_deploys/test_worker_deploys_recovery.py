@@ -86,7 +86,7 @@ async def test_a_deletion_that_was_begun_is_finished_after_a_crash(agent: Agent,
     )
     async with asyncio.TaskGroup() as tasks:
         request = tasks.create_task(_ignoring_the_end(agent))
-        await asyncio.sleep(0.5)
+        await eventually(lambda: _is_unknown(agent))
         agent.kill()
         await request
     assert container_ids(agent.instance)
@@ -94,10 +94,14 @@ async def test_a_deletion_that_was_begun_is_finished_after_a_crash(agent: Agent,
     await agent.start()
 
     async def is_gone() -> bool:
-        status, _answer = await agent.commander.call("GET", "/projects/site")
-        return status == 404 and not await asyncio.to_thread(container_ids, agent.instance)
+        return await _is_unknown(agent) and not await asyncio.to_thread(container_ids, agent.instance)
 
     await eventually(is_gone, timeout_s=25)
+
+
+async def _is_unknown(agent: Agent) -> bool:
+    status, _answer = await agent.commander.call("GET", "/projects/site")
+    return status == 404
 
 
 async def _ignoring_the_end(agent: Agent) -> None:

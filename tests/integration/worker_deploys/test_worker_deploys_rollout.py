@@ -93,12 +93,15 @@ async def test_a_redeploy_under_requests_fails_none_of_them(worker: Worker, tiny
             answers.append(await worker.get("busy.zexio.app", path))
             await asyncio.sleep(0.02)
 
+    async def is_served() -> bool:
+        return {"second\n", "slow\n"} <= {text for _status, text in answers}
+
     async with asyncio.TaskGroup() as visitors:
         for path in ("/", "/", "/cgi-bin/slow"):
             visitors.create_task(visit(path))
         await worker.commander.ok("POST", "/projects/busy/env", {"env": {"TEXT": "second"}})
         ended = await deploy(worker, "busy", tiny_image)
-        await asyncio.sleep(0.3)
+        await eventually(is_served)
         stop.set()
 
     assert ended["status"] == "active"
@@ -238,15 +241,16 @@ async def test_without_a_health_path_a_release_must_stay_up_for_ten_seconds(
     worker: Worker, tiny_image: str
 ) -> None:
     await create(worker, "plain")
+    await create(worker, "brief")
 
     six_seconds = "exec /bin/busybox timeout 6 /bin/busybox httpd -f -p $PORT -h /www"
-    failed = await deploy(
-        worker, "plain", tiny_image, healthcheck=None, command=["/bin/sh", "-c", six_seconds]
+    failed, active = await asyncio.gather(
+        deploy(worker, "brief", tiny_image, healthcheck=None, command=["/bin/sh", "-c", six_seconds]),
+        deploy(worker, "plain", tiny_image, healthcheck={"deadline_s": 1}),
     )
+
     assert failed["status"] == "failed"
     assert "ended" in failed["reason"]
-    active = await deploy(worker, "plain", tiny_image, healthcheck={"deadline_s": 1})
-
     assert active["status"] == "active"
     [checking] = [step for step in active["steps"] if step["name"] == "checking"]
     assert _moment(checking["finished_at"]) - _moment(checking["started_at"]) >= 10

@@ -102,7 +102,7 @@ async def test_a_grant_lives_and_dies_with_the_change_that_made_it(
             await deploy_private_site(worker, tiny_image)
             assert await answer(worker, host, friend) == 403
 
-            await configure(worker, allowed_tenants={"site": ["org_friend"]}, confirm_within_s=1)
+            await configure(worker, allowed_tenants={"site": ["org_friend"]}, confirm_within_s=3)
             assert await answer(worker, host, friend) == 200
             await eventually(lambda: _is(worker, host, friend, 403))
 

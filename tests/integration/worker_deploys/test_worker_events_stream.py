@@ -13,8 +13,10 @@ pytestmark = pytest.mark.engine
 PROJECT = {"project_id": "told", "org_id": "org_a"}
 
 
-async def read(worker: Worker, until: str, last_event_id: str | None = None) -> list[dict[str, Any]]:
-    """The events up to and with the first that is named or typed `until`; each with its id."""
+async def read(
+    worker: Worker, until: str, last_event_id: str | None = None, *, opened: asyncio.Event | None = None
+) -> list[dict[str, Any]]:
+    """The events up to and with the first that is named or typed `until`; each with its id. `opened` is set once the stream listens."""
     target = "/projects/told/events/stream"
     headers = worker.commander.signed("GET", target, b"")
     if last_event_id is not None:
@@ -25,6 +27,8 @@ async def read(worker: Worker, until: str, last_event_id: str | None = None) -> 
         worker.session.get(worker.commander.base + target, headers=headers) as response,
     ):
         assert response.status == 200
+        if opened is not None:
+            opened.set()
         fields: dict[str, str] = {}
         async for raw in response.content:
             name, _, value = raw.decode().rstrip("\n").partition(": ")
@@ -46,8 +50,9 @@ async def test_a_reader_that_comes_back_hears_what_it_missed_and_nothing_twice(
 ) -> None:
     hoster = worker.commander
     assert (await hoster.call("POST", "/projects", PROJECT))[0] == 201
-    live = asyncio.create_task(read(worker, "deploy_active"))
-    await asyncio.sleep(0.5)
+    opened = asyncio.Event()
+    live = asyncio.create_task(read(worker, "deploy_active", opened=opened))
+    await opened.wait()
     body = {"image": tiny_image, "port": 8080}
     assert (await hoster.call("POST", "/projects/told/deploy?wait=30", body))[0] == 202
 
@@ -64,7 +69,8 @@ async def test_a_reader_that_comes_back_hears_what_it_missed_and_nothing_twice(
 
 async def test_the_stream_ends_with_its_project(worker: Worker) -> None:
     assert (await worker.commander.call("POST", "/projects", PROJECT))[0] == 201
-    live = asyncio.create_task(read(worker, "end"))
-    await asyncio.sleep(0.5)
+    opened = asyncio.Event()
+    live = asyncio.create_task(read(worker, "end", opened=opened))
+    await opened.wait()
     assert (await worker.commander.call("DELETE", "/projects/told"))[0] in {200, 202}
     assert (await live)[-1]["reason"] == "deleted"

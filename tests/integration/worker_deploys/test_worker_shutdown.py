@@ -7,22 +7,32 @@ import pytest
 
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.deploying import HEALTHY
-from tests.integration.worker_deploys.docker_cli import container_ids
+from tests.integration.worker_deploys.docker_cli import container_ids, docker
 from tests.integration.worker_deploys.running import eventually
 
 pytestmark = pytest.mark.engine
 
 
-async def _read_to_the_end(agent: Agent, path: str) -> bytes:
+async def _read_to_the_end(agent: Agent, path: str, opened: asyncio.Semaphore) -> bytes:
     headers = agent.commander.signed("GET", path, b"")
     async with agent.session.get(agent.base + path, headers=headers) as response:
+        opened.release()
         return await response.read()
 
 
 async def _visit(agent: Agent) -> tuple[int, str]:
     headers = {"Host": "site.zexio.app"}
-    async with agent.session.get(f"{agent.mesh}/cgi-bin/slow", headers=headers) as response:
+    async with agent.session.get(f"{agent.mesh}/cgi-bin/slow?4", headers=headers) as response:
         return response.status, await response.text()
+
+
+async def _is_at_work(agent: Agent) -> bool:
+    """Whether the app has the visit."""
+    processes = [
+        await asyncio.to_thread(docker, "top", one, "-eo", "pid,args")
+        for one in await asyncio.to_thread(container_ids, agent.instance)
+    ]
+    return any("sleep 4" in text for text in processes)
 
 
 async def test_a_worker_that_is_asked_to_end_lets_nobody_wait_for_what_will_not_come(
@@ -34,16 +44,20 @@ async def test_a_worker_that_is_asked_to_end_lets_nobody_wait_for_what_will_not_
     source = {"image": tiny_image, "port": 8080, "healthcheck": HEALTHY}
     await commander.ok("POST", "/projects/site/deploy?wait=45", source)
     paths = ("/stats/stream", "/projects/site/logs/stream", "/projects/site/events/stream")
-    streams = [asyncio.create_task(_read_to_the_end(agent, path)) for path in paths]
+    opened = asyncio.Semaphore(0)
+    streams = [asyncio.create_task(_read_to_the_end(agent, path, opened)) for path in paths]
+    for _stream in streams:
+        await opened.acquire()
     never = {**source, "command": "/bin/busybox sleep 600", "healthcheck": {**HEALTHY, "deadline_s": 120}}
     waiting = asyncio.create_task(commander.call("POST", "/projects/site/deploy?wait=100", never))
-    visit = asyncio.create_task(_visit(agent))
 
     async def is_checking() -> bool:
         [newest] = (await commander.ok("GET", "/projects/site/deploys?limit=1"))["items"]
         return bool(newest["status"] == "checking")
 
     await eventually(is_checking)
+    visit = asyncio.create_task(_visit(agent))
+    await eventually(lambda: _is_at_work(agent))
     asked = time.monotonic()
     status = await agent.stop()
 

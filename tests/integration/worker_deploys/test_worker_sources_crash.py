@@ -110,7 +110,7 @@ async def test_a_fetch_that_was_going_on_is_ended_by_the_next_agent(agent: Agent
 async def test_a_build_that_was_going_on_is_begun_again_and_leaves_nothing(
     agent: Agent, repository: Repository, tiny_image: str
 ) -> None:
-    slow = 'RUN ["/bin/sh", "-c", "echo first > /www/first"]\nRUN ["/bin/sh", "-c", "/bin/busybox sleep 4; echo done > /www/page"]'
+    slow = 'RUN ["/bin/sh", "-c", "echo first > /www/first"]\nRUN ["/bin/sh", "-c", "/bin/busybox sleep 4.71; echo done > /www/page"]'
     repository.commit({"Dockerfile": f"FROM {tiny_image}\n{slow}\n"})
     before = descendants(tiny_image)
     await agent.start(LOCAL)
@@ -131,7 +131,7 @@ async def test_a_build_that_was_going_on_is_begun_again_and_leaves_nothing(
     async with agent.session.get(f"{agent.mesh}/page", headers={"Host": "app.zexio.app"}) as response:
         assert await response.text() == "done\n"
     assert len(container_ids(agent.instance)) == 1
-    assert "sleep 4" not in await asyncio.to_thread(
+    assert "sleep 4.71" not in await asyncio.to_thread(
         docker, "ps", "-a", "--no-trunc", "--format", "{{.Command}}"
     )
     await agent.commander.ok("DELETE", "/projects/app")

@@ -1,4 +1,6 @@
-"""A tiny image that the tests build themselves: it serves `$TEXT` at `/` on `$PORT`, and something slow at `/cgi-bin/slow`."""
+"""A tiny image that the tests build themselves: it serves `$TEXT` at `/` on `$PORT`, and something slow at `/cgi-bin/slow`, as
+slow as its query says in seconds.
+"""
 
 import shutil
 from pathlib import Path
@@ -12,7 +14,9 @@ COPY busybox /bin/sh
 COPY slow /www/cgi-bin/slow
 CMD ["/bin/sh", "-c", "echo \\"${TEXT:-hello}\\" > /www/index.html; exec /bin/busybox httpd -f -p $PORT -h /www"]
 """
-_SLOW = "#!/bin/sh\n/bin/busybox sleep 1\nprintf 'Content-Type: text/plain\\r\\n\\r\\nslow\\n'\n"
+_SLOW = (
+    "#!/bin/sh\n/bin/busybox sleep ${QUERY_STRING:-1}\nprintf 'Content-Type: text/plain\\r\\n\\r\\nslow\\n'\n"
+)
 
 
 def build_tiny(folder: Path, name: str) -> None:

@@ -90,7 +90,7 @@ async def test_a_body_and_a_websocket_go_through_both_nodes(pair: Pair) -> None:
 
 async def test_a_stream_arrives_piece_by_piece_through_both_nodes(pair: Pair) -> None:
     async with pair.edge.ask(LIVE, target="/stream") as response:
-        first = await asyncio.wait_for(response.content.readany(), 2)
+        first = await asyncio.wait_for(response.content.readany(), 10)
 
         assert first == b"piece 0\n"
         pair.live.go_on.set()

@@ -338,14 +338,22 @@ async def test_a_silent_stream_carries_a_comment_every_fifteen_seconds(
     containers: Containers, source: DockerSource, http: aiohttp.ClientSession
 ) -> None:
     assert OpenStreams().comment_every_s == 15
-    containers.run(PROJECT, "echo one; sleep 3; echo two; sleep 60")
+    web = containers.run(PROJECT, "mkfifo /go; echo one; read go < /go; echo two; sleep 60")
     async with (
-        agent(source, http, OpenStreams(comment_every_s=2)) as plane,
+        agent(source, http, OpenStreams(comment_every_s=1)) as plane,
         plane.stream() as reader,
     ):
-        await reader.take(2)
+        await reader.take(1)
+        silent_since = asyncio.get_running_loop().time()
+        two = asyncio.create_task(reader.take(1))
 
-    assert reader.comments == 1
+        async def has_three() -> bool:
+            return reader.comments == 3
+
+        await eventually(has_three)
+        assert asyncio.get_running_loop().time() - silent_since > 2
+        await asyncio.to_thread(containers.execute, web, "echo > /go")
+        assert (await two)[0].payload["message"] == "two"
 
 
 async def test_an_engine_that_is_away_is_said_to_be(http: aiohttp.ClientSession) -> None:

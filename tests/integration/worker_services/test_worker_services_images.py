@@ -44,7 +44,6 @@ async def test_the_image_of_a_service_stays_with_its_data_and_goes_when_they_go(
             await asyncio.sleep(1)
             assert await _is_here(reference), "the data are kept, and with them what reads them"
             await worker.commander.ok("DELETE", f"/services/{service_id}?volumes=delete")
-            await worker.commander.ok("POST", "/sync")
 
             async def is_gone() -> bool:
                 return not await _is_here(reference)

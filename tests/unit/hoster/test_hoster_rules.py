@@ -5,7 +5,7 @@ import pytest
 from hoster.config import Config
 from hoster.deployments import naming
 from hoster.deployments.readiness import Broken, Ready, Waiting, readiness, start_times
-from hoster.jobs.model import Again, Job, Kind, Patience, Volumes, gives_up, retry_in
+from hoster.jobs.model import Again, Job, Kind, Patience, Volumes, deadline_after, gives_up, retry_in
 from hoster.monitoring.health import Health, containers_of, overall
 from hoster.vault import Vault, VaultUnusable
 from shared.config import ConfigInvalid
@@ -115,6 +115,22 @@ def _job(kind: Any, **more: Any) -> Any:
 )
 def test_only_what_may_be_given_up_is_given_up(job: Any, reached: Any, now: Any, ends: Any) -> None:
     assert gives_up(job, Again("x", reached), Patience(unreachable_s=90), now) is ends
+
+
+@pytest.mark.parametrize(
+    ("job", "reached", "deadline"),
+    [
+        (_job(Kind.STOP), True, NOW),
+        (_job(Kind.STOP), False, NOW + 50 + 180),
+        (_job(Kind.REDEPLOY), False, NOW + 50 + 900),
+        (_job(Kind.START), False, NOW),
+        (_job(Kind.DELETE), False, NOW),
+    ],
+)
+def test_what_waits_for_its_node_has_all_of_its_time_when_the_node_answers(
+    job: Any, reached: Any, deadline: float
+) -> None:
+    assert deadline_after(job, Again("x", reached), Patience(start_s=900, stop_s=180), NOW + 50) == deadline
 
 
 def test_retries_back_off_to_a_ceiling() -> None:

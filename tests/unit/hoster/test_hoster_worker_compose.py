@@ -4,15 +4,22 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from hoster.bodies import BodyInvalid
 from hoster.deployments.resources import Resources
+from hoster.deployments.source_body import SourceBody
+from hoster.deployments.sources import GitSource, ImageSource, is_ssh
 from hoster.templates.catalog import read_catalog
 from hoster.templates.compose import parse_compose
 from hoster.templates.document import read_stack
 from hoster.templates.model import TemplateDocument, VariableType
-from hoster.templates.rendering import Rendering, render_image, render_stack
+from hoster.templates.rendering import Rendering, render_git, render_image, render_stack
 from hoster.templates.stack import APP_HOST, APP_URL
-from hoster.templates.variables import resolve
+from hoster.templates.variables import plain, resolve
+from worker.deploys.bodies import DeployBody
 from worker.deploys.compose import read_compose
 from worker.deploys.request import DeployRequest, Restart
 from worker.runtime.engine import Limits
@@ -123,3 +130,80 @@ def test_a_worker_takes_a_bare_image() -> None:
     rendering = render_image("nginx:1.27", 80, {"A": "a$b"}, Resources.of(0.5, 256, 512), {})
     [service] = as_the_worker_reads(rendering).services
     assert (service.image, service.port, dict(service.environment)) == ("nginx:1.27", 80, {"A": "a$b"})
+
+
+_images = st.one_of(
+    st.from_regex(r"[a-zA-Z0-9._/:@-]{1,20}", fullmatch=True),
+    st.lists(
+        st.sampled_from(
+            ["a", "x", "/", ":", "@", ".", "-", "_", "1", "localhost", "plane-", "sha256:", "f" * 64]
+        ),
+        max_size=9,
+    ).map("".join),
+)
+_paths = st.lists(
+    st.sampled_from(["a", ".", "..", "/", "Dockerfile", "-", " ", "\\"]), min_size=1, max_size=7
+).map("".join)
+_refs = st.lists(
+    st.sampled_from(["a", ".", "..", "/", "@", "{", ".lock", "-", "+"]), min_size=1, max_size=7
+).map("".join)
+_hosts = st.lists(
+    st.sampled_from(["a", "-", ".", "1", "[", "::1", "]", ":22", ":99999", "@"]), min_size=1, max_size=6
+).map("".join)
+_urls = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["https://", "ssh://git@", "git@", ""]),
+    _hosts,
+    st.sampled_from(["/a", ":a", "", "/"]),
+)
+_git_urls = st.one_of(
+    _urls,
+    st.sampled_from(["https://git.example.com:8443/a", "git@example.com:a/b", "ssh://git@example.com:22/a"]),
+)
+
+
+@given(image=_images)
+def test_an_image_that_may_be_ordered_is_one_that_a_worker_runs(image: str) -> None:
+    try:
+        source = SourceBody.model_validate({"image": image, "port": 80}).source()
+    except ValidationError:
+        with pytest.raises(BodyInvalid):
+            parse_compose({"services": {"web": {**WEB, "image": image}}})
+        return
+    assert isinstance(source, ImageSource)
+    as_the_worker_reads(render_image(source.image, source.port, {}, ROOM, {}))
+    as_the_worker_reads(rendered({"services": {"web": {**WEB, "image": image}}}))
+
+
+@given(url=_git_urls, ref=_refs, dockerfile=_paths)
+def test_a_repository_that_may_be_ordered_is_one_that_a_worker_takes(
+    url: str, ref: str, dockerfile: str
+) -> None:
+    for git, path in (
+        ({"url": url, "ref": "main"}, "Dockerfile"),
+        ({"url": "https://a.b/c", "ref": ref}, dockerfile),
+    ):
+        key = {"ssh_key_id": "sshkey_1"} if is_ssh(git["url"]) else {}
+        try:
+            source = SourceBody.model_validate(
+                {"git": {**git, **key}, "port": 80, "dockerfile": path}
+            ).source()
+        except ValidationError:
+            continue
+        assert isinstance(source, GitSource)
+        DeployBody.model_validate(render_git(source, None, {}).deploy_body()).request(
+            OF_PROJECT, allow_local=True
+        )
+
+
+@given(
+    values=st.dictionaries(
+        st.sampled_from(["A", "B" * 256, "C"]), st.text(max_size=4).map(lambda text: text * 16_000)
+    )
+)
+def test_variables_that_may_be_ordered_fit_into_an_environment(values: dict[str, str]) -> None:
+    try:
+        texts = plain(values).texts()
+    except BodyInvalid:
+        return
+    as_the_worker_reads(render_image("nginx:1.27", 80, texts, ROOM, {}))

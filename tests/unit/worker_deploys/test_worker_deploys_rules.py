@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.config import ConfigInvalid, Secret
+from shared.environment import EnvironmentInvalid
 from worker.config import Config
 from worker.deploys.crashes import RestartWindow
 from worker.deploys.publication import Publication, Published
@@ -20,12 +21,7 @@ from worker.deploys.transitions import (
     check_transition,
 )
 from worker.mesh.table import Backend, MeshTable, Visibility
-from worker.projects.environment import (
-    EnvironmentCipher,
-    EnvironmentInvalid,
-    EnvironmentUnreadable,
-    merged,
-)
+from worker.projects.environment import EnvironmentCipher, EnvironmentUnreadable, merged
 from worker.projects.model import DomainInvalid, Project, ProjectIdInvalid, checked_domain, checked_project_id
 from worker.runtime.engine import Limits
 from worker.runtime.images import with_tag

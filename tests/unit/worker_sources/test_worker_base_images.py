@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.runtime.image_names import is_name, is_permitted, may_be_an_id
+from shared.image_names import is_name, is_permitted, may_be_an_id
 from worker.sources.base_images import References, doubtful_triggers, references_in
 
 

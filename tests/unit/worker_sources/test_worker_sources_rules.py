@@ -12,10 +12,10 @@ from threading import Event
 
 import pytest
 
+from shared.source_address import SourceUrlInvalid, checked_git_url, is_public
 from worker.runtime.build_output import BuildOutput
 from worker.runtime.engine import BuildFailed, BuildMessage
 from worker.sources import process, unpacking
-from worker.sources.address import SourceUrlInvalid, checked_git_url, is_public
 from worker.sources.context import packed
 from worker.sources.dockerignore import ignore_rules, is_ignored
 from worker.sources.errors import SourceFailed

@@ -1,4 +1,4 @@
-"""Where a source may come from: URLs without secrets, hosts on the public Internet. Pure.
+"""Where a source may come from: URLs without secrets, hosts on the public Internet, places in a repository. Pure.
 
 Facts: git's short form `user@host:path` is ssh. IPv4 addresses hide in IPv6 ones: mapped (::ffff:0:0/96), NAT64 (64:ff9b::/96), 6to4
 (2002::/16) and Teredo (2001::/32).
@@ -14,6 +14,7 @@ _SHORT_FORM = re.compile(
     r"(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@(?P<host>[A-Za-z0-9.-]+):(?P<path>[^:\s][^\s]*)"
 )
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_REF = re.compile(r"(?!.*(?:\.\.|//|@\{|\.lock$|[/.]$))[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,199}")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
@@ -44,6 +45,19 @@ def checked_git_url(url: str) -> SourceAddress:
         path = short["path"].removeprefix("/")
         return _checked(f"ssh://{short['user']}@{short['host']}/{path}", GIT_SCHEMES)
     return _checked(url, GIT_SCHEMES)
+
+
+def is_ref(text: str) -> bool:
+    """The name of a branch or tag, or a commit (git-check-ref-format)."""
+    return _REF.fullmatch(text) is not None
+
+
+def is_inside_repository(path: str) -> bool:
+    """Whether it names a file below the top, and no other in another way."""
+    parts = path.split("/")
+    return (
+        len(path) <= 500 and "\0" not in path and "\\" not in path and not {"", ".", ".."}.intersection(parts)
+    )
 
 
 def checked_archive_url(url: str) -> SourceAddress:
