@@ -25,9 +25,10 @@ run: setup native ## bring the platform up in the foreground; Ctrl-C stops all o
 	@$(PY) -m deploy.console build || echo "console: the platform starts without it; the API works"
 	@exec $(PY) -m deploy.local
 
-test: setup-dev console native ## lint, types, import contracts and every test, against real components
+test: setup-dev console ## lint, types, import contracts and every test, against real components
+	@$(MAKE) --no-print-directory --jobs=2 native check
 	@$(PY) -m deploy.components docker redis busybox debootstrap compose curl slowhttptest git sshd nft ip chromium nginx systemd -- \
-	  sh -c '$(MAKE) --no-print-directory check && $(PY) -m tests.side_by_side'
+	  $(PY) -m tests.side_by_side
 
 check: setup-dev ## lint, types and import contracts
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet . && echo "lint: clean"

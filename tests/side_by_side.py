@@ -16,14 +16,14 @@ NAMED = (
     "tests/integration/worker_deploys",
     "tests/integration/hoster",
     "tests/bench",
+    "tests/e2e",
     "tests/integration/gateway_processes",
-    "tests/integration/worker_services",
     "tests/integration/worker_mesh",
+    "tests/integration/worker_firewall",
+    "tests/integration/worker_services",
     "tests/integration/gateway_limits",
     "tests/integration/gateway_data",
     "tests/integration/worker_webhooks",
-    "tests/integration/worker_firewall",
-    "tests/e2e",
 )
 """About the longest first, so that none is begun when the others are about to end."""
 

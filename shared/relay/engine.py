@@ -82,8 +82,12 @@ class Engine:
     ) -> None:
         """Keeps a pending decision alive until it has been taken, whether or not the client is still there."""
         self._decisions.add(decision)
-        decision.add_done_callback(self._decisions.discard)
-        decision.add_done_callback(then)
+
+        def taken(settled: "asyncio.Future[Decision]") -> None:
+            self._decisions.discard(settled)
+            then(settled)
+
+        decision.add_done_callback(taken)
 
     async def until_idle(self, deadline_s: float) -> bool:
         """Whether all exchanges ended within `deadline_s`."""

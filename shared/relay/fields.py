@@ -242,6 +242,11 @@ def forget(fields: Sequence[Field]) -> None:
         _ENCODED.pop(field, None)
 
 
+def standing_lines() -> int:
+    """How many a director has remembered and not forgotten."""
+    return len(_STANDING)
+
+
 def _forget() -> None:
     OF_REQUESTS.forget()
     OF_RESPONSES.forget()

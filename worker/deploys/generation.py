@@ -74,6 +74,10 @@ class Generations:
     async def of_project(self, project_id: str) -> list[ContainerListed]:
         return await self._engine.containers({labels.INSTANCE: self._instance, labels.PROJECT: project_id})
 
+    async def of_release(self, project_id: str, release_id: str | None) -> list[ContainerListed]:
+        containers = await self.of_project(project_id)
+        return [c for c in containers if c.labels.get(labels.RELEASE) == release_id]
+
     async def ours(self) -> list[ContainerListed]:
         return await self._engine.containers({labels.INSTANCE: self._instance})
 
@@ -88,11 +92,11 @@ class Generations:
                 container.labels.get(labels.SERVICE, ""),
                 await self._engine.log_tail(container.container_id, lines),
             )
-            for container in await self._of_release(project_id, release_id)
+            for container in await self.of_release(project_id, release_id)
         ]
 
     async def remove_release(self, project_id: str, release_id: str) -> None:
-        for container in await self._of_release(project_id, release_id):
+        for container in await self.of_release(project_id, release_id):
             await self._engine.remove(container.container_id)
         await self._remove_networks(project_id, lambda release: release == release_id)
 
@@ -104,7 +108,7 @@ class Generations:
 
     async def keep_running(self, project_id: str, release_id: str, request: DeployRequest) -> None:
         """From now on the engine restarts what ends although it should not, also when the machine boots."""
-        for container in await self._of_release(project_id, release_id):
+        for container in await self.of_release(project_id, release_id):
             service = request.service(container.labels[labels.SERVICE])
             await self.keep_service_running(container.container_id, service)
 
@@ -132,10 +136,6 @@ class Generations:
         await self._remove_networks(project.project_id, lambda _release: True)
         if project.drop_volumes:
             await self._engine.remove_volumes(self._owner(project))
-
-    async def _of_release(self, project_id: str, release_id: str) -> list[ContainerListed]:
-        containers = await self.of_project(project_id)
-        return [c for c in containers if c.labels.get(labels.RELEASE) == release_id]
 
     async def _mounts(self, project: Project, service: Service) -> tuple[MountedVolume, ...]:
         mounts = []

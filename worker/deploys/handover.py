@@ -15,7 +15,6 @@ from worker.deploys.records import Records
 from worker.deploys.request import DeployRequest
 from worker.deploys.transitions import DRAIN_S
 from worker.projects.model import Project, Wanted
-from worker.runtime import labels
 from worker.runtime.profile import STOP_GRACE_S
 
 
@@ -58,6 +57,5 @@ class Handover:
             return
         if project.wanted is Wanted.RUNNING:
             await drain(self._publication.hold(project.project_id))
-        containers = await self._generations.of_project(project.project_id)
-        before = [c for c in containers if c.labels.get(labels.RELEASE) == project.release_id]
+        before = await self._generations.of_release(project.project_id, project.release_id)
         await self._generations.stop(c for c in before if c.running)

@@ -1,16 +1,25 @@
 """Steps 10 to 12, each alone: the fields, the target and the signed request that go upstream."""
 
+from dataclasses import replace
+
 import pytest
 
+from gateway.accounts.principal import PlanId, Principal, UserId
 from gateway.errors import RewriteFailed
+from gateway.routes.table import Match
 from gateway.rules.client_address import TrustedProxies, parse_networks
+from gateway.rules.entitlements import Plans
+from gateway.steps.step_05_check_user_status import ActiveUser
+from gateway.steps.step_08_resolve_entitlements import resolve_entitlements
+from gateway.steps.step_09_match_route import match_route
 from gateway.steps.step_10_transform_request import transform_request
 from gateway.steps.step_11_rewrite_path import rewrite_path
 from gateway.steps.step_12_forward_upstream import Signer, forward_upstream
 from shared import identity
 from shared.config import Secret
 from shared.relay.director import Field, Outcome, ResponseHead
-from tests.unit.gateway_steps.matching import NOW, REQUEST_ID, bound, match
+from shared.relay.fields import standing_lines
+from tests.unit.gateway_steps.matching import NOW, REQUEST_ID, bound, match, principal
 
 NOBODY = TrustedProxies(())
 SECRET = b"a-secret-of-at-least-32-bytes-here"
@@ -112,3 +121,36 @@ def test_step_12_signs_what_is_sent_over_the_target_as_it_is_sent() -> None:
     for target, holds in (("/new/7?q=1", True), ("/old/7?q=1", False)):
         request = identity.SignedRequest("POST", target, REQUEST_ID)
         assert (identity.sign(SECRET, who, request, int(NOW)) == signature) is holds
+
+
+def test_what_is_remembered_of_a_user_holds_for_that_user_and_plan_as_they_are_now_alone() -> None:
+    found = match("/api")
+    whose = principal()
+
+    def told(table: Plans, who: Principal = whose) -> list[Field]:
+        of = Match(found.head, found.target, found.route, {}, table)
+        entitled = resolve_entitlements(of, ActiveUser(who))
+        return transform_request(match_route(of, entitled), NOBODY).fields[-5:]
+
+    free, pro = found.plans.of(PlanId("free")), found.plans.of(PlanId("pro"))
+    reloaded = replace(free, limits_text='{"max_deployments":2}')
+
+    before = told(Plans({free.plan_id: free}, free))
+    assert told(Plans({free.plan_id: free}, free)) == before
+    assert dict(told(Plans({free.plan_id: reloaded}, reloaded)))[b"X-Plan-Limits"] == b'{"max_deployments":2}'
+    upgraded = dict(told(Plans({pro.plan_id: pro}, free), principal(plan="pro")))
+    assert upgraded[b"X-Plan-ID"] == b"pro"
+    assert told(Plans({free.plan_id: free}, free)) == before
+
+
+def test_many_users_and_hosts_are_each_told_right_and_little_of_them_is_kept() -> None:
+    found = match("/api")
+    for number in range(3000):
+        found.head.host = f"host-{number}"
+        whose = replace(principal(), user_id=UserId(f"user_{number}"), key_id=f"sess_{number}")
+        bound_ = match_route(found, resolve_entitlements(found, ActiveUser(whose)))
+        fields = dict(transform_request(bound_, NOBODY).fields)
+        assert fields[b"X-User-ID"] == f"user_{number}".encode()
+        assert fields[b"X-Key-ID"] == f"sess_{number}".encode()
+        assert fields[b"X-Forwarded-Host"] == f"host-{number}".encode()
+    assert standing_lines() < 8_000

@@ -1,7 +1,8 @@
 /** Numbers that outlive a reload of the tab: sessionStorage has them, for this tab alone and until it is closed. */
 import type { SeriesState } from "./series";
 
-const PLACE = "console.numbers";
+/** The number is that of the form: what an earlier console has kept in another one is not read. */
+const PLACE = "console.numbers.1";
 /** A full one takes about a quarter of a megabyte, and a browser gives five. */
 const MOST_KEPT = 4;
 const OLDEST_S = 2 * 3600;
