@@ -39,8 +39,8 @@ class WorkerRefused(Exception):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether asking again would be answered in the same way."""
-        return 400 <= self.status < 500 and self.status not in {408, 425, 429}
+        """Whether asking again would be answered in the same way. 401: a worker that has just joined may not have stored its secret yet."""
+        return 400 <= self.status < 500 and self.status not in {401, 408, 425, 429}
 
 
 @dataclass(frozen=True, slots=True)

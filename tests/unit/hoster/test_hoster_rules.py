@@ -7,6 +7,7 @@ from hoster.deployments import naming
 from hoster.deployments.readiness import Broken, Ready, Waiting, readiness, start_times
 from hoster.jobs.model import Again, Job, Kind, Patience, Volumes, deadline_after, gives_up, retry_in
 from hoster.monitoring.health import Health, containers_of, overall
+from hoster.nodes.worker_client import WorkerRefused
 from hoster.vault import Vault, VaultUnusable
 from shared.config import ConfigInvalid
 
@@ -131,6 +132,13 @@ def test_what_waits_for_its_node_has_all_of_its_time_when_the_node_answers(
     job: Any, reached: Any, deadline: float
 ) -> None:
     assert deadline_after(job, Again("x", reached), Patience(start_s=900, stop_s=180), NOW + 50) == deadline
+
+
+@pytest.mark.parametrize(
+    ("status", "permanent"), [(422, True), (409, True), (404, True), (401, False), (429, False), (503, False)]
+)
+def test_a_node_that_does_not_know_its_secret_yet_is_asked_again(status: int, permanent: Any) -> None:
+    assert WorkerRefused(status, "code", "detail").is_permanent is permanent
 
 
 def test_retries_back_off_to_a_ceiling() -> None:
