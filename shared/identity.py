@@ -31,6 +31,11 @@ _MANAGED: Final = frozenset(
 _FOLD: Final = bytes.maketrans(b"._", b"--")
 
 
+def _octets(text: str) -> bytes:
+    """Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 class IdentityUnverified(Exception):
     """The identity headers carry no valid, fresh signature."""
 

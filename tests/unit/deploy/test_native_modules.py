@@ -21,6 +21,34 @@ def test_every_name_of_the_list_is_a_module_and_is_there_once() -> None:
     assert sum(module.startswith("gateway/steps/step_") for module in modules) == 15
 
 
+_FROM_SOURCES = """
+import importlib, importlib.machinery, sys
+root, *modules = sys.argv[1:]
+hook = importlib.machinery.FileFinder.path_hook((importlib.machinery.SourceFileLoader, [".py"]))
+ours = tuple(f"{root}/{package}" for package in ("shared", "gateway"))
+
+def of_ours(path):
+    if not path.startswith(ours):
+        raise ImportError
+    return hook(path)
+
+sys.path.insert(0, root)
+sys.path_hooks.insert(0, of_ours)
+for module in modules:
+    assert importlib.import_module(module).__file__.endswith(".py"), module
+"""
+
+
+def test_without_a_compiler_the_sources_run_as_they_are() -> None:
+    """In an order of definitions that only compiled code does not mind, say, they would not."""
+    names = [module.removesuffix(".py").replace("/", ".") for module in hot_modules()]
+    command = [sys.executable, "-c", _FROM_SOURCES, str(ROOT), *names]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("module", hot_modules())
 def test_what_is_compiled_is_what_runs(module: str) -> None:
     if not is_built():
