@@ -40,11 +40,6 @@ class IdentityUnverified(Exception):
     """The identity headers carry no valid, fresh signature."""
 
 
-def _octets(text: str) -> bytes:
-    """Header bytes that are not UTF-8 arrive as surrogates; they must fail the comparison, not the encoder."""
-    return text.encode("utf-8", "surrogateescape")
-
-
 @dataclass(slots=True, init=False)
 class Identity:
     """Who a request acts for. `plan_limits` is compact JSON, signed and passed as text. `signed`: its five lines of the signed text."""

@@ -59,33 +59,3 @@ def test_what_is_compiled_is_what_runs(module: str) -> None:
     assert loaded.__file__ is not None
     assert Path(loaded.__file__).suffix == ".so"
     assert Path(loaded.__file__).parent == ROOT / Path(module).parent
-
-
-FROM_SOURCES = """
-import importlib, sys
-from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
-
-root, *modules = sys.argv[1:]
-sources = FileFinder.path_hook((SourceFileLoader, SOURCE_SUFFIXES))
-
-def ours(path):
-    if not path.startswith(root) or "site-packages" in path:
-        raise ImportError
-    return sources(path)
-
-sys.path.insert(0, root)
-sys.path_hooks.insert(0, ours)
-sys.path_importer_cache.clear()
-for module in modules:
-    assert importlib.import_module(module).__file__.endswith(".py"), module
-"""
-
-
-def test_without_being_compiled_each_can_be_loaded_too() -> None:
-    """What is compiled finds names that are defined below; Python itself does not."""
-    names = [module.removesuffix(".py").replace("/", ".") for module in hot_modules()]
-    loaded = subprocess.run(
-        [sys.executable, "-c", FROM_SOURCES, str(ROOT), *names], capture_output=True, text=True, check=False
-    )
-
-    assert loaded.returncode == 0, loaded.stderr
