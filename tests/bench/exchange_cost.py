@@ -2,7 +2,7 @@
 
 A whole gateway is opened (accounts, journal, counters in the process). Then one client's and one upstream's connection are fed bytes by hand, their
 transports being lists. What is left is the relay's and the pipeline's own work; the least of many rounds is hardly disturbed by what else the machine does.
-`--profile` prints where it goes, by function, for the billing lane.
+`--profile` prints where it goes, by function, in one lane: of the sources, so `make native-clean` first.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from gateway.relay_side import Outside
 from gateway.routes.current import CurrentRoutes, read_routes
 from shared.clock import SystemClock
 from shared.ids import request_ids
+from shared.log import configure_logging
 from shared.relay.client_connection import ClientConnection
 from shared.relay.engine import Engine
 from shared.relay.upstream_connection import UpstreamConnection
@@ -135,6 +136,7 @@ async def run(arguments: argparse.Namespace, folder: Path) -> None:
 @asynccontextmanager
 async def open_lanes(folder: Path) -> AsyncIterator[Lanes]:
     """An exchange of each lane, to be run as often as one likes."""
+    configure_logging("bench", "error", "json")
     routes = folder / "routes.yaml"
     routes.write_text(ROUTES)
     environment = {

@@ -131,10 +131,13 @@ def _listen(page: Page, faults: list[str]) -> None:
         if APP_DOMAIN in message.location["url"]:
             return  # a customer's app, which was opened too
         # Chromium logs every 4xx and 5xx answer of the API as an error; what the page makes of them is what the tests look at.
-        # A file of the console that is not there, or that its policy forbids, is a fault; that a test went offline is none.
-        of_api = re.search(r"://[^/]+/(api|mod)/", message.location["url"]) is not None
-        of_api = of_api or "ERR_INTERNET_DISCONNECTED" in message.text
-        if message.type == "error" and not (of_api and "Failed to load resource" in message.text):
+        # A file of the console that is not there, or that its policy forbids, is a fault. That a test went offline is none, nor that apps
+        # beside it made and took away networks of this machine: then Chromium breaks off what it fetches, and the page has to ask again.
+        expected = re.search(r"://[^/]+/(api|mod)/", message.location["url"]) is not None
+        expected = (
+            expected or re.search("ERR_(INTERNET_DISCONNECTED|NETWORK_CHANGED)", message.text) is not None
+        )
+        if message.type == "error" and not (expected and "Failed to load resource" in message.text):
             faults.append(f"{message.text} {message.location['url']}")
 
     page.on("console", heard)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.e2e.console.furnished import Furnished
 from tests.e2e.console.person import Person
@@ -130,3 +130,32 @@ def test_a_device_that_is_offline_is_told_so_and_nothing_is_lost(page: Page) -> 
     page.context.set_offline(False)
     again.click()
     expect(page.get_by_text("No key yet")).to_be_visible()
+
+
+def test_what_the_network_breaks_off_is_asked_for_again_and_ordered_once(page: Page) -> None:
+    """A page's parts, what they show, and an order; each is broken off once."""
+    person = Person(page).sign_up()
+    broken: set[str] = set()
+
+    def break_once(route: Route) -> None:
+        asked = f"{route.request.method} {route.request.url}"
+        if asked in broken:
+            route.continue_()
+        else:
+            broken.add(asked)
+            route.abort("internetdisconnected")
+
+    page.route("**/assets/*", break_once)
+    page.route("**/api/v1/deployments", break_once)
+    page.get_by_role("link", name="Templates").click()
+    page.get_by_role("link", name="From an image").click()
+    page.get_by_label("Name").fill("site")
+    page.get_by_label("Image").fill("localhost/hello:1")
+    page.get_by_label("Port").fill("8080")
+    page.get_by_role("button", name="Deploy").click()
+    person.sees_state("running")
+
+    assert any("/assets/" in one for one in broken)
+    assert any(one.startswith("POST ") for one in broken)
+    assert person.call("GET", "/api/v1/deployments").json()["total"] == 1
+    person.delete_it()

@@ -2,6 +2,8 @@ import { Problem, problemOf } from "@/problems/problem";
 import { currentSession, endSession } from "./session";
 
 const DEADLINE_MS = 25_000;
+const PAUSE_MS = 400;
+const IDEMPOTENCY_KEY = "Idempotency-Key";
 /** What ends a session; any other 401 is about the request. */
 const SESSION_OVER = new Set(["missing_credentials", "invalid_token", "token_expired", "token_revoked"]);
 
@@ -40,7 +42,7 @@ export async function exchange(path: string, call: Call = {}): Promise<Response>
 
 async function accepted(path: string, call: Call, signal: AbortSignal): Promise<Response> {
   const token = currentSession()?.token;
-  const response = await send(path, call, signal, token);
+  const response = await sentSafely(path, call, signal, token);
   if (response.ok) return response;
   const problem = await problemOf(response);
   if (token === undefined || !isSessionOver(problem)) throw problem;
@@ -53,6 +55,24 @@ async function accepted(path: string, call: Call, signal: AbortSignal): Promise<
 
 export function isSessionOver(problem: Problem): boolean {
   return problem.status === 401 && SESSION_OVER.has(problem.code);
+}
+
+/** An order under an idempotency key is performed once, so it is sent again when the network broke it off. Throws what fetch does. */
+async function sentSafely(
+  path: string,
+  call: Call,
+  signal: AbortSignal,
+  token: string | undefined,
+): Promise<Response> {
+  const sent = send(path, call, signal, token);
+  if (call.headers?.[IDEMPOTENCY_KEY] === undefined) return sent;
+  try {
+    return await sent;
+  } catch (error) {
+    if (signal.aborted || !navigator.onLine) throw error;
+    await new Promise((done) => setTimeout(done, PAUSE_MS));
+    return send(path, call, signal, token);
+  }
 }
 
 function send(path: string, call: Call, signal: AbortSignal, token: string | undefined): Promise<Response> {
