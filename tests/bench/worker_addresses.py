@@ -17,6 +17,7 @@ import aiohttp
 
 from tests.bench.table import line, table
 from tests.integration.worker_deploys.agent import Agent
+from tests.integration.worker_deploys.commanding import SECRET
 from tests.integration.worker_deploys.docker_cli import (
     container_ids,
     docker,
@@ -29,6 +30,8 @@ from tests.integration.worker_deploys.tiny_image import build_tiny
 IMAGE = "localhost/address-bench:1"
 ORGS = {"org_a": ("a-one", "a-two"), "org_b": ("b-one", "b-two")}
 PAUSE_S = 0.005
+POOL = "10.202.0.0/24"
+"""Of its own: another worker on the same engine could take an address between two tenants of this one."""
 
 
 @dataclass(slots=True)
@@ -118,7 +121,8 @@ async def measure(rounds: int, ports: tuple[int, int]) -> Seen:
     with tempfile.TemporaryDirectory() as scratch:
         await asyncio.to_thread(build_tiny, Path(scratch) / "image", IMAGE)
         async with aiohttp.ClientSession() as session:
-            agent = Agent(Path(scratch), ports, session)
+            variables = {"WORKER_SECRET": SECRET, "WORKER_NETWORK_POOL": POOL}
+            agent = Agent(Path(scratch), ports, session, variables=variables)
             try:
                 await agent.start()
                 await _played(Scene(agent, seen, random.Random(7)), rounds, session)  # noqa: S311 - a fixed order

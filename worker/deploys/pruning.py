@@ -37,7 +37,7 @@ class Pruning:
             await self._asked.wait()
             self._asked.clear()
             try:
-                removed = await self.prune()
+                removed = await self._prune_all()
             except EngineUnavailable as error:
                 log.warning("not_pruned", reason=str(error))
             except Exception:
@@ -45,6 +45,13 @@ class Pruning:
             else:
                 if removed:
                     log.info("images_removed", count=removed)
+
+    async def _prune_all(self) -> int:
+        """A layer can go once what stands on it has gone."""
+        removed = 0
+        while count := await self.prune():
+            removed += count
+        return removed
 
     async def prune(self) -> int:
         """How many images and layers went."""

@@ -278,7 +278,7 @@ async def test_images_beyond_the_last_five_releases_go_and_foreign_ones_stay(
     async def is_clean() -> bool:
         return descendants(tiny_image) == foreign
 
-    await eventually(is_clean)
+    await eventually(is_clean, 60)
 
 
 async def _has_images(worker: Worker, count: int) -> bool:
