@@ -22,7 +22,7 @@ from tests.bench.ports import free_port
 from tests.bench.table import table
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
-from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of
+from tests.integration.worker_deploys.docker_cli import build_image, docker, remove_everything_of
 
 ENGINE = "unix:///var/run/docker.sock"
 # The writer starts when it is told to, so that readers can be there from the first line.
@@ -161,7 +161,7 @@ def _build(folder: Path) -> str:
     (context / "index.html").write_text("ready\n")
     (context / "Dockerfile").write_text(_DOCKERFILE)
     image = f"localhost/bench-log-streams:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", image, str(context), DOCKER_BUILDKIT="0")
+    build_image(context, image)
     return image
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.conftest import missing
-from tests.integration.worker_deploys.docker_cli import docker
+from tests.integration.worker_deploys.docker_cli import build_image, docker
 
 SLOW_BYTES = 20_000
 
@@ -52,7 +52,7 @@ def nginx_image(folder: Path) -> Iterator[str]:
         missing("nginx", "install the package nginx-light")
     _fill(folder, Path(program))
     name = f"localhost/bench-nginx:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, name)
     try:
         yield name
     finally:

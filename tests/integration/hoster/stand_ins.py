@@ -4,7 +4,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from tests.integration.worker_deploys.docker_cli import docker
+from tests.integration.worker_deploys.docker_cli import build_image
 
 HEALTHCHECK = "#!/bin/sh\nexec /bin/busybox wget -qO /dev/null http://127.0.0.1:3306/starts\n"
 
@@ -17,5 +17,5 @@ def build(folder: Path, dockerfile: str) -> str:
     (folder / "healthcheck.sh").chmod(0o755)
     (folder / "Dockerfile").write_text(dockerfile)
     name = f"localhost/hoster-test:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, name)
     return name

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.worker_deploys.conftest import Worker
 from tests.integration.worker_deploys.deploying import HEALTHY, create
-from tests.integration.worker_deploys.docker_cli import descendants, docker, inspect
+from tests.integration.worker_deploys.docker_cli import build_image, descendants, docker, inspect
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.repositories import Repository
 from tests.integration.worker_deploys.running import eventually
@@ -37,8 +37,7 @@ def secret_image(tiny_image: str, tmp_path: Path) -> Iterator[str]:
 def _built(folder: Path, name: str, *lines: str) -> str:
     folder.mkdir()
     (folder / "Dockerfile").write_text("\n".join((*lines, "")))
-    named = ["-t", name] if name else []
-    return docker("build", "-q", *named, str(folder), DOCKER_BUILDKIT="0").strip()
+    return build_image(folder, *([name] if name else []))
 
 
 async def _deploy(worker: Worker, project: str, repository: Repository) -> dict[str, Any]:

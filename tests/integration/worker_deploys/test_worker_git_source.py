@@ -10,7 +10,13 @@ from aiohttp.test_utils import TestServer
 
 from tests.integration.worker_deploys.conftest import Worker
 from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy
-from tests.integration.worker_deploys.docker_cli import container_ids, descendants, docker, inspect
+from tests.integration.worker_deploys.docker_cli import (
+    build_image,
+    container_ids,
+    descendants,
+    docker,
+    inspect,
+)
 from tests.integration.worker_deploys.hardened import assert_hardened
 from tests.integration.worker_deploys.repositories import Repository, key_pair, smart_http, ssh_server
 from tests.integration.worker_deploys.running import eventually
@@ -36,7 +42,7 @@ def foreign_image(tiny_image: str, tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "foreign"
     folder.mkdir()
     (folder / "Dockerfile").write_text(f"FROM {tiny_image}\nENV FOREIGN=1\nENV DANGLING=1\n")
-    made = docker("build", "-q", str(folder), DOCKER_BUILDKIT="0").strip()
+    made = build_image(folder)
     yield made
     docker("rmi", made)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.conftest import Worker
 from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy
-from tests.integration.worker_deploys.docker_cli import container_ids, docker
+from tests.integration.worker_deploys.docker_cli import build_image, container_ids, docker
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.running import eventually
 
@@ -33,7 +33,7 @@ def versions(tiny_image: str, tmp_path: Path) -> Iterator[list[str]]:
         (folder / "page").write_text(f"{version}\n")
         (folder / "Dockerfile").write_text(f"FROM {tiny_image}\nCOPY page /www/page\n")
         names.append(f"localhost/worker-registry-{version}:1")
-        docker("build", "-q", "-t", names[-1], str(folder), DOCKER_BUILDKIT="0")
+        build_image(folder, names[-1])
     yield names
     for name in names:
         subprocess.run(["docker", "rmi", name], capture_output=True, timeout=60, check=False)

@@ -13,6 +13,7 @@ from tests.integration.worker_deploys.agent import ROOT, Agent
 from tests.integration.worker_deploys.commanding import SECRET
 from tests.integration.worker_deploys.deploying import HEALTHY
 from tests.integration.worker_deploys.docker_cli import (
+    build_image,
     container_ids,
     descendants,
     docker,
@@ -161,7 +162,7 @@ async def test_a_layer_that_nobody_lived_to_record_goes_with_those_below_it(
     layer = inspect(inspect(container)["Image"])["Parent"]
     (tmp_path / "late").mkdir()
     (tmp_path / "late" / "Dockerfile").write_text(f"FROM {layer}\nENV LATE=1\n")
-    late = docker("build", "-q", str(tmp_path / "late"), DOCKER_BUILDKIT="0").strip()
+    late = build_image(tmp_path / "late")
     assert late in descendants(tiny_image)
 
     await agent.commander.ok("DELETE", "/projects/app")

@@ -5,10 +5,11 @@ slow as its query says in seconds.
 import shutil
 from pathlib import Path
 
-from tests.integration.worker_deploys.docker_cli import docker
+from tests.integration.worker_deploys.docker_cli import build_image
 
 _DOCKERFILE = """\
 FROM scratch
+LABEL tests={name}
 COPY busybox /bin/busybox
 COPY busybox /bin/sh
 COPY slow /www/cgi-bin/slow
@@ -20,10 +21,12 @@ _SLOW = (
 
 
 def build_tiny(folder: Path, name: str) -> None:
-    """In `folder`, which is new. Under each name it is an image of its own: what others build on theirs is none of ours."""
+    """In `folder`, which is new. Under each name it is an image of its own down to its first layer: what others build on theirs is none of
+    ours, and what they take away is none either.
+    """
     folder.mkdir()
     shutil.copy("/bin/busybox", folder / "busybox")
     (folder / "slow").write_text(_SLOW)
     (folder / "slow").chmod(0o755)
-    (folder / "Dockerfile").write_text(f"{_DOCKERFILE}LABEL tests={name}\n")
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    (folder / "Dockerfile").write_text(_DOCKERFILE.replace("{name}", name))
+    build_image(folder, name)

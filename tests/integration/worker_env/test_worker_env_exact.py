@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.integration.worker_deploys.conftest import Worker, session, worker
 from tests.integration.worker_deploys.deploying import create, deploy
-from tests.integration.worker_deploys.docker_cli import container_ids, docker
+from tests.integration.worker_deploys.docker_cli import build_image, container_ids, docker
 
 __all__ = ["session", "worker"]
 
@@ -40,7 +40,7 @@ def bare_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> 
     (folder / "index.html").write_text("here\n")
     (folder / "Dockerfile").write_text(DOCKERFILE)
     name = f"localhost/worker-env-test:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, name)
     yield name
     docker("rmi", "-f", name)
 

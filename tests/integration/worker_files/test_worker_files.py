@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.worker_deploys.conftest import Worker, session, worker
 from tests.integration.worker_deploys.deploying import create, deploy
-from tests.integration.worker_deploys.docker_cli import container_ids, docker
+from tests.integration.worker_deploys.docker_cli import build_image, container_ids, docker
 
 __all__ = ["session", "worker"]
 
@@ -39,7 +39,7 @@ def files_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) ->
         'FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY make /make\nCMD ["/bin/sh", "/make"]\n'
     )
     name = f"localhost/worker-files-test:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, name)
     yield name
     docker("rmi", "-f", name)
 

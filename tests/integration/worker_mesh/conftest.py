@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import aiohttp
 import pytest
 
+from tests.integration.worker_deploys.docker_cli import build_image
 from tests.integration.worker_mesh.containers import Containers, docker
 from tests.integration.worker_mesh.peer_nodes import Pair, pair_of_nodes
 from tests.integration.worker_mesh.stoppable_redis import StoppableRedis
@@ -22,7 +23,7 @@ def busybox_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) 
         'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
     )
     name = f"localhost/worker-mesh-test:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, name)
     yield name
     docker("rmi", "-f", name)
 

@@ -13,7 +13,7 @@ import yaml
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
 from tests.integration.worker_deploys.conftest import Worker, running_worker, session, worker_variables
-from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of
+from tests.integration.worker_deploys.docker_cli import build_image, docker, remove_everything_of
 from worker.runtime import labels
 
 __all__ = ["session"]
@@ -85,7 +85,7 @@ def vault_image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) ->
     (folder / "www").mkdir()
     (folder / "Dockerfile").write_text(DOCKERFILE)
     name = f"localhost/worker-services-test:{uuid.uuid4().hex[:12]}"
-    docker("build", "-q", "-t", name, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, name)
     yield name
     docker("rmi", "-f", name)
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.integration.worker_deploys.conftest import running_worker, worker_variables
-from tests.integration.worker_deploys.docker_cli import docker, remove_everything_of
+from tests.integration.worker_deploys.docker_cli import build_image, docker, remove_everything_of
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.running import eventually
 from tests.integration.worker_services.conftest import vault
@@ -29,7 +29,7 @@ async def test_the_image_of_a_service_stays_with_its_data_and_goes_when_they_go(
     folder = tmp_path / "image"
     folder.mkdir()
     (folder / "Dockerfile").write_text(f"FROM {vault_image}\nCOPY Dockerfile /marker\n")
-    docker("build", "-q", "-t", local, str(folder), DOCKER_BUILDKIT="0")
+    build_image(folder, local)
     async with Registry().listening() as registry:
         reference = await registry.take(local, "vault")
         docker("rmi", local)
