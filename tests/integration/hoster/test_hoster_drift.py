@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.hoster_worker import FakeProject, FakeWorker
+from tests.fakes.hoster_project import FakeProject
+from tests.fakes.hoster_worker import FakeWorker
 from tests.integration.hoster.conftest import User, eventually
 
 DEPLOYMENTS = "/api/v1/deployments"
