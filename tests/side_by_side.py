@@ -13,11 +13,11 @@ from collections.abc import Sequence
 AT_ONCE = 3
 NAMED = (
     "tests/e2e/console",
-    "tests/integration/worker_deploys",
+    "tests/integration/gateway_processes",
     "tests/integration/hoster",
+    "tests/integration/worker_deploys",
     "tests/bench",
     "tests/e2e",
-    "tests/integration/gateway_processes",
     "tests/integration/worker_mesh",
     "tests/integration/worker_firewall",
     "tests/integration/worker_services",
@@ -25,7 +25,9 @@ NAMED = (
     "tests/integration/gateway_data",
     "tests/integration/worker_webhooks",
 )
-"""About the longest first, so that none is begun when the others are about to end."""
+"""About the longest first, so that none is begun when the others are about to end; but beside the browser what makes few networks, since
+it breaks off what it fetches when one comes or goes.
+"""
 
 
 def parts() -> list[list[str]]:

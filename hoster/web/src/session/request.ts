@@ -57,7 +57,10 @@ export function isSessionOver(problem: Problem): boolean {
   return problem.status === 401 && SESSION_OVER.has(problem.code);
 }
 
-/** An order under an idempotency key is performed once, so it is sent again when the network broke it off. Throws what fetch does. */
+/**
+ * What may be sent twice is sent again, once, when the network broke it off: an order under an idempotency key is performed once,
+ * a change is of one revision, and what was removed stays removed. Throws what fetch does.
+ */
 async function sentSafely(
   path: string,
   call: Call,
@@ -65,7 +68,7 @@ async function sentSafely(
   token: string | undefined,
 ): Promise<Response> {
   const sent = send(path, call, signal, token);
-  if (call.headers?.[IDEMPOTENCY_KEY] === undefined) return sent;
+  if (!mayBeSentTwice(call)) return sent;
   try {
     return await sent;
   } catch (error) {
@@ -73,6 +76,10 @@ async function sentSafely(
     await new Promise((done) => setTimeout(done, PAUSE_MS));
     return send(path, call, signal, token);
   }
+}
+
+function mayBeSentTwice(call: Call): boolean {
+  return call.method === "PATCH" || call.method === "DELETE" || call.headers?.[IDEMPOTENCY_KEY] !== undefined;
 }
 
 function send(path: string, call: Call, signal: AbortSignal, token: string | undefined): Promise<Response> {
