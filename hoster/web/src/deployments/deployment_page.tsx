@@ -1,9 +1,9 @@
 import { Suspense } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { capitalised } from "@/elements/capitalised";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { SafePlace } from "@/elements/safe_place";
+import { sentence } from "@/elements/sentence";
 import { StateBadge } from "@/elements/state_badge";
 import { LogPanel } from "@/logs/log_panel";
 import { NotFoundPage } from "@/pages/not_found_page";
@@ -94,9 +94,9 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
       {deployment.status === "pending" && <p class="notice">It was created without being started.</p>}
       {deployment.status_reason !== null && deployment.status_reason !== "" && (
         <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
-          {capitalised(deployment.status_reason)}
+          {sentence(deployment.status_reason)}
           {deployment.status === "failed" &&
-            ". The steps below say where it failed; correct it, then redeploy or start it."}
+            " The steps below say where it failed; correct it, then redeploy or start it."}
         </p>
       )}
     </div>

@@ -17,7 +17,7 @@ export function PendingChanges({ deployment }: { readonly deployment: Deployment
   });
   const changes = deployment.pending_changes ?? [];
   if (changes.length === 0) return null;
-  const waits = deployment.status === "stopped";
+  const waits = deployment.status === "stopped" || deployment.status === "pending";
   return (
     <div class="notice is-warning">
       <p>
@@ -25,7 +25,9 @@ export function PendingChanges({ deployment }: { readonly deployment: Deployment
         {changes.map((change) => change.replace(/^variables\./, "")).join(", ")}.{" "}
         {waits
           ? "They are in force from the next start."
-          : "Redeploy to put them in force; the app serves meanwhile."}
+          : deployment.status === "running"
+            ? "Redeploy to put them in force; the app serves meanwhile."
+            : "Redeploy to put them in force."}
       </p>
       {!waits && (
         <Button

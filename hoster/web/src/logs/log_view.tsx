@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { day } from "@/elements/dates";
 import type { LogLines } from "./log_lines";
 import { LogRow } from "./log_row";
 import { type RowWindow, rowWindow } from "./window";
@@ -66,12 +67,19 @@ export function LogView(props: LogViewProps) {
     measure();
   };
 
+  const withDay = beganEarlier(lines);
   const shown = [];
   for (let index = rows.first; index < Math.min(rows.end, lines.count); index += 1) {
     const line = lines.at(index);
     if (line !== undefined) {
       shown.push(
-        <LogRow key={index + lines.dropped} line={line} search={search} current={index === target} />,
+        <LogRow
+          key={index + lines.dropped}
+          line={line}
+          search={search}
+          current={index === target}
+          withDay={withDay}
+        />,
       );
     }
   }
@@ -84,4 +92,9 @@ export function LogView(props: LogViewProps) {
       </div>
     </section>
   );
+}
+
+function beganEarlier(lines: LogLines): boolean {
+  const first = day(lines.at(0)?.timestamp ?? "");
+  return first !== "" && first !== day(new Date().toISOString());
 }

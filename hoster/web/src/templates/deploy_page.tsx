@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { megabytes, money } from "@/elements/amounts";
+import { counted, megabytes, money } from "@/elements/amounts";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { Link } from "@/routing/link";
@@ -69,7 +69,7 @@ function Needs({ template }: { readonly template: Template }) {
       <h2>What it takes</h2>
       <dl class="facts">
         <dt>CPU</dt>
-        <dd>{resources.cpu_cores} cores</dd>
+        <dd>{counted(resources.cpu_cores, "core")}</dd>
         <dt>Memory</dt>
         <dd>{megabytes(resources.memory_mb)}</dd>
         <dt>Disk</dt>
