@@ -40,8 +40,8 @@ export function plainText(line: string): string {
 
 /** What a terminal would show at the end: a progress bar writes the same line again and again, behind a carriage return each time. */
 function lastWritten(line: string): string {
-  const end = line.trimEnd().length;
-  return line.slice(line.lastIndexOf("\r", Math.max(0, end - 1)) + 1);
+  if (!line.includes("\r")) return line;
+  return line.split("\r").findLast((part) => part.replace(SEQUENCE, "").trim() !== "") ?? "";
 }
 
 function plain(): Style {
