@@ -41,7 +41,10 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
   if (!TABS.some(([name]) => name === tab)) return <NotFoundPage />;
   return (
     <>
-      <PageHeading title={deployment.data?.name ?? "Deployment"}>
+      <PageHeading
+        title={deployment.data?.name ?? "Deployment"}
+        part={tab === "overview" ? undefined : TABS.find(([name]) => name === tab)?.[1]}
+      >
         {deployment.data?.status === "running" && (
           <a class="button is-primary" href={deployment.data.url} target="_blank" rel="noreferrer">
             Open the app
@@ -80,8 +83,10 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
   const address = deployment.status === "running";
   return (
     <div class="deployment-facts">
-      <p class="row" aria-live="polite">
-        <StateBadge state={deployment.status} />
+      <p class="row">
+        <span role="status">
+          <StateBadge state={deployment.status} />
+        </span>
         {deployment.visibility === "private" && <span class="tag">private</span>}
         {address ? (
           <a href={deployment.url} target="_blank" rel="noreferrer">
