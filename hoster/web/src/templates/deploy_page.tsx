@@ -4,6 +4,7 @@ import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { Link } from "@/routing/link";
 import { useAccount } from "@/session/account";
+import { useKept } from "@/session/use_kept";
 import { DeployForm } from "./deploy_form";
 import { PlanRoom } from "./plan_room";
 import { type Template, useTemplate } from "./template";
@@ -27,7 +28,7 @@ export function DeployPage({ templateId }: { readonly templateId: string }) {
 
 function TemplateForm({ template }: { readonly template: Template }) {
   const { variables } = template;
-  const [entries, setEntries] = useState(() => initialEntries(variables));
+  const [entries, setEntries] = useKept("entries", () => initialEntries(variables));
   const [tried, setTried] = useState(false);
   const faults = tried ? faultsOf(variables, entries) : {};
   const what = () => {
