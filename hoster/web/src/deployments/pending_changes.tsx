@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/preact-query";
 import { Button } from "@/elements/button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
-import { newIdempotencyKey, request } from "@/session/request";
+import { request } from "@/session/request";
 import { type Deployment, isMoving, pathOf } from "./deployment";
 
 /** What is saved and not yet in force, with the way to put it in force. */
@@ -11,7 +11,6 @@ export function PendingChanges({ deployment }: { readonly deployment: Deployment
   const form = useSubmit(async () => {
     await request(`${pathOf(deployment.id)}/redeploy`, {
       method: "POST",
-      headers: { "Idempotency-Key": newIdempotencyKey() },
     });
     await queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
   });

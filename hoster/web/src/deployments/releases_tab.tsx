@@ -6,7 +6,7 @@ import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
 import { sentence } from "@/elements/sentence";
 import { StateBadge } from "@/elements/state_badge";
-import { newIdempotencyKey, request } from "@/session/request";
+import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import { type Deployment, isMoving, pathOf, type Source, type Variables } from "./deployment";
 import { differences } from "./release_differences";
@@ -78,7 +78,6 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
     await request(`${pathOf(deployment.id)}/rollback`, {
       method: "POST",
       body: { release_id: release.id },
-      headers: { "Idempotency-Key": newIdempotencyKey() },
     });
     await queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
   };
