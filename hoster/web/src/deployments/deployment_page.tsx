@@ -55,7 +55,7 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
       <Loaded query={deployment} lines={10}>
         {(found) => (
           <>
-            <Facts deployment={found} />
+            <Facts deployment={found} tab={tab} />
             <Tabs id={id} tab={tab} />
             <SafePlace key={tab}>
               <Suspense fallback={<p class="page-waiting" />}>
@@ -79,7 +79,7 @@ function useGone(error: unknown, status: string | undefined): void {
   }, [gone]);
 }
 
-function Facts({ deployment }: { readonly deployment: Deployment }) {
+function Facts({ deployment, tab }: { readonly deployment: Deployment; readonly tab: string }) {
   const address = deployment.status === "running";
   return (
     <div class="deployment-facts">
@@ -97,12 +97,36 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
         )}
       </p>
       {deployment.status === "pending" && <p class="notice">It was created without being started.</p>}
-      {deployment.status_reason !== null && deployment.status_reason !== "" && (
-        <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
-          {sentence(deployment.status_reason)}
-          {deployment.status === "failed" &&
-            " The steps below say where it failed; correct it, then redeploy or start it."}
-        </p>
+      <Reason deployment={deployment} isOverview={tab === "overview"} />
+    </div>
+  );
+}
+
+interface ReasonProps {
+  readonly deployment: Deployment;
+  /** Where the steps are shown. */
+  readonly isOverview: boolean;
+}
+
+/** Its place is there before it, so that a screen reader says it when it comes. */
+function Reason({ deployment, isOverview }: ReasonProps) {
+  const { id, status, status_reason: reason } = deployment;
+  const failed = status === "failed";
+  return (
+    <div role="status">
+      {reason !== null && reason !== "" && (
+        <div class={failed ? "notice is-problem" : "notice"}>
+          <p class={isOverview ? undefined : "in-short"}>{sentence(reason)}</p>
+          {failed && (
+            <p>
+              {isOverview ? (
+                "The steps below say where it failed; correct it, then redeploy or start it."
+              ) : (
+                <Link to={`/deployments/${id}`}>See where it failed</Link>
+              )}
+            </p>
+          )}
+        </div>
       )}
     </div>
   );

@@ -95,7 +95,7 @@ function Rows({ items }: { readonly items: readonly Deployment[] }) {
             <h2>
               <Link to={`/deployments/${deployment.id}`}>{deployment.name}</Link>
             </h2>
-            <p class="muted">
+            <p class="muted in-short">
               <WhatItRuns deployment={deployment} />
             </p>
           </div>
@@ -115,7 +115,7 @@ function Rows({ items }: { readonly items: readonly Deployment[] }) {
             created <Moment at={deployment.created_at} />
           </p>
           {deployment.status === "failed" && deployment.status_reason !== null && (
-            <p class="reason">{sentence(deployment.status_reason)}</p>
+            <p class="reason in-short">{sentence(deployment.status_reason)}</p>
           )}
         </li>
       ))}

@@ -23,7 +23,9 @@ export function LogRow({ line, search, current, withDay }: LogRowProps) {
         {withDay && `${day(line.timestamp)} `}
         {timeOfDay(line.timestamp)}
       </time>
-      <span class="log-container">{line.container}</span>
+      <span class="log-container" title={line.container}>
+        {line.container}
+      </span>
       <span class="log-message">
         {search === "" ? coloured(line.message) : marked(plainText(line.message), search)}
       </span>

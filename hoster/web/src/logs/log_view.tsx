@@ -85,7 +85,10 @@ export function LogView(props: LogViewProps) {
   }
   return (
     <section class="log" ref={box} onScroll={scrolled} aria-label={props.label} tabIndex={0}>
-      <div class="log-all" style={{ height: `${lines.count * ROW_HEIGHT}px` }}>
+      <div
+        class="log-all"
+        style={{ height: `${lines.count * ROW_HEIGHT}px`, "--service": `${longest(lines.containers)}ch` }}
+      >
         <div class="log-shown" style={{ transform: `translateY(${rows.first * ROW_HEIGHT}px)` }}>
           {shown}
         </div>
@@ -97,4 +100,9 @@ export function LogView(props: LogViewProps) {
 function beganEarlier(lines: LogLines): boolean {
   const first = day(lines.at(0)?.timestamp ?? "");
   return first !== "" && first !== day(new Date().toISOString());
+}
+
+/** What the services' names need, so that all messages begin at one place. */
+function longest(names: ReadonlySet<string>): number {
+  return Math.min(16, Math.max(0, ...[...names].map((name) => name.length)));
 }

@@ -87,11 +87,11 @@ function Counted({ usage }: { readonly usage: Usage }) {
 function QuotaWords({ quota }: { readonly quota: Quota }) {
   if (quota.limit < 0) return <p class="muted">Your plan has no monthly limit.</p>;
   const full = `full again on ${dateAndTime(new Date(quota.resets_at))}`;
-  if (quota.remaining > 0) return <p class="muted">It is {full}.</p>;
+  if (quota.remaining > 0) return <p class="muted">The quota is {full}.</p>;
   return (
     <p class="notice is-warning">
-      It is used up, and {full}. Until then nothing can be created, started, stopped or deleted; what runs
-      goes on running. To go on before that, ask your operator for a larger plan.
+      The quota is used up, and {full}. Until then nothing can be created, started, stopped or deleted; what
+      runs goes on running. To go on before that, ask your operator for a larger plan.
     </p>
   );
 }
