@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 AT_ONCE = 3
 NAMED = (
@@ -37,8 +38,18 @@ def parts() -> list[list[str]]:
     ] + [["tests", *(f"--ignore={one}" for one in NAMED)]]
 
 
-async def run(part: Sequence[str], arguments: Sequence[str], turns: asyncio.Semaphore) -> int:
-    """The exit status. What it says is shown when it has ended."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A part that was killed has a `status` below zero."""
+
+    name: str
+    status: int
+    seconds: float
+    said: str
+
+
+async def run(part: Sequence[str], arguments: Sequence[str], turns: asyncio.Semaphore) -> Ended:
+    """What it says is shown when it has ended."""
     # Without the cache, which several at once would write into the same file.
     command = [
         sys.executable,
@@ -64,17 +75,32 @@ async def run(part: Sequence[str], arguments: Sequence[str], turns: asyncio.Sema
                     process.terminate()
                     await process.wait()
             said.seek(0)
-            sys.stdout.write(
-                f"=== {part[0]}, {time.monotonic() - begun:.0f} s\n{said.read().decode(errors='replace')}\n"
+            ended = Ended(
+                part[0], status, time.monotonic() - begun, said.read().decode(errors="replace").rstrip()
             )
-            sys.stdout.flush()
-    return status
+    show(ended)
+    return ended
+
+
+def show(part: Ended) -> None:
+    sys.stdout.write(f"=== {part.name}, {part.seconds:.0f} s\n{part.said}\n\n")
+    sys.stdout.flush()
 
 
 async def main(arguments: Sequence[str]) -> int:
     turns = asyncio.Semaphore(AT_ONCE)
-    statuses = await asyncio.gather(*(run(part, arguments, turns) for part in parts()))
-    return int(any(statuses))  # a part that was killed has a status below zero
+    begun = time.monotonic()
+    ended = await asyncio.gather(*(run(part, arguments, turns) for part in parts()))
+    failed = [part for part in ended if part.status]
+    for part in failed:  # once more, so that the end of a long log tells what is wrong
+        show(part)
+    for part in ended:
+        last = part.said.rpartition("\n")[2]
+        sys.stdout.write(f"{part.name}: {'FAILED, ' if part.status else ''}{last}\n")
+    sys.stdout.write(
+        f"all tests: {'FAILED' if failed else 'passed'} after {time.monotonic() - begun:.0f} s\n"
+    )
+    return int(bool(failed))
 
 
 if __name__ == "__main__":
