@@ -14,8 +14,9 @@ import pytest
 from tests.bench.costs.population import populate
 from tests.bench.costs.routes import match_us
 from tests.bench.peers.apigate import ApiGate, data_folder
+from tests.bench.peers.bare_forwarder import BareForwarder
 from tests.bench.peers.constant_rate import constant_rate
-from tests.bench.peers.contender import Lane, Running, Site, own_folder, site
+from tests.bench.peers.contender import Contender, Lane, Running, Site, own_folder, site
 from tests.bench.peers.load import LoadFailed
 from tests.bench.peers.nginx import Nginx
 from tests.bench.peers.self_check import LaneNotDone, check
@@ -42,8 +43,9 @@ def test_ours_does_what_its_lanes_say(ours: Running) -> None:
     check(ours)
 
 
-def test_a_plain_proxy_is_one(place: Site) -> None:
-    with Nginx().running(place) as running:
+@pytest.mark.parametrize("contender", [Nginx(), BareForwarder()], ids=lambda each: each.name)
+def test_a_plain_proxy_is_one(place: Site, contender: Contender) -> None:
+    with contender.running(place) as running:
         check(running)
 
 
