@@ -12,7 +12,6 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.bench.costs.population import populate
-from tests.bench.costs.routes import match_us
 from tests.bench.peers.apigate import ApiGate, data_folder
 from tests.bench.peers.bare_forwarder import BareForwarder
 from tests.bench.peers.constant_rate import constant_rate
@@ -86,10 +85,6 @@ def test_the_tokens_of_a_made_population_are_good_ones(place: Site) -> None:
             client.request("GET", "/identity/echo", headers={"Authorization": f"Bearer {token}"})
             answer = client.getresponse()
             assert b"X-User-ID=user_" in answer.read(), answer.status
-
-
-def test_a_thousand_routes_cost_hardly_more_than_three() -> None:
-    assert match_us(1000) - match_us(3) < 5.0
 
 
 @contextmanager
