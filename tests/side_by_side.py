@@ -13,29 +13,35 @@ from dataclasses import dataclass
 
 AT_ONCE = 3
 NAMED = (
-    "tests/e2e/console",
-    "tests/integration/gateway_processes",
-    "tests/integration/hoster",
-    "tests/integration/worker_deploys",
-    "tests/bench",
-    "tests/e2e",
-    "tests/integration/worker_mesh",
-    "tests/integration/worker_firewall",
-    "tests/integration/worker_services",
-    "tests/integration/gateway_limits",
-    "tests/integration/gateway_data",
-    "tests/integration/worker_webhooks",
+    ("tests/integration/worker_deploys",),
+    ("tests/integration/hoster",),
+    ("tests/e2e/console",),
+    ("tests/bench",),
+    (
+        "tests/integration/worker_deploys/test_worker_git_source.py",
+        "tests/integration/worker_deploys/test_worker_sources_crash.py",
+        "tests/integration/worker_deploys/test_worker_build_isolation.py",
+        "tests/integration/worker_deploys/test_worker_archive_source.py",
+    ),
+    ("tests/integration/gateway_processes",),
+    ("tests/e2e",),
+    ("tests/integration/gateway_data",),
+    ("tests/integration/worker_firewall",),
+    ("tests/integration/worker_mesh",),
+    ("tests/integration/worker_services",),
+    ("tests/integration/gateway_limits",),
+    ("tests/integration/worker_webhooks",),
 )
-"""About the longest first, so that none is begun when the others are about to end; but beside the browser what makes few networks, since
-it breaks off what it fetches when one comes or goes.
-"""
+"""About the longest first, so that none is begun when the others are about to end."""
 
 
 def parts() -> list[list[str]]:
     """What pytest is told for each."""
-    return [
-        [one, *(f"--ignore={other}" for other in NAMED if other.startswith(f"{one}/"))] for one in NAMED
-    ] + [["tests", *(f"--ignore={one}" for one in NAMED)]]
+    named = [path for part in NAMED for path in part]
+    told = [
+        [*part, *(f"--ignore={path}" for path in named if path.startswith(f"{part[0]}/"))] for part in NAMED
+    ]
+    return [*told, ["tests", *(f"--ignore={path}" for path in named)]]
 
 
 @dataclass(frozen=True, slots=True)
