@@ -53,6 +53,19 @@ async def test_the_answers_are_the_nodes(user: User, running: str) -> None:
         assert (refused.status, [fault["field"] for fault in refused.body["errors"]]) == (422, [field])
 
 
+async def test_a_parameter_without_a_value_was_not_given(user: User, running: str) -> None:
+    """A form sends every field that it has, as does who copies `?tail=100&since=&container=` from the documentation."""
+    for target, same in (
+        ("logs?tail=100&since=&container=", "logs?tail=100"),
+        ("logs?tail=", "logs"),
+        ("events?limit=&type=", "events"),
+    ):
+        answer = await user.ask("GET", f"{running}/{target}")
+        assert answer.status == 200, (target, answer.body)
+        assert answer.body["items"]
+        assert answer.body == (await user.ask("GET", f"{running}/{same}")).body
+
+
 async def test_events_are_the_nodes_and_the_changes_of_state(
     user: User, worker: FakeWorker, running: str
 ) -> None:
