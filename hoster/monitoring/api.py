@@ -70,6 +70,7 @@ def _question_of(part: str, deployment: Deployment, places: Places, tail: int) -
         target_of(f"/projects/{deployment.project_id}/{part}/stream", query),
         {} if place is None else {"Last-Event-ID": place},
         Part(part, places).feed,
+        _from_first(deployment, f"/{part}/stream"),
     )
 
 
@@ -84,8 +85,16 @@ async def _stream(request: web.Request, path: str) -> web.StreamResponse:
         deployment,
         target_of(f"/projects/{deployment.project_id}{path}", query),
         {"Last-Event-ID": header} if header else {},
+        from_first=_from_first(deployment, path),
     )
     return await request.app[STREAM_CARRIER].carry(request, await _placed_on(request, deployment), [question])
+
+
+def _from_first(deployment: Deployment, path: str) -> str | None:
+    """Of events: a log begins with its last lines anyway, and numbers are of now."""
+    if path != "/events/stream":
+        return None
+    return target_of(f"/projects/{deployment.project_id}{path}", {"tail": str(EVENTS_KEPT)})
 
 
 async def _placed_on(request: web.Request, deployment: Deployment) -> Worker:

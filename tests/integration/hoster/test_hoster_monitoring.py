@@ -182,6 +182,23 @@ async def test_a_stream_opened_before_the_app_is_there_waits_for_it(
                 received += await response.content.readany()
 
 
+@pytest.mark.parametrize("part", ["stream", "events/stream"])
+async def test_events_that_happened_while_a_stream_waited_for_the_app_are_not_lost(
+    user: User, worker: FakeWorker, hello_id: str, part: str
+) -> None:
+    worker.answer_s = 0.3
+    worker.stream_pieces = PIECES
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    target = f"/api/v1/deployments/{created.body['id']}/monitoring/{part}"
+    async with user.session.get(user.base_url + target, headers=user.headers("GET", target, "r")) as response:
+        async with asyncio.timeout(20):
+            while worker.open_streams < (3 if part == "stream" else 1):
+                await response.content.readany()
+    asked = [path for _, path in worker.calls if "/events/stream" in path]
+    assert not asked[0].endswith("tail=1000")
+    assert asked[-1].endswith("/events/stream?tail=1000")
+
+
 async def test_streams_end_when_the_service_stops(
     hoster: Hoster, user: User, worker: FakeWorker, running: str
 ) -> None:
