@@ -102,7 +102,7 @@ class TemplateStore:
             (template_id, revision),
         )
         if row is None:
-            raise BodyInvalid.of("template_id", "has no such revision")
+            raise BodyInvalid.of("template_revision", "is not kept any more")
         return stored_document(row["document"])
 
 
