@@ -226,3 +226,18 @@ def test_without_a_clipboard_a_text_is_copied_all_the_same(furnished_page: Page)
     page.get_by_label("Image").focus()
     page.keyboard.press("Control+V")
     expect(page.get_by_label("Image")).to_have_value(key)
+
+
+def test_a_machine_that_is_gone_for_good_is_said_so_with_what_is_lost(page: Page) -> None:
+    person = Person(page).sign_up()
+    node = person.made("/api/v1/nodes", {"name": "attic"})
+    away = {**node, "status": "offline", "last_seen_at": "2026-01-01T00:00:00Z"}
+    page.route("**/api/v1/nodes", lambda route: route.fulfill(json={"items": [away], "next_cursor": None}))
+    page.goto("/nodes")
+    page.get_by_role("button", name="Remove attic").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("It is gone for good").check()
+    expect(dialog).to_contain_text("without the data that its volumes held")
+    with page.expect_response("**/api/v1/nodes/node_*") as answered:
+        dialog.get_by_role("button", name="Remove", exact=True).click()
+    assert (answered.value.request.url.endswith("?lost=true"), answered.value.status) == (True, 204)
