@@ -67,7 +67,7 @@ DIALOGS: dict[str, Open] = {
         lambda place: f"/my-templates/{place.template}", "Delete My own"
     ),
     "new_node_dialog/NewNodeDialog": _with_ssh,
-    "node_card/NodeActions": _by_button(_fixed("/nodes"), "Remove attic"),
+    "node_card/NodeRemoval": _by_button(_fixed("/nodes"), "Remove attic"),
     "install_again_dialog/InstallAgainDialog": _by_button(_fixed("/nodes"), "Install again"),
     "ssh_keys_page/NewKeyDialog": _by_button(_fixed("/ssh-keys"), "Add a key"),
     "ssh_keys_page/KeyCard": _by_button(_fixed("/ssh-keys"), "Delete deploy key"),
