@@ -97,7 +97,7 @@ function options(width: number, { names, axis, format }: Scale, { colours, marke
     legend: { show: names.length > 1 },
     cursor: { y: false },
     scales: {
-      x: { range: (plot, first, last) => timesShown(plot.data[0].length > 0, first, last) },
+      x: { range: (plot) => timesShown(plot.data[0]) },
       y: { range: (_plot, _low, high) => [0, topOf(axis, high)] },
     },
     axes: [
@@ -117,9 +117,10 @@ function options(width: number, { names, axis, format }: Scale, { colours, marke
   };
 }
 
-function timesShown(some: boolean, first: number, last: number): [number, number] {
-  const end = some ? last : Date.now() / 1000;
-  return [some ? Math.min(first, end - LEAST_S) : end - LEAST_S, end];
+/** Not what uPlot proposes, which is a day for a single reading. */
+function timesShown(times: ArrayLike<number>): [number, number] {
+  const last = times[times.length - 1] ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? last, last - LEAST_S), last];
 }
 
 function drawMarkers(plot: uPlot, markers: readonly number[], colour: string): void {

@@ -33,3 +33,10 @@ test("every error has a sentence, also one that nobody foresaw", () => {
   expect(explain(new Problem(418, "teapot", "Short and stout.")).what).toBe("Short and stout.");
   expect(explain(new TypeError("x is not a function")).next).toContain("Reload");
 });
+
+test("where no node can take it, it is said how many cannot and why", () => {
+  const problem = new Problem(409, "no_node_available", "No node can take it.", [], {
+    reasons: { cpu: 1, offline: 2 },
+  });
+  expect(explain(problem).what).toBe("No node can take it. Of the nodes, 1 short of CPU, 2 offline.");
+});

@@ -37,6 +37,19 @@ const LIMITS: Readonly<Record<string, readonly [amount: (of: number) => string, 
   max_disk_mb: [megabytes, "disk"],
 };
 
+/** Why a node is not chosen. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  offline: "offline",
+  maintenance: "in maintenance",
+  plan: "not in your plan",
+  capabilities: "without what it requires",
+  cpu: "short of CPU",
+  memory: "short of memory",
+  disk: "short of disk",
+  region: "in another region",
+  engine_unavailable: "without a running container engine",
+};
+
 const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   quota_exceeded: (problem) => ({
     what: "Your monthly quota of deployment operations is used up.",
@@ -53,7 +66,7 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
     link: { path: "/usage", text: "See your plan" },
   }),
   no_node_available: (problem) => ({
-    what: problem.detail,
+    what: [problem.detail, ...refusalsOf(problem)].join(" "),
     next: "Add a node, choose a smaller template, or ask your operator for room.",
     link: { path: "/nodes", text: "See the nodes" },
   }),
@@ -230,6 +243,13 @@ function limitSentence(problem: Problem): string {
 function resetSentence(problem: Problem): string {
   if (problem.quotaReset === null) return "It is full again at the beginning of next month (UTC).";
   return `It is full again on ${dateAndTime(problem.quotaReset)}.`;
+}
+
+/** How many nodes cannot take it, by why. */
+function refusalsOf(problem: Problem): string[] {
+  const reasons = Object.entries(problem.members.reasons ?? {});
+  if (reasons.length === 0) return [];
+  return [`Of the nodes, ${reasons.map(([why, count]) => `${count} ${REFUSALS[why] ?? why}`).join(", ")}.`];
 }
 
 function recordsOf(problem: Problem): string {
