@@ -143,7 +143,7 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def wait(request: web.Request) -> web.Response:
-    deployment = await owned(request)
+    deployment = await _awaited(request)
     target = State(query_choice(request.query, "status", State.RUNNING.value, tuple(State)))
     timeout = query_integer(request.query, "timeout", 60, (0, WAIT_MOST_S))
     store = request.app[DEPLOYMENT_STORE]
@@ -154,6 +154,17 @@ async def wait(request: web.Request) -> web.Response:
             raise WaitPointless
         case WaitEnded.REACHED:
             return _shown(request, await store.get_also_deleted(deployment.id))
+
+
+async def _awaited(request: web.Request) -> Deployment:
+    """Who waits for the end of a deployment is told of it, also when it came before the question. Raises DeploymentNotFound."""
+    if request.query.get("status") != State.DELETED.value:
+        return await owned(request)
+    store = request.app[DEPLOYMENT_STORE]
+    deployment = await store.find_also_deleted(_id(request), request[VIEWER].user_id)
+    if deployment is None:
+        raise DeploymentNotFound
+    return deployment
 
 
 async def owned(request: web.Request) -> Deployment:
