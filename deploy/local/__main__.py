@@ -41,18 +41,23 @@ def main() -> int:
 
 
 class StopSignal:
-    """SIGINT and SIGTERM from the moment of construction; `attach` turns them into an event of the running loop."""
+    """SIGINT, SIGTERM and a terminal that is closed, from the moment of construction; `attach` turns them into an event of the running
+    loop.
+    """
 
     def __init__(self) -> None:
         self.raised = False
         self._event: asyncio.Event | None = None
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # Under `nohup` a closed terminal is to be survived.
+        hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        self._numbers = (signal.SIGINT, signal.SIGTERM, *hang_up)
+        for number in self._numbers:
             signal.signal(number, lambda _number, _frame: self._raise())
 
     def attach(self) -> asyncio.Event:
         self._event = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in self._numbers:
             loop.add_signal_handler(number, self._raise)
         if self.raised:
             self._event.set()
@@ -125,8 +130,7 @@ async def announce(plan: Plan, found: Engine) -> None:
                 say(f"not ready after {READY_DEADLINE_S:.0f} s; see the lines above")
                 deadline += READY_DEADLINE_S
             await asyncio.sleep(0.1)
-    sys.stdout.write(banner.ready(plan, found))
-    sys.stdout.flush()
+    tell(banner.ready(plan, found))
 
 
 async def is_ready(session: aiohttp.ClientSession, plan: Plan) -> bool:
@@ -149,13 +153,22 @@ def show(name: str, line: str) -> None:
     label = f"{name:<8}│ "
     if sys.stdout.isatty():
         label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
-    sys.stdout.write(f"{label}{line}\n")
-    sys.stdout.flush()
+    tell(f"{label}{line}\n")
 
 
 def say(sentence: str) -> None:
-    sys.stdout.write(f"platform│ {sentence}\n")
-    sys.stdout.flush()
+    tell(f"platform│ {sentence}\n")
+
+
+def tell(text: str) -> None:
+    """When nobody listens any more (a closed terminal, `| head`) the platform goes on unheard, and is stopped as ever."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def refuse(*sentences: str) -> int:

@@ -31,6 +31,8 @@ class PlatformProcess:
     ports: dict[str, int]
     data: Path
     lines: list[str] = field(default_factory=list)
+    hung_up: threading.Event = field(default_factory=threading.Event)
+    """Once it is set, the next line is the last one that is listened to."""
 
     @property
     def url(self) -> str:
@@ -73,7 +75,7 @@ def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
         start_new_session=True,
     )
     running = PlatformProcess(process, ports, data)
-    reader = threading.Thread(target=_collect, args=(process, running.lines), daemon=True)
+    reader = threading.Thread(target=_collect, args=(running,), daemon=True)
     reader.start()
     try:
         yield running
@@ -81,12 +83,13 @@ def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
         if process.poll() is None:
             running.stop(signal.SIGTERM)
         reader.join(5)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
-def _collect(process: "subprocess.Popen[str]", lines: list[str]) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        # One by one, as they come: others read the list meanwhile.
-        lines.append(line.rstrip("\n"))  # noqa: PERF401
+def _collect(running: PlatformProcess) -> None:
+    assert running.process.stdout is not None
+    with running.process.stdout as lines:
+        for line in lines:
+            # One by one, as they come: others read the list meanwhile.
+            running.lines.append(line.rstrip("\n"))
+            if running.hung_up.is_set():
+                return

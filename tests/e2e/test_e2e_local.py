@@ -119,6 +119,22 @@ async def _serves_again(http: aiohttp.ClientSession, running: PlatformProcess, h
             await asyncio.sleep(0.2)
 
 
+async def test_a_platform_that_nobody_listens_to_goes_on_and_ends_whole_when_its_terminal_is_closed(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    with platform(tmp_path, DOCKER_HOST=f"unix://{tmp_path}/no.sock") as running:
+        await asyncio.to_thread(running.wait_until_ready)
+        running.hung_up.set()
+        for _ in range(5):  # each is a line of the log
+            await sign_up(http, running.url)
+        assert running.process.stdout is not None
+        assert running.process.stdout.closed
+        assert running.process.poll() is None
+
+        assert await asyncio.to_thread(running.stop, signal.SIGHUP) == 0
+        assert [port for port in running.ports.values() if _is_open(port)] == []
+
+
 async def test_a_busy_port_is_one_clear_line_before_anything_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
