@@ -22,13 +22,13 @@ _HOT = {
     "gateway": "director exchanges pipeline",
     "gateway/accounts": "authentication directory key_format principal",
     "gateway/counters": "admission local_counters port redis_connection redis_counters redis_link refusals resp settlements",
-    "gateway/metering": "books journal meter records",
+    "gateway/metering": "books journal ledger meter records segments shipper tail",
     "gateway/observation": "latency traffic",
     "gateway/routes": "route table",
     "gateway/rules": (
         "canonical_target client_address entitlements field_fates period pricing reserved_paths route_pattern"
     ),
-    "gateway/tokens": "verification",
+    "gateway/tokens": "claims verification",
     "gateway/steps": "field_edits step_* variables",
 }
 """What runs for every request. A module that is not here costs its callers a little, one that is here costs set-up a second.
