@@ -19,7 +19,13 @@ from shared.problem import FieldFault
 
 Body = TypeVar("Body", bound="StrictBody")
 
-_ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+_ONE_LINE = (
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*"
+    r"[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+)
+"""Control characters and Unicode's own line ends make another line; its blanks alone are nothing, as `str.strip` has it."""
+
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_ONE_LINE)]
 """What people call a thing: one line, not blank."""
 
@@ -58,6 +64,7 @@ _SENTENCES = {
     "string_too_short": "must have at least {min_length} characters",
     "string_type": "must be a text",
     "too_long": "must have at most {max_length} items",
+    "too_short": "must have at least {min_length} items",
 }
 """By pydantic's type of error; braces are filled from what it knows of it."""
 
@@ -127,22 +134,24 @@ def faults_of(error: ValidationError) -> list[FieldFault]:
 def _sentence(kind: str, message: str, known: Mapping[str, object]) -> str:
     if known.get("pattern") == _ONE_LINE:
         return "must be one line that is not blank"
+    if known.get("field_type") == "Value":  # a secret text, which pydantic counts like a list
+        kind = f"string_{kind}"
     sentence = _SENTENCES.get(kind)
     return message.removeprefix("Value error, ") if sentence is None else sentence.format_map(known)
 
 
 def query_integer(query: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
-    """Raises BodyInvalid."""
+    """A parameter without a value was not given. Raises BodyInvalid."""
     least, most = bounds
-    text = query.get(name, str(default))
+    text = query.get(name) or str(default)
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most):
         raise BodyInvalid.of(name, f"must be a whole number from {least} to {most}")
     return int(text)
 
 
 def query_choice(query: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Raises BodyInvalid."""
-    value = query.get(name, default)
+    """A parameter without a value was not given. Raises BodyInvalid."""
+    value = query.get(name) or default
     if value not in allowed:
         raise BodyInvalid.of(name, f"must be one of {', '.join(allowed)}")
     return value

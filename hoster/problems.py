@@ -19,6 +19,7 @@ from hoster.monitoring.streams import StreamUnavailable
 from hoster.nodes.bootstrap.bundle import BundleMissing
 from hoster.nodes.bootstrap.commands import BootstrapUnderWay, NodeJoinedAlready
 from hoster.nodes.commands import JoinTokenInvalid, NodeNotFound, PublicNodeRefused
+from hoster.nodes.loss import NodeIsOnline
 from hoster.nodes.store import NodeInUse
 from hoster.nodes.worker_client import NodeUnreachable
 from hoster.receiving import BodyTooSlow, ServiceLeaving
@@ -122,6 +123,7 @@ PROBLEMS: ProblemTable = {
         409, "too_many_domains", "This deployment has as many domains as it may."
     ),
     NodeInUse: lambda _: _said(409, "node_in_use", "Deployments still live on this node."),
+    NodeIsOnline: lambda _: _said(409, "node_online", "This node is not lost: it sends heartbeats."),
     SshKeyInUse: lambda _: _said(
         409, "ssh_key_in_use", "A deployment is built with this key, or a worker is being installed with it."
     ),

@@ -3,7 +3,8 @@
 Rules:
 - Billing events stay for ever: they are what customers are billed for, and what APIGate's recovery asks about.
 - What is over for longer than the operator keeps history goes: ended jobs, events, deployments that were deleted (with all that
-  belongs to them), withdrawn templates that nothing was made from, and claims to host names that lapsed without a proof.
+  belongs to them), withdrawn templates that nothing was made from, revisions of templates that were replaced so long ago and that
+  no deployment and no release has, and claims to host names that lapsed without a proof.
 - What is kept for a fixed time (answers under idempotency keys, cancelled requests) goes when that is over.
 - A few rows in each transaction, so that no order waits long for its turn. The room is used again; the file does not shrink.
 """
@@ -44,6 +45,7 @@ class Retention:
             "deployment_events": (_forget_events, history_s),
             "deployments": (_forget_deployments, history_s),
             "templates": (_forget_templates, history_s),
+            "template_revisions": (_forget_revisions, history_s),
             "domains": (_forget_claims, LAPSES_AFTER_S + history_s),
             "idempotency_keys": (_forget_answers, KEPT_S),
             "cancelled_requests": (_forget_cancelled, CANCELLED_KEPT_S),
@@ -115,6 +117,24 @@ async def _forget_templates(connection: aiosqlite.Connection, before: float, mos
     await connection.executemany("DELETE FROM template_revisions WHERE template_id = ?", ids)
     await connection.executemany("DELETE FROM templates WHERE id = ?", ids)
     return len(ids)
+
+
+async def _forget_revisions(connection: aiosqlite.Connection, before: float, most: int) -> int:
+    """A rollback brings back the revision of its release, so as long as there is the one there is the other."""
+    found = await connection.execute_fetchall(
+        "SELECT DISTINCT r.template_id, r.revision FROM template_revisions newer"
+        " JOIN template_revisions r ON r.template_id = newer.template_id AND r.revision < newer.revision"
+        " WHERE newer.created_at < ?"
+        " AND NOT EXISTS (SELECT 1 FROM deployments d WHERE d.template_id = r.template_id AND d.template_revision = r.revision)"
+        " AND NOT EXISTS (SELECT 1 FROM releases l WHERE l.template_id = r.template_id AND l.template_revision = r.revision)"
+        " LIMIT ?",
+        (before, most),
+    )
+    replaced = [(row["template_id"], row["revision"]) for row in found]
+    await connection.executemany(
+        "DELETE FROM template_revisions WHERE template_id = ? AND revision = ?", replaced
+    )
+    return len(replaced)
 
 
 async def _forget_claims(connection: aiosqlite.Connection, before: float, most: int) -> int:

@@ -29,16 +29,37 @@ def read_plain_yaml(text: str) -> object:
 
 
 def _check_shape(text: str) -> None:
-    depth = 0
+    open_now: list[_Open] = []
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
             raise YamlRefused("may not use YAML aliases")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > DEPTH_MOST:
+        if isinstance(event, yaml.CollectionEndEvent):
+            open_now.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            if open_now:
+                open_now[-1].take(event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_now.append(_Open(is_mapping=isinstance(event, yaml.MappingStartEvent)))
+        if len(open_now) > DEPTH_MOST:
             raise YamlRefused(f"is nested more than {DEPTH_MOST} levels deep")
+
+
+class _Open:
+    """A list or mapping that has not ended yet: in a mapping, every second node is a key."""
+
+    def __init__(self, *, is_mapping: bool) -> None:
+        self._keys: set[str] | None = set() if is_mapping else None
+        self._is_at_key = True
+
+    def take(self, event: yaml.NodeEvent) -> None:
+        """Raises YamlRefused."""
+        if self._keys is None:
+            return
+        if self._is_at_key and isinstance(event, yaml.ScalarEvent):
+            if event.value in self._keys:
+                raise YamlRefused(f"has {event.value[:100]!r} twice in one mapping")
+            self._keys.add(event.value)
+        self._is_at_key = not self._is_at_key
 
 
 def _check_numbers(tree: object) -> None:

@@ -75,13 +75,14 @@ class RouteTable:
     def match(self, head: RequestHead, target: CanonicalTarget) -> Match:
         """Raises RouteNotFound."""
         path = target.path
-        for route in self._candidates(path):
+        for route in self.candidates(path):
             params = route.pattern.match(path)
             if params is not None and route.accepts(head):
                 return Match(head, target, route, params, self.plans)
         raise RouteNotFound
 
-    def _candidates(self, path: str) -> Sequence[Route]:
+    def candidates(self, path: str) -> Sequence[Route]:
+        """The only ones that are tried, first to last."""
         exact = self._exact.get(path)
         if exact is not None:
             return exact

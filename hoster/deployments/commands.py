@@ -25,7 +25,7 @@ from hoster.deployments.resources import Resources
 from hoster.deployments.rows import read_also_deleted
 from hoster.deployments.sources import GitSource, ImageSource, Source, TemplateSource
 from hoster.deployments.store import DeploymentStore, NewDeployment, usage_of
-from hoster.deployments.transitions import Repeat, State, Trigger, decide
+from hoster.deployments.transitions import Repeat, Trigger, decide
 from hoster.jobs import store as jobs
 from hoster.jobs.model import Kind, Patience, Volumes
 from hoster.nodes.store import candidates
@@ -158,7 +158,7 @@ class DeploymentCommands:
             step = decide(deployment.status, trigger)
             if isinstance(step, Repeat):
                 return Performed(deployment, None)
-            if deployment.status is State.PENDING and trigger is Trigger.START:
+            if deployment.node_id is None and trigger is Trigger.START:  # new, or its node was lost
                 await check_policy(self._templates, deployment)
                 await self._schedule(connection, viewer, deployment, now)
             else:
@@ -190,7 +190,7 @@ class DeploymentCommands:
     async def _schedule(
         self, connection: aiosqlite.Connection, viewer: Viewer, deployment: Deployment, now: float
     ) -> None:
-        """Chooses the node, moves from pending to scheduled, and records the job."""
+        """Chooses the node, moves on, and records the job that deploys everything there."""
         demand = Demand(
             resources=deployment.resources,
             region=deployment.requested_region,
@@ -208,7 +208,7 @@ class DeploymentCommands:
                 ) from nowhere
             raise
         step = decide(deployment.status, Trigger.START)
-        if isinstance(step, Repeat):  # pending is never a repeat; said for the type
+        if isinstance(step, Repeat):  # what is on no node has not been started; said for the type
             return
         await move(connection, deployment.id, step, Effects(node_id=node_id), now)
         order = jobs.Order(Kind.START, release_id=await begin(connection, deployment, None, now))

@@ -63,7 +63,8 @@ class DeploymentWork:
     async def _dispatch(self, job: Job, deployment: Deployment, worker: Worker | None) -> Outcome:
         if worker is None:
             return Settled(
-                Trigger.GONE if job.kind is Kind.DELETE else Trigger.FAIL, "It is not on any node."
+                Trigger.GONE if job.kind is Kind.DELETE else Trigger.FAIL,
+                "It is on no node. Start it to have it placed on one.",
             )
         match job.kind:
             case Kind.START:

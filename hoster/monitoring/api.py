@@ -35,7 +35,9 @@ async def logs(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.Response:
     deployment = await owned(request)
     limit = query_integer(request.query, "limit", 50, (1, EVENTS_KEPT))
-    return web.json_response(await request.app[MONITOR].events(deployment, request.query.get("type"), limit))
+    return web.json_response(
+        await request.app[MONITOR].events(deployment, request.query.get("type") or None, limit)
+    )
 
 
 async def stats_stream(request: web.Request) -> web.StreamResponse:
@@ -68,6 +70,7 @@ def _question_of(part: str, deployment: Deployment, places: Places, tail: int) -
         target_of(f"/projects/{deployment.project_id}/{part}/stream", query),
         {} if place is None else {"Last-Event-ID": place},
         Part(part, places).feed,
+        _from_first(deployment, f"/{part}/stream"),
     )
 
 
@@ -75,15 +78,23 @@ async def _stream(request: web.Request, path: str) -> web.StreamResponse:
     deployment = await owned(request)
     query = _log_query(request) if path.startswith("/logs") else {}
     last_seen = request.query.get("last_event_id")
-    if last_seen is not None:
+    if last_seen:
         query["last_event_id"] = last_seen
     header = request.headers.get("Last-Event-ID")
     question = StreamQuestion(
         deployment,
         target_of(f"/projects/{deployment.project_id}{path}", query),
-        {} if header is None else {"Last-Event-ID": header},
+        {"Last-Event-ID": header} if header else {},
+        from_first=_from_first(deployment, path),
     )
     return await request.app[STREAM_CARRIER].carry(request, await _placed_on(request, deployment), [question])
+
+
+def _from_first(deployment: Deployment, path: str) -> str | None:
+    """Of events: a log begins with its last lines anyway, and numbers are of now."""
+    if path != "/events/stream":
+        return None
+    return target_of(f"/projects/{deployment.project_id}{path}", {"tail": str(EVENTS_KEPT)})
 
 
 async def _placed_on(request: web.Request, deployment: Deployment) -> Worker:
@@ -94,13 +105,13 @@ async def _placed_on(request: web.Request, deployment: Deployment) -> Worker:
 
 
 def _log_query(request: web.Request) -> dict[str, str]:
-    """The worker calls a container's name its service. Raises BodyInvalid."""
+    """The worker calls a container's name its service. A parameter without a value was not given. Raises BodyInvalid."""
     found: dict[str, str] = {}
-    if "tail" in request.query:
+    if request.query.get("tail"):
         found["tail"] = str(query_integer(request.query, "tail", 100, (0, _TAIL_MOST)))
     for ours, theirs in (("since", "since"), ("container", "service")):
         value = request.query.get(ours)
-        if value is None:
+        if not value:
             continue
         if _TEXT.fullmatch(value) is None:
             raise BodyInvalid.of(ours, "is not readable")

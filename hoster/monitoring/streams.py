@@ -3,12 +3,14 @@
 Rules:
 - A reader that has gone ends the requests to the worker within a second, also when no event comes.
 - A deployment that its node does not know yet gets a stream that waits for it, so that the page can be open before the app is.
+  It then begins with the project's first event: all of them happened while the reader was waiting.
 - Several streams as one end with the first of them: the reader comes back with the place of each.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import aiohttp
 import structlog
@@ -41,14 +43,18 @@ def unchanged(piece: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StreamQuestion:
-    """`target` is path and query on the worker; `headers` carries `Last-Event-ID` when the reader sent one; what the worker sends
-    goes `through` on its way.
+    """`target` is path and query on the worker, `from_first` the same from the project's beginning; `headers` carries
+    `Last-Event-ID` when the reader sent one; what the worker sends goes `through` on its way.
     """
 
     deployment: Deployment
     target: str
     headers: Mapping[str, str]
     through: Callable[[bytes], bytes] = unchanged
+    from_first: str | None = None
+
+    def of_new_project(self) -> Self:
+        return self if self.from_first is None else replace(self, target=self.from_first)
 
 
 class Reader:
@@ -121,6 +127,7 @@ class StreamCarrier:
         try:
             while not await self._copy_once(reader, worker, question):
                 await self._check_that_it_comes(question.deployment)
+                question = question.of_new_project()
                 if not reader.has_begun:
                     await reader.begin()
                     await reader.write(sse.RETRY)

@@ -5,7 +5,7 @@ from functools import partial
 from aiohttp import web
 
 from hoster.access import Route
-from hoster.bodies import EmptyBody, read_body
+from hoster.bodies import EmptyBody, query_choice, read_body
 from hoster.nodes.bodies import NewNodeBody, NodeChangeBody
 from hoster.nodes.bootstrap.bodies import BootstrapBody
 from hoster.nodes.bootstrap.commands import BOOTSTRAP_COMMANDS
@@ -107,7 +107,8 @@ async def install_again(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    await request.app[NODE_COMMANDS].remove(request[VIEWER], request.match_info["id"])
+    lost = query_choice(request.query, "lost", "false", ("true", "false")) == "true"
+    await request.app[NODE_COMMANDS].remove(request[VIEWER], _id(request), lost=lost)
     return web.Response(status=204)
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hoster.nodes.loss import NodeIsOnline, lose_node
 from hoster.nodes.store import NodeInUse, node_of, remove_node
 from shared.clock import Clock
 from shared.database import Database
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     maintenance.add_argument("state", choices=["on", "off"])
     removing = commands.add_parser(REMOVE, help="forget a node without deployments")
     removing.add_argument("node_id")
+    removing.add_argument(
+        "--lost", action="store_true", help="its machine is gone for good, with all deployments on it"
+    )
 
 
 async def run(
@@ -36,7 +40,7 @@ async def run(
             return await _list(database, clock)
         if options.what == MAINTENANCE:
             return [await _set_maintenance(database, options.node_id, on=options.state == "on")]
-        return [await _remove(database, options.node_id)]
+        return [await _remove(database, options.node_id, clock.now(), lost=options.lost)]
     finally:
         await database.close()
 
@@ -58,12 +62,19 @@ async def _set_maintenance(database: Database, node_id: str, *, on: bool) -> str
     return f"{node_id} {'takes no new deployments' if on else 'takes deployments again'}"
 
 
-async def _remove(database: Database, node_id: str) -> str:
+async def _remove(database: Database, node_id: str, now: float, *, lost: bool) -> str:
     async with database.transaction() as connection:
         if not list(await connection.execute_fetchall("SELECT 1 FROM nodes WHERE id = ?", (node_id,))):
             raise OrderRefused(f"there is no node {node_id}")
         try:
+            if lost:
+                deployments = await lose_node(connection, node_id, now)
+                return f"{node_id} is removed; {deployments} deployments were on it"
             await remove_node(connection, node_id)
         except NodeInUse as in_use:
-            raise OrderRefused(f"{node_id} has {in_use.deployments} deployments") from None
+            raise OrderRefused(
+                f"{node_id} has {in_use.deployments} deployments (--lost if its machine is gone for good)"
+            ) from None
+        except NodeIsOnline:
+            raise OrderRefused(f"{node_id} is not lost: it sends heartbeats") from None
     return f"{node_id} is removed"

@@ -11,6 +11,7 @@ import aiosqlite
 import structlog
 
 from hoster.nodes.bodies import HeartbeatBody, JoinBody, NewNodeBody, NodeChangeBody
+from hoster.nodes.loss import lose_node
 from hoster.nodes.model import Node
 from hoster.nodes.store import NodeStore, node_of, remove_node, secret_row
 from hoster.vault import Vault
@@ -154,15 +155,20 @@ class NodeCommands:
             raise NodeNotFound
         return node_of(changed)
 
-    async def remove(self, viewer: Viewer, node_id: str) -> None:
-        """Raises NodeNotFound (also for a public node of someone else) or NodeInUse."""
+    async def remove(self, viewer: Viewer, node_id: str, *, lost: bool = False) -> None:
+        """`lost`: its machine is gone, with all that was on it. Raises NodeNotFound (also for a public node of someone else), NodeInUse
+        unless it is lost, or NodeIsOnline if it is said to be.
+        """
         async with self._database.transaction() as connection:
             owned = await connection.execute_fetchall(
                 "SELECT 1 FROM nodes WHERE id = ? AND owner_id = ?", (node_id, viewer.user_id)
             )
             if not list(owned):
                 raise NodeNotFound
-            await remove_node(connection, node_id)
+            if lost:
+                await lose_node(connection, node_id, self._clock.now())
+            else:
+                await remove_node(connection, node_id)
 
     async def join(self, body: JoinBody) -> Enrolment:
         """Raises JoinTokenInvalid. The token is spent in the transaction that enrols; after that, who proposes the secret that was agreed on is

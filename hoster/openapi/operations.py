@@ -207,7 +207,16 @@ NODE_OPERATIONS = {
     ("GET", _NODE): Operation(summary="A node", answers={200: ref("Node")}),
     ("PATCH", _NODE): Operation(summary="Change a node", body=NodeChangeBody, answers={200: ref("Node")}),
     ("DELETE", _NODE): Operation(
-        summary="Remove a node without deployments", answers={204: NO_BODY}, problems=(409,)
+        summary="Remove a node without deployments, or one whose machine is gone for good",
+        query=(
+            Query(
+                "lost",
+                {**one_of(("true", "false")), "default": "false"},
+                "only of a node that is offline: what was being deleted on it is deleted, the rest has failed",
+            ),
+        ),
+        answers={204: NO_BODY},
+        problems=(409,),
     ),
     ("POST", f"{_NODE}/bootstrap"): Operation(
         summary="Install a worker again", body=BootstrapBody, answers={202: ref("Node")}, problems=(409,)

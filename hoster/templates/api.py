@@ -20,7 +20,7 @@ async def list_templates(request: web.Request) -> web.Response:
     page = await request.app[TEMPLATE_STORE].page(
         request[VIEWER].user_id,
         parse_page(request.query),
-        request.query.get("q") or None,
+        request.query.get("q", "").strip() or None,
         request.query.get("category") or None,
     )
     return page_response(page, lambda template: template.as_json())

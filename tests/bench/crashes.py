@@ -36,6 +36,7 @@ _CUSTOMERS = 9
 _UP_WITHIN_S = 40.0
 _SETTLED_WITHIN_S = 60.0
 _LONGEST_WAIT_S = 3.0
+_OWN_QUESTION = 1
 
 RELAY, CONTROL, UPSTREAM = "relay process", "control process", "upstream"
 EMPTIED, OLDER = "Redis, memory lost", "Redis, older snapshot"
@@ -155,7 +156,8 @@ async def _is_settled(platform: Platform) -> bool:
     waiting = (stats["journal"]["pending"], stats["journal"]["unsettled"], stats["counters"]["unsettled"])
     folders = await asyncio.to_thread(lambda: list((platform.folder / "gateway/journal").glob("relay-*")))
     is_up = stats["counters"]["state"] == "redis" and await _answers(platform)
-    return is_up and serving and not any(waiting) and len(folders) == WORKERS + 1
+    is_quiet = stats["in_flight"] == _OWN_QUESTION
+    return is_up and is_quiet and serving and not any(waiting) and len(folders) == WORKERS + 1
 
 
 async def _stats(url: str) -> dict[str, Any] | None:

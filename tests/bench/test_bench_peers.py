@@ -12,10 +12,10 @@ from http.client import HTTPConnection
 import pytest
 
 from tests.bench.costs.population import populate
-from tests.bench.costs.routes import match_us
 from tests.bench.peers.apigate import ApiGate, data_folder
+from tests.bench.peers.bare_forwarder import BareForwarder
 from tests.bench.peers.constant_rate import constant_rate
-from tests.bench.peers.contender import Lane, Running, Site, own_folder, site
+from tests.bench.peers.contender import Contender, Lane, Running, Site, own_folder, site
 from tests.bench.peers.load import LoadFailed
 from tests.bench.peers.nginx import Nginx
 from tests.bench.peers.self_check import LaneNotDone, check
@@ -42,8 +42,9 @@ def test_ours_does_what_its_lanes_say(ours: Running) -> None:
     check(ours)
 
 
-def test_a_plain_proxy_is_one(place: Site) -> None:
-    with Nginx().running(place) as running:
+@pytest.mark.parametrize("contender", [Nginx(), BareForwarder()], ids=lambda each: each.name)
+def test_a_plain_proxy_is_one(place: Site, contender: Contender) -> None:
+    with contender.running(place) as running:
         check(running)
 
 
@@ -84,10 +85,6 @@ def test_the_tokens_of_a_made_population_are_good_ones(place: Site) -> None:
             client.request("GET", "/identity/echo", headers={"Authorization": f"Bearer {token}"})
             answer = client.getresponse()
             assert b"X-User-ID=user_" in answer.read(), answer.status
-
-
-def test_a_thousand_routes_cost_hardly_more_than_three() -> None:
-    assert match_us(1000) - match_us(3) < 5.0
 
 
 @contextmanager

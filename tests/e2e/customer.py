@@ -34,6 +34,12 @@ class Customer:
             self.http, method, self.url + path, body, {"Authorization": f"Bearer {self.token}", **headers}
         )
 
+    async def order(self, method: str, path: str, body: object = None) -> Answer:
+        """A billable call, made again when the platform says so: five at once and one a second are the free plan's, and a journey may be quicker."""
+        while (answer := await self.call(method, path, body)).status == 429 or _counters_were_late(answer):
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return answer
+
     async def hello_template(self) -> str:
         listed = await self.call("GET", "/api/v1/templates")
         assert listed.status == 200, listed.text
@@ -41,7 +47,7 @@ class Customer:
 
     async def deploy_hello(self, name: str, visibility: str = "public") -> dict[str, Any]:
         body = {"name": name, "template_id": await self.hello_template(), "visibility": visibility}
-        created = await self.call("POST", "/api/v1/deployments", body)
+        created = await self.order("POST", "/api/v1/deployments", body)
         assert created.status == 202, created.text
         assert created.headers["X-Event-Type"] == "deployment.created"
         return dict(created.body)
@@ -90,6 +96,11 @@ async def sign_up(http: aiohttp.ClientSession, url: str) -> Customer:
     signed_in = await send(http, "POST", f"{url}/mod/auth/login", account)
     assert signed_in.status == 200, signed_in.text
     return Customer(http, url, signed_in.body["token"], signed_in.body["user"])
+
+
+def _counters_were_late(answer: Answer) -> bool:
+    """On a machine with more to do than processors, Redis misses its 50 ms now and then, and nothing was done."""
+    return answer.status == 503 and answer.body["code"] == "counters_unavailable"
 
 
 async def send(

@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.e2e.customer import Answer, Customer, send, sign_up, visit
+from tests.e2e.customer import Customer, send, sign_up, visit
 
 SUB_ROUTES = (
     ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop"), ("GET", "/wait?status=running&timeout=1"),
@@ -78,7 +78,7 @@ async def a_stranger_sees_nothing(stranger: Customer, deployment_id: str) -> Non
 
 async def the_plan_allows_no_second_one(customer: Customer) -> None:
     body = {"name": "second", "template_id": await customer.hello_template()}
-    refused = await customer.call("POST", "/api/v1/deployments", body)
+    refused = await customer.order("POST", "/api/v1/deployments", body)
     assert refused.status == 403, refused.text
     problem = refused.body
     assert (problem["code"], problem["limit"], problem["used"], problem["max"]) == (
@@ -89,26 +89,19 @@ async def the_plan_allows_no_second_one(customer: Customer) -> None:
     )
 
 
-async def at_the_plans_pace(customer: Customer, method: str, path: str) -> Answer:
-    """The free plan has five billable requests at once, and one a second: a journey may be quicker than that."""
-    while (answer := await customer.call(method, path)).status == 429:
-        await asyncio.sleep(float(answer.headers["Retry-After"]))
-    return answer
-
-
 async def it_is_stopped_started_and_deleted(
     customer: Customer, deployment: dict[str, Any], mesh_port: int
 ) -> None:
     path = f"/api/v1/deployments/{deployment['id']}"
     host = deployment["hosts"][0]
     for verb, state, status in (("stop", "stopped", 503), ("start", "running", 200)):
-        done = await at_the_plans_pace(customer, "POST", f"{path}/{verb}")
+        done = await customer.order("POST", f"{path}/{verb}")
         assert done.status == 202, done.text
         await customer.wait_for(deployment["id"], state)
         assert (await visit(customer.http, mesh_port, host)).status == status
-        repeated = await at_the_plans_pace(customer, "POST", f"{path}/{verb}")
+        repeated = await customer.order("POST", f"{path}/{verb}")
         assert (repeated.status, "X-Event-Type" in repeated.headers) == (200, False), repeated.text
-    deleted = await at_the_plans_pace(customer, "DELETE", path)
+    deleted = await customer.order("DELETE", path)
     assert deleted.status == 202, deleted.text
     await customer.wait_for(deployment["id"], "deleted")
     assert (await visit(customer.http, mesh_port, host)).status == 404
@@ -128,7 +121,7 @@ async def a_private_app_is_for_its_organisation_only(
         assert (await visit(http, mesh_port, host, other.token)).status == 403
         assert (await visit(http, mesh_port, host, owner.token)).status == 200
 
-    await owner.call("DELETE", f"/api/v1/deployments/{deployment['id']}")
+    await owner.order("DELETE", f"/api/v1/deployments/{deployment['id']}")
     await owner.wait_for(deployment["id"], "deleted")
 
 

@@ -28,7 +28,8 @@ class EventRoutes:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         project = await self._projects.get(project_id_in(request))
+        tail = whole_number(request.query, "tail", 0, least=0, most=KEPT_EVENTS)
         with self._streams.admit():
-            place = await place_of(self._log, project, last_event_id(request))
+            place = await place_of(self._log, project, last_event_id(request), tail)
             reading = EventReading(self._log, self._projects, project, place)
             return await send_events(request, reading, self._streams)

@@ -67,6 +67,14 @@ class EventLog:
         )
         return 0 if row is None else int(row["oldest"])
 
+    async def before_newest(self, project_id: str, count: int) -> int:
+        """After which the newest `count` come; 0 when there are no more than those."""
+        row = await self._database.fetch_one(
+            "SELECT event_id FROM events WHERE project_id = ? ORDER BY event_id DESC LIMIT 1 OFFSET ?",
+            (project_id, count),
+        )
+        return 0 if row is None else int(row["event_id"])
+
     async def last_id(self) -> int:
         row = await self._database.fetch_one("SELECT COALESCE(MAX(event_id), 0) AS last FROM events")
         return 0 if row is None else int(row["last"])

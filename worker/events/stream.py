@@ -24,10 +24,12 @@ class Place:
     opening: bytes = b""
 
 
-async def place_of(log: EventLog, project: Project, last_event_id: str | None) -> Place:
-    """A new reader begins with what happens next; one that comes back, where it was. The life of a project is the epoch of its ids."""
+async def place_of(log: EventLog, project: Project, last_event_id: str | None, tail: int = 0) -> Place:
+    """A new reader begins with the newest `tail` events, or with what happens next; one that comes back, where it was. The life of
+    a project is the epoch of its ids.
+    """
     if not last_event_id:
-        return Place(await log.last_id())
+        return Place(await log.before_newest(project.project_id, tail) if tail else await log.last_id())
     form = _FORM.fullmatch(last_event_id)
     if form is None or form[1] != epoch_of(project.created_at):
         return Place(0, gap(None, "unknown_event_id"))

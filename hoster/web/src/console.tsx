@@ -1,11 +1,11 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/preact-query";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { pageAt } from "./pages/pages";
 import { Shell } from "./pages/shell";
 import { Problem } from "./problems/problem";
 import { currentPath, go, useLocation } from "./routing/location";
 import { safeDestination } from "./routing/pattern";
-import { currentSession, onSessionChange } from "./session/session";
+import { currentOwner, onSessionChange } from "./session/session";
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -20,7 +20,8 @@ const queries = new QueryClient({
 });
 
 export function Console() {
-  const signedIn = useSignedIn();
+  const owner = useOwner();
+  const signedIn = owner !== null;
   const location = useLocation();
   const page = pageAt(location.pathname);
   const mustSignIn = !signedIn && !page.open;
@@ -34,24 +35,26 @@ export function Console() {
   if (mustSignIn || mustLeave) return null;
   return (
     <QueryClientProvider client={queries}>
-      <Shell signedIn={signedIn} path={location.pathname}>
+      <Shell key={owner ?? ""} signedIn={signedIn} path={location.pathname}>
         {page.draw()}
       </Shell>
     </QueryClientProvider>
   );
 }
 
-/** What one account has seen is not kept for the next one. */
-function useSignedIn(): boolean {
-  const [signedIn, setSignedIn] = useState(() => currentSession() !== null);
+/** Who is signed in. What one account has seen is not kept for the next one, which another tab may have signed in in one go. */
+function useOwner(): string | null {
+  const [owner, setOwner] = useState(currentOwner);
+  const before = useRef(owner);
   useEffect(
     () =>
       onSessionChange(() => {
-        const now = currentSession() !== null;
-        if (!now) queries.clear();
-        setSignedIn(now);
+        const now = currentOwner();
+        if (now !== before.current) queries.clear();
+        before.current = now;
+        setOwner(now);
       }),
     [],
   );
-  return signedIn;
+  return owner;
 }

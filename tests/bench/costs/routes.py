@@ -27,7 +27,7 @@ def by_routes(site: Site, rounds: int) -> Findings:
             points[count] = partial(measure, f"{running.urls[Lane.PLAIN]}small", {}, running.pid, _SECONDS)
             points[count]()
         seen = interleaved(points, rounds)
-    alone = {count: match_us(count) for count in _COUNTS}
+    alone = {count: _match_us(count) for count in _COUNTS}
     few, many = _COUNTS[0], _COUNTS[-1]
     return Findings(
         "number of routes (public lane)",
@@ -51,7 +51,7 @@ def by_routes(site: Site, rounds: int) -> Findings:
     )
 
 
-def match_us(count: int) -> float:
+def _match_us(count: int) -> float:
     """The least of many tries, which other work on the machine hardly disturbs."""
     table = load_table(route_file(1, count), {})
     head = RequestHead(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.bench.peers.aiohttp_proxy import AiohttpProxy
 from tests.bench.peers.apigate import ApiGate
+from tests.bench.peers.bare_forwarder import BareForwarder
 from tests.bench.peers.caddy import Caddy
 from tests.bench.peers.contender import Contender, Lane, Running, Site, site
 from tests.bench.peers.envoy import Envoy
@@ -32,6 +33,7 @@ CONTENDERS: tuple[Contender, ...] = (
     Envoy(),
     Caddy(),
     AiohttpProxy(),
+    BareForwarder(),
 )
 _WARM_S = 1
 

@@ -1,4 +1,4 @@
-"""A line between a browser and the platform that can be cut in the middle of what it carries."""
+"""A line between a browser and the platform, which can be cut in the middle of what it carries."""
 
 import socket
 import threading
@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 
 
 class CuttableLine:
-    """`cut` breaks every connection and refuses new ones until `mend`."""
+    """`cut` breaks every connection and refuses new ones until `mend`. `listener` may be of another network than this process."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, listener: socket.socket) -> None:
         self._target = ("127.0.0.1", target_port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener
         self._open: set[socket.socket] = set()
         self._whole = threading.Event()
         self._whole.set()
@@ -71,7 +71,7 @@ def _close(one: socket.socket) -> None:
 
 @contextmanager
 def cuttable_line(target_port: int) -> Iterator[CuttableLine]:
-    line = CuttableLine(target_port)
+    line = CuttableLine(target_port, socket.create_server(("127.0.0.1", 0)))
     try:
         yield line
     finally:

@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from deploy.console import WEB, make
 from tests.e2e.console.dialogs import DIALOGS, SECOND_STEPS, dialogs_in_source
 from tests.e2e.console.furnished import Furnished, Place
+from tests.e2e.console.long_contents import LONG_PAGES, answer_at_length
 from tests.e2e.console.operator_commands import Operator
 from tests.e2e.console.person import Person
 from tests.e2e.console.settled import settled, turn_to
@@ -164,6 +165,16 @@ def test_no_dialog_stands_in_anybodys_way(
         faults += _overflows(furnished_page, name)
         furnished_page.keyboard.press("Escape")
         expect(furnished_page.get_by_role("dialog")).to_have_count(0)
+    assert faults == []
+
+
+def test_nothing_is_too_long_for_any_page(furnished_page: Page) -> None:
+    page = furnished_page
+    answer_at_length(page)
+    faults: list[str] = []
+    for path in LONG_PAGES:
+        turn_to(page, path)
+        faults += _overflows(page, path)
     assert faults == []
 
 

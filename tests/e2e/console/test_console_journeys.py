@@ -35,7 +35,7 @@ def test_from_sign_up_to_a_running_app_and_its_end(page: Page) -> None:
     page.get_by_role("link", name="Metrics").click()
     expect(page.locator(".graph-now").nth(1)).to_contain_text("of 64 MB")
     page.get_by_role("link", name="Events").click()
-    expect(page.get_by_role("cell", name="deployment_running")).to_be_visible()
+    expect(page.get_by_role("cell", name="deployment running")).to_be_visible()
 
     page.get_by_role("button", name="Stop").click()
     person.sees_state("stopped")

@@ -56,7 +56,7 @@ def test_a_machine_that_is_away_is_said_and_its_return_is_noticed(
         expect(notice).to_contain_text("Your app may still be serving.")
         expect(notice.get_by_role("link", name="See the nodes")).to_be_visible()
         expect(page.locator(".placeholder")).to_have_count(0)
-    expect(page.get_by_role("cell", name="deployment_running").first).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("cell", name="deployment running").first).to_be_visible(timeout=90_000)
     expect(page.get_by_role("alert")).to_have_count(0)
     # The next test needs the machine whole: a node that was silent for long is offline until its next heartbeat.
     Person(page).until_answered("/api/v1/nodes", lambda answer: '"online"' in answer.text())
@@ -122,7 +122,8 @@ def test_a_device_that_is_offline_is_told_so_and_nothing_is_lost(page: Page) -> 
     expect(page.get_by_role("alert")).to_contain_text("This device is offline.")
     expect(page.get_by_label("Image")).to_have_value("nginx:1.27")
 
-    # A part of the console that was not fetched yet.
+    # A part of the console that was not fetched yet. The form is given up for it, which is asked first.
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("link", name="API keys").click()
     again = page.get_by_role("button", name="Try again")
     expect(again).to_be_visible()

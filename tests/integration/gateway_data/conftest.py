@@ -207,7 +207,7 @@ async def start_gateway(
             gateway.process.wait(10)
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 15.0) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 45.0) -> None:
     """Polls; the conditions of other processes cannot be waited for in another way."""
     deadline = time.monotonic() + timeout_s
     while True:

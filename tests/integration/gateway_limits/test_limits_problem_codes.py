@@ -106,9 +106,10 @@ def revoked_key(stage: Stage) -> Reply:
 
 
 def expired_key(stage: Stage) -> Reply:
-    ends = rfc3339(SystemClock().now() + 1)
-    key = new_key(stage, stage.sign_up("forgets"), expires_at=ends)
-    time.sleep(1.1)
+    token = stage.sign_up("forgets")
+    ends = SystemClock().now() + 3
+    key = new_key(stage, token, expires_at=rfc3339(ends))
+    time.sleep(ends + 0.1 - SystemClock().now())
     return stage.ask("GET", f"/private?api_key={key['key']}")
 
 

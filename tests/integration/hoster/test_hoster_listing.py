@@ -34,7 +34,9 @@ async def _fill(database: Database) -> list[str]:
     async with database.transaction() as connection:
         run = connection.execute
         await run("INSERT INTO users VALUES ('user_1', 'org_1', 'pro', 1)")
-        await run("INSERT INTO templates VALUES (NULL, 'tmpl_1', 'shop', NULL, 2, 1, 1, 1, NULL)")
+        await run(
+            "INSERT INTO templates (id, slug, revision, published, created_at, updated_at) VALUES ('tmpl_1', 'shop', 2, 1, 1, 1)"
+        )
         for revision in (1, 2):
             await run("INSERT INTO template_revisions VALUES ('tmpl_1', ?, '{}', 1)", (revision,))
         kinds = product((TEMPLATE, IMAGE, GIT), RELEASED, (None, "public", "private"), (0, 2))

@@ -8,7 +8,9 @@ from hoster.__main__ import MIGRATIONS
 from hoster.deployments.store import DeploymentStore
 from hoster.paging import PageRequest
 from hoster.releases.store import ReleaseStore
+from hoster.templates.store import TemplateStore
 from hoster.vault import Vault
+from shared.clock import SystemClock
 from shared.database import Database
 
 VAULT = Vault(b"k" * 32)
@@ -112,6 +114,42 @@ async def test_the_room_on_a_node_is_what_its_live_deployments_were_promised(tmp
             async with database.transaction() as connection:
                 await connection.execute(statement)
             assert await _promised(database) == promised, statement
+    finally:
+        await database.close()
+
+
+async def test_templates_from_before_are_found_by_their_words(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    for script in sorted(MIGRATIONS.glob("00*.sql")):
+        if script.name < "0011":
+            shutil.copy(script, old)
+    database = await Database.open(tmp_path / "hoster.db", old)
+    document = {
+        "name": "My Blog", "description": "Says THINGS", "category": "tools", "tags": ["cms", "web"], "version": "1.0.0",
+        "compose": "", "variables": [], "resources": {"cpu_cores": 1, "memory_mb": 64, "disk_mb": 64},
+        "required_capabilities": [], "price_monthly_cents": 0,
+    }  # fmt: skip
+    async with database.transaction() as connection:
+        await connection.execute("INSERT INTO users VALUES ('u', 'o', 'p', 1)")
+        await connection.execute(
+            "INSERT INTO templates (id, slug, author_id, revision, published, created_at, updated_at) VALUES ('t', 's', 'u', 2, 1, 1, 1)"
+        )
+        for revision, name in ((1, "Former"), (2, "My Blog")):
+            await connection.execute(
+                "INSERT INTO template_revisions VALUES ('t', ?, ?, 1)",
+                (revision, json.dumps({**document, "name": name})),
+            )
+    await database.close()
+
+    database = await Database.open(tmp_path / "hoster.db", MIGRATIONS)
+    try:
+        templates = TemplateStore(database, SystemClock())
+        for q, category, total in (
+            ("my BLOG", None, 1), ("things", "tools", 1), ("cms", None, 1), (None, "tools", 1), ("former", None, 0), ("my", "web", 0),
+        ):  # fmt: skip
+            page = await templates.page("someone", PageRequest(50, None), q, category)
+            assert (page.total, len(page.items)) == (total, total), (q, category)
     finally:
         await database.close()
 

@@ -238,7 +238,51 @@ async def test_an_owner_changes_a_node_and_takes_it_out_of_placement_for_a_while
         await joined.stop()
 
 
-@pytest.mark.timeout(240)  # five processes start one after the other
+async def test_a_lost_node_holds_nothing_back(
+    hoster: Hoster, user: User, stranger: User, hello_id: str, session: aiohttp.ClientSession
+) -> None:
+    """Until someone says that it is lost, everything waits for it; afterwards deletes are done and the rest can be placed anew."""
+    made = await user.ask("POST", "/api/v1/nodes", {"name": "mine"})
+    node = f"/api/v1/nodes/{made.body['id']}"
+    lost = await join_worker(hoster.base_url, session, made.body["join_token"])
+    order = {"name": "x", "template_id": hello_id, "node_id": made.body["id"]}
+    ids = [(await user.ask("POST", "/api/v1/deployments", order)).body["id"] for _ in range(3)]
+    for deployment_id in ids:
+        await user.until(deployment_id, "running")
+    stopped, running, deleting = (f"/api/v1/deployments/{one}" for one in ids)
+    await user.ask("POST", f"{stopped}/stop")
+    await user.until(ids[0], "stopped")
+    assert (await user.ask("DELETE", f"{node}?lost=true")).body["code"] == "node_online"
+    await lost.stop()
+    assert (await user.ask("DELETE", deleting)).status == 202
+    await rewrite(
+        hoster, "UPDATE nodes SET last_seen_at = last_seen_at - 60 WHERE id = ?", (made.body["id"],)
+    )
+
+    assert (await user.ask("DELETE", node)).body["code"] == "node_in_use"
+    assert (await user.ask("GET", deleting)).body["status"] == "deleting"
+    assert (await stranger.ask("DELETE", f"{node}?lost=true")).status == 404
+    assert (await user.ask("DELETE", f"{node}?lost=true")).status == 204
+
+    await user.until_gone(ids[2])
+    failed = (await user.ask("GET", running)).body
+    assert (failed["status"], failed["node_id"]) == ("failed", None)
+    assert "lost" in failed["status_reason"]
+    assert (await user.ask("GET", "/api/v1/me")).body["usage"]["deployments"] == 2
+    assert (await user.ask("POST", f"{running}/start")).body["code"] == "no_node_available"
+
+    found = await join_worker(hoster.base_url, session)
+    try:
+        for deployment, deployment_id in ((running, ids[1]), (stopped, ids[0])):
+            assert (await user.ask("POST", f"{deployment}/start")).status == 202
+            again = await user.until(deployment_id, "running")
+            assert (again["node_id"], again["status_reason"]) == (found.node_id, None)
+        assert len(found.projects) == 2
+    finally:
+        await found.stop()
+
+
+@pytest.mark.timeout(240)  # six processes start one after the other
 async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
     hoster: Hoster, worker: FakeWorker, user: User, hello_id: str, tmp_path: Path
 ) -> None:
@@ -265,7 +309,11 @@ async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
     assert made.status == 202
     status, told = await run("remove", worker.node_id)
     assert (status, "1 deployments" in told) == (2, True)
+    status, told = await run("remove", worker.node_id, "--lost")
+    assert (status, "heartbeats" in told) == (2, True)
+    worker.sends_heartbeats = False
+    await rewrite(hoster, "UPDATE nodes SET last_seen_at = last_seen_at - 60")
+    assert (await run("remove", worker.node_id, "--lost"))[0] == 0
     await user.ask("DELETE", f"/api/v1/deployments/{made.body['id']}")
     await user.until_gone(made.body["id"])
-    assert (await run("remove", worker.node_id))[0] == 0
     assert (await run("maintenance", "node_x", "on"))[0] == 2

@@ -137,6 +137,43 @@ async def test_what_was_deleted_goes_with_all_that_belongs_to_it_and_what_was_bi
 
 
 @pytest.mark.usefixtures("worker")
+async def test_of_a_template_the_revisions_that_nobody_has_go_when_they_were_replaced_long_ago(
+    hoster: Hoster, user: User, forget_after: Any
+) -> None:
+    template_id = await _written(user)
+    template = f"/api/v1/templates/{template_id}"
+
+    async def revise(description: str) -> None:
+        assert (await user.ask("PATCH", template, {"description": description})).status == 200
+
+    async def kept() -> list[int]:
+        rows = await hoster.app[DATABASE].fetch_all(
+            "SELECT revision FROM template_revisions WHERE template_id = ? ORDER BY revision", (template_id,)
+        )
+        return [row["revision"] for row in rows]
+
+    await revise("second: has a deployment, later only its release")
+    one = await _deployed(user, template_id, "lives")
+    at = f"{DEPLOYMENTS}/{one['id']}"
+    for number in range(3, 8):
+        await revise(f"number {number}")
+    await user.ask("PATCH", at, {"template_revision": 5})
+    await user.ask("POST", f"{at}/redeploy")
+    await user.until(one["id"], "running")
+
+    await forget_after(HISTORY_S - 60)
+    assert await kept() == [1, 2, 3, 4, 5, 6, 7]
+    assert (await forget_after(HISTORY_S + 60))["template_revisions"] == 4
+    assert await kept() == [2, 5, 7]
+
+    gone = await user.ask("PATCH", at, {"template_revision": 3})
+    assert (gone.status, [fault["field"] for fault in gone.body["errors"]]) == (422, ["template_revision"])
+    assert (await user.ask("POST", f"{at}/rollback", {"release_id": one["release_id"]})).status == 202
+    assert (await user.until(one["id"], "running"))["template_revision"] == 2
+    assert (await user.ask("GET", template)).body["revision"] == 7
+
+
+@pytest.mark.usefixtures("worker")
 async def test_what_lives_goes_on_as_if_nothing_had_been_forgotten(
     hoster: Hoster, user: User, hello_id: str, forget_after: Any
 ) -> None:

@@ -139,6 +139,22 @@ async def test_a_template_that_has_changed_since_it_was_read_is_not_overwritten(
     assert (shown["revision"], shown["description"]) == (2, "mine")
 
 
+async def test_a_template_is_found_by_what_its_newest_revision_says_in_any_case(user: User) -> None:
+    one = (await user.ask("POST", TEMPLATES, {**BODY, "name": "ÄRZTE Blog", "tags": ["praxis"]})).headers[
+        "Location"
+    ]
+
+    async def found(query: str) -> list[str]:
+        return [item["name"] for item in (await user.ask("GET", f"{TEMPLATES}?{query}")).body["items"]]
+
+    for query in ("q=%C3%A4rzte", "q=%C3%84RZTE", "q=+praxis+", "q=blog&category=tools"):
+        assert await found(query) == ["ÄRZTE Blog"], query
+    assert await found("q=blog&category=other") == []
+    await user.ask("PATCH", one, {"name": "Clinic", "category": "other"})
+    assert await found("q=%C3%A4rzte") == []
+    assert await found("q=clinic&category=other") == ["Clinic"]
+
+
 async def test_a_new_shipped_template_takes_the_slug_and_leaves_a_customers_template_alone(
     user: User, hoster: Hoster
 ) -> None:

@@ -201,9 +201,9 @@ async def test_a_websocket_passes_frames_of_all_sizes_and_its_close_code(start_r
                 assert relay.relay.in_flight == 1
                 for size in (0, 1, 125, 126, 65535, 65536, 3 * MIB):
                     await ws.send_bytes(b"y" * size)
-                    assert await ws.receive_bytes(timeout=5) == b"y" * size
+                    assert await ws.receive_bytes(timeout=30) == b"y" * size
                 await ws.send_str("grüß")
-                assert await ws.receive_str(timeout=5) == "grüß"
+                assert await ws.receive_str(timeout=30) == "grüß"
                 await ws.close(code=4001)
             assert await asyncio.wait_for(origin.close_code, 2) == 4001
         await until(lambda: not relay.relay.in_flight)
@@ -246,9 +246,9 @@ async def test_websockets_are_told_1001_on_drain(start_relay: Start) -> None:
         relay = await start_relay(origin.port)
         async with aiohttp.ClientSession() as session, session.ws_connect(url(relay, "/echo")) as ws:
             await ws.send_str("hello")
-            await ws.receive_str(timeout=2)
+            await ws.receive_str(timeout=30)
             draining = asyncio.create_task(relay.relay.drain(5))
-            message = await ws.receive(timeout=2)
+            message = await ws.receive(timeout=30)
             finished = await draining
 
             assert (message.type, ws.close_code) == (aiohttp.WSMsgType.CLOSE, 1001)

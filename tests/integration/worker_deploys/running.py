@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]], timeout_s: float = 15.0) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], timeout_s: float = 45.0) -> None:
     async with asyncio.timeout(timeout_s):
         while not await holds():
             await asyncio.sleep(0.05)

@@ -14,10 +14,15 @@ PROJECT = {"project_id": "told", "org_id": "org_a"}
 
 
 async def read(
-    worker: Worker, until: str, last_event_id: str | None = None, *, opened: asyncio.Event | None = None
+    worker: Worker,
+    until: str,
+    last_event_id: str | None = None,
+    *,
+    opened: asyncio.Event | None = None,
+    query: str = "",
 ) -> list[dict[str, Any]]:
     """The events up to and with the first that is named or typed `until`; each with its id. `opened` is set once the stream listens."""
-    target = "/projects/told/events/stream"
+    target = f"/projects/told/events/stream{query}"
     headers = worker.commander.signed("GET", target, b"")
     if last_event_id is not None:
         headers["Last-Event-ID"] = last_event_id
@@ -62,6 +67,9 @@ async def test_a_reader_that_comes_back_hears_what_it_missed_and_nothing_twice(
 
     again = await read(worker, "deploy_active", heard[2]["sse_id"])
     assert [event["id"] for event in again] == [event["id"] for event in heard[3:]]
+
+    late = await read(worker, "deploy_active", query="?tail=1000")  # who comes now, and wants the newest
+    assert [event["id"] for event in late] == [event["id"] for event in heard]
 
     other_life = await read(worker, "gap", "1-1")
     assert other_life[0]["reason"] == "unknown_event_id"

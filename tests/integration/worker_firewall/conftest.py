@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.integration.worker_firewall.namespaces import Namespace, address, namespace, wire
 from tests.integration.worker_firewall.node import Node
+from tests.servers.namespaces import Namespace, address, namespace, wire
 
 NODE_4, NODE_6 = "192.0.2.1", "2001:db8::1"
 FRIEND_4, FRIEND_6 = "192.0.2.2", "2001:db8::2"

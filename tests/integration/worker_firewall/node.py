@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.signature import HEADER, Command, sign
-from tests.integration.worker_firewall.namespaces import Namespace
+from tests.servers.namespaces import Namespace
 
 ROOT = Path(__file__).parents[3]
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -19,8 +19,8 @@ from tests.integration.worker_firewall.conftest import (
     STRANGER_6,
     Machines,
 )
-from tests.integration.worker_firewall.namespaces import address, namespace, wire
 from tests.integration.worker_firewall.node import MESH_PORT, PORT, SECRET, Node
+from tests.servers.namespaces import address, namespace, wire
 from tests.unit.worker_firewall.policies import GROUND, policies
 from worker.firewall.nft import Nft
 from worker.firewall.policy import Policy

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.integration.worker_firewall.conftest import FRIEND_4, NODE_4, STRANGER_4, Machines
-from tests.integration.worker_firewall.namespaces import run
 from tests.integration.worker_firewall.node import PORT, Node
+from tests.servers.namespaces import run
 
 APP = 5000
 RULES = [{"port": APP, "protocol": "tcp", "sources": [f"{FRIEND_4}/32"]}]

@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-async def eventually(look: Callable[[], Awaitable[Found | None]], timeout_s: float = 10.0) -> Found:
+async def eventually(look: Callable[[], Awaitable[Found | None]], timeout_s: float = 30.0) -> Found:
     """What `look` finds, once it is something true."""
     async with asyncio.timeout(timeout_s):
         while not (found := await look()):

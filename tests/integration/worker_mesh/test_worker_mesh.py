@@ -364,7 +364,7 @@ async def test_a_websocket_of_a_private_project_needs_a_token_and_goes_through(m
         await mesh.http.ws_connect(url, headers=host)
     async with mesh.http.ws_connect(url, headers={**host, **bearer(mesh.issuer.token())}) as connection:
         await connection.send_str("hey")
-        assert await connection.receive_str(timeout=5) == "hey! org_a"
+        assert await connection.receive_str(timeout=30) == "hey! org_a"
         found = mesh.table.find(host["Host"])
         assert found is not None
         assert found.backend is not None

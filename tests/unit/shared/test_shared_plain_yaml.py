@@ -6,9 +6,9 @@ from shared.plain_yaml import YamlRefused, read_plain_yaml
 
 
 def test_plain_data_is_read() -> None:
-    assert read_plain_yaml("a: [1, 'x', true, null]\nb: {c: 1.5}\n") == {
-        "a": [1, "x", True, None],
-        "b": {"c": 1.5},
+    assert read_plain_yaml("a: [1, 'x', true, null, x]\nb: {c: 1.5, a: c}\n") == {
+        "a": [1, "x", True, None, "x"],
+        "b": {"c": 1.5, "a": "c"},
     }
 
 
@@ -24,6 +24,9 @@ def test_plain_data_is_read() -> None:
         ("a: 0x" + "f" * 60_000, "too large"),
         ("a: " + "9" * 5_000, "not valid"),
         ("? 0x" + "f" * 5_000 + "\n: a", "too large"),
+        ("a: {b: 1, c: 2, b: 3}", "'b' twice in one mapping"),
+        ("a: 1\nb: [a]\n'a': 2", "'a' twice in one mapping"),
+        ("[{a: 1, ? [x] : 2, a: 1}]", "'a' twice in one mapping"),
         ("a: 2001-99-99", "not valid"),
         ("a: !!python/object:os.system x", "not valid"),
         ("a: !!int x", "not valid"),

@@ -5,30 +5,34 @@ import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { Problem } from "@/problems/problem";
+import { useUnsaved } from "@/routing/unsaved";
+import { useKept } from "@/session/use_kept";
 import { ComposeField } from "./compose_field";
 import { ComposeRules } from "./compose_rules";
 import type { Draft } from "./draft";
 import { ResourceFields } from "./resource_fields";
-import { useUnsaved } from "./unsaved";
 import { VariablesEditor } from "./variables_editor";
 
 interface TemplateFormProps {
   readonly draft: Draft;
+  /** Of the state that `draft` was read from, so that nobody's change is written over; empty for a new one. */
+  readonly etag?: string;
   readonly verb: string;
-  readonly onSave: (draft: Draft) => Promise<void>;
+  /** Returns the tag of what was saved. */
+  readonly onSave: (draft: Draft, etag: string) => Promise<string>;
   /** What became of the last saving. */
   readonly said?: string;
 }
 
-export function TemplateForm({ draft: first, verb, onSave, said = "" }: TemplateFormProps) {
-  const [draft, setDraft] = useState(first);
-  const [kept, setKept] = useState(first);
-  const change = (fields: Partial<Draft>) => setDraft({ ...draft, ...fields });
+export function TemplateForm({ draft: first, etag = "", verb, onSave, said = "" }: TemplateFormProps) {
+  const [{ draft, readFrom }, setWritten] = useKept("template", () => ({ draft: first, readFrom: etag }));
+  const [saved, setSaved] = useState(first);
+  const change = (fields: Partial<Draft>) => setWritten({ draft: { ...draft, ...fields }, readFrom });
   const form = useSubmit(async () => {
-    await onSave(draft);
-    setKept(draft);
+    setWritten({ draft, readFrom: await onSave(draft, readFrom) });
+    setSaved(draft);
   });
-  useUnsaved(draft !== kept);
+  useUnsaved(draft !== saved);
   const problem = form.problem instanceof Problem ? form.problem : null;
   return (
     <form class="deploy-form template-form" onSubmit={form.submit}>
@@ -64,7 +68,7 @@ export function TemplateForm({ draft: first, verb, onSave, said = "" }: Template
           <Button kind="primary" type="submit" busy={form.busy}>
             {verb}
           </Button>
-          <span role="status">{draft === kept ? said : "Not saved yet."}</span>
+          <span role="status">{draft === saved ? said : "Not saved yet."}</span>
         </p>
       </div>
       <aside>

@@ -45,6 +45,7 @@ function NewForm({ draft }: { readonly draft: Draft }) {
     queries.setQueryData(["own-template", made.template.id], made);
     void queries.invalidateQueries({ queryKey: ["templates"] });
     go(`/my-templates/${made.template.id}`, { replace: true });
+    return made.etag;
   };
   return <TemplateForm draft={draft} verb="Save the draft" onSave={save} />;
 }
@@ -96,10 +97,9 @@ function Foreign({ id }: { readonly id: string }) {
 function Revision({ opened }: { readonly opened: Tagged }) {
   const queries = useQueryClient();
   const [draft] = useState(() => draftOf(opened.template));
-  const [etag, setEtag] = useState(opened.etag);
   const [saved, setSaved] = useState<number | null>(null);
   const { id } = opened.template;
-  const save = async (written: Draft) => {
+  const save = async (written: Draft, etag: string) => {
     setSaved(null);
     const made = await tagged(
       exchange(templatePath(id), {
@@ -108,15 +108,16 @@ function Revision({ opened }: { readonly opened: Tagged }) {
         headers: { "If-Match": etag },
       }),
     );
-    setEtag(made.etag);
     setSaved(made.template.revision);
     queries.setQueryData(["own-template", id], made);
     void queries.invalidateQueries({ queryKey: ["templates"] });
     void queries.invalidateQueries({ queryKey: ["template", id] });
+    return made.etag;
   };
   return (
     <TemplateForm
       draft={draft}
+      etag={opened.etag}
       verb="Save as a new revision"
       onSave={save}
       said={saved === null ? "" : `Saved as revision ${saved}.`}

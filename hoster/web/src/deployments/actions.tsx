@@ -1,9 +1,10 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { DialogButton } from "@/elements/dialog_button";
+import { focusHeadingIfNowhere } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { newIdempotencyKey, request } from "@/session/request";
+import { request } from "@/session/request";
 import { Deletion } from "./deletion";
 import { type Deployment, pathOf } from "./deployment";
 
@@ -29,13 +30,21 @@ export function Actions({ deployment }: { readonly deployment: Deployment }) {
   const [busy, setBusy] = useState<Verb | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
 
+  const acted = useRef(false);
+  // The button that was pressed goes away with the state that allowed it.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another state has other buttons
+  useEffect(() => {
+    if (acted.current) focusHeadingIfNowhere();
+  }, [deployment.status]);
+
   const act = async (verb: Verb) => {
+    if (busy !== null) return;
+    acted.current = true;
     setBusy(verb);
     setProblem(null);
     try {
       await request(`${pathOf(deployment.id)}/${verb}`, {
         method: "POST",
-        headers: { "Idempotency-Key": newIdempotencyKey() },
       });
     } catch (error) {
       setProblem(error);

@@ -21,7 +21,15 @@ export async function createDeployment(body: object): Promise<Deployment> {
       headers: { "Idempotency-Key": key },
     });
   } catch (error) {
-    if (error instanceof Problem && error.status === 0) unanswered = { body: text, key };
+    if (isUnanswered(error)) unanswered = { body: text, key };
     throw error;
   }
+}
+
+/** By Hoster, whatever the way to it has answered: it may have been done, or be about to be. */
+function isUnanswered(error: unknown): boolean {
+  return (
+    error instanceof Problem &&
+    ([0, 502, 504].includes(error.status) || error.code === "idempotency_key_in_use")
+  );
 }

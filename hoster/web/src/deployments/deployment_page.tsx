@@ -1,9 +1,9 @@
 import { Suspense } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { capitalised } from "@/elements/capitalised";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { SafePlace } from "@/elements/safe_place";
+import { sentence } from "@/elements/sentence";
 import { StateBadge } from "@/elements/state_badge";
 import { LogPanel } from "@/logs/log_panel";
 import { NotFoundPage } from "@/pages/not_found_page";
@@ -41,7 +41,10 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
   if (!TABS.some(([name]) => name === tab)) return <NotFoundPage />;
   return (
     <>
-      <PageHeading title={deployment.data?.name ?? "Deployment"}>
+      <PageHeading
+        title={deployment.data?.name ?? "Deployment"}
+        part={tab === "overview" ? undefined : TABS.find(([name]) => name === tab)?.[1]}
+      >
         {deployment.data?.status === "running" && (
           <a class="button is-primary" href={deployment.data.url} target="_blank" rel="noreferrer">
             Open the app
@@ -52,7 +55,7 @@ export function DeploymentPage({ id, tab }: { readonly id: string; readonly tab:
       <Loaded query={deployment} lines={10}>
         {(found) => (
           <>
-            <Facts deployment={found} />
+            <Facts deployment={found} tab={tab} />
             <Tabs id={id} tab={tab} />
             <SafePlace key={tab}>
               <Suspense fallback={<p class="page-waiting" />}>
@@ -76,12 +79,14 @@ function useGone(error: unknown, status: string | undefined): void {
   }, [gone]);
 }
 
-function Facts({ deployment }: { readonly deployment: Deployment }) {
+function Facts({ deployment, tab }: { readonly deployment: Deployment; readonly tab: string }) {
   const address = deployment.status === "running";
   return (
     <div class="deployment-facts">
-      <p class="row" aria-live="polite">
-        <StateBadge state={deployment.status} />
+      <p class="row">
+        <span role="status">
+          <StateBadge state={deployment.status} />
+        </span>
         {deployment.visibility === "private" && <span class="tag">private</span>}
         {address ? (
           <a href={deployment.url} target="_blank" rel="noreferrer">
@@ -92,12 +97,36 @@ function Facts({ deployment }: { readonly deployment: Deployment }) {
         )}
       </p>
       {deployment.status === "pending" && <p class="notice">It was created without being started.</p>}
-      {deployment.status_reason !== null && deployment.status_reason !== "" && (
-        <p class={deployment.status === "failed" ? "notice is-problem" : "notice"}>
-          {capitalised(deployment.status_reason)}
-          {deployment.status === "failed" &&
-            ". The steps below say where it failed; correct it, then redeploy or start it."}
-        </p>
+      <Reason deployment={deployment} isOverview={tab === "overview"} />
+    </div>
+  );
+}
+
+interface ReasonProps {
+  readonly deployment: Deployment;
+  /** Where the steps are shown. */
+  readonly isOverview: boolean;
+}
+
+/** Its place is there before it, so that a screen reader says it when it comes. */
+function Reason({ deployment, isOverview }: ReasonProps) {
+  const { id, status, status_reason: reason } = deployment;
+  const failed = status === "failed";
+  return (
+    <div role="status">
+      {reason !== null && reason !== "" && (
+        <div class={failed ? "notice is-problem" : "notice"}>
+          <p class={isOverview ? undefined : "in-short"}>{sentence(reason)}</p>
+          {failed && (
+            <p>
+              {isOverview ? (
+                "The steps below say where it failed; correct it, then redeploy or start it."
+              ) : (
+                <Link to={`/deployments/${id}`}>See where it failed</Link>
+              )}
+            </p>
+          )}
+        </div>
       )}
     </div>
   );

@@ -1,9 +1,10 @@
-import { capitalised } from "@/elements/capitalised";
+import { counted } from "@/elements/amounts";
 import { Empty } from "@/elements/empty";
 import { Filter } from "@/elements/filter";
 import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
 import { PageHeading } from "@/elements/page_heading";
+import { sentence } from "@/elements/sentence";
 import { StateBadge } from "@/elements/state_badge";
 import { Link } from "@/routing/link";
 import { useRest } from "@/session/use_list";
@@ -49,7 +50,7 @@ function Deployments({ items, filter, onFilter }: DeploymentsProps) {
           kinds={statesOf(items, filter.state)}
           kind={filter.state}
           onKind={(state) => onFilter({ ...filter, state })}
-          found={`${shown.length} deployments`}
+          found={counted(shown.length, "deployment")}
         />
       )}
       {shown.length === 0 ? (
@@ -94,15 +95,12 @@ function Rows({ items }: { readonly items: readonly Deployment[] }) {
             <h2>
               <Link to={`/deployments/${deployment.id}`}>{deployment.name}</Link>
             </h2>
-            <p class="muted">
+            <p class="muted in-short">
               <WhatItRuns deployment={deployment} />
             </p>
           </div>
           <div>
             <StateBadge state={deployment.status} />
-            {deployment.status === "failed" && deployment.status_reason !== null && (
-              <p class="reason">{capitalised(deployment.status_reason)}</p>
-            )}
           </div>
           <p class="deployment-address">
             {deployment.status === "running" ? (
@@ -116,6 +114,9 @@ function Rows({ items }: { readonly items: readonly Deployment[] }) {
           <p class="muted">
             created <Moment at={deployment.created_at} />
           </p>
+          {deployment.status === "failed" && deployment.status_reason !== null && (
+            <p class="reason in-short">{sentence(deployment.status_reason)}</p>
+          )}
         </li>
       ))}
     </ul>

@@ -1,7 +1,8 @@
-import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
+import { useUnsaved } from "@/routing/unsaved";
+import { useKept } from "@/session/use_kept";
 import { type Deployment, isMoving } from "./deployment";
 import { environmentChanges } from "./variable_changes";
 import { useSaving } from "./variables_tab";
@@ -14,18 +15,19 @@ interface Row {
 
 /** The environment of a deployment without a template: any names, each value exactly as entered. */
 export function EnvironmentForm({ deployment }: { readonly deployment: Deployment }) {
-  const [rows, setRows] = useState<readonly Row[]>(() =>
+  const [rows, setRows, edited] = useKept<readonly Row[]>("rows", () =>
     Object.entries(deployment.variables).map(([name, value]) => ({
       name,
       value: String(value),
       isNew: false,
     })),
   );
+  const named = rows.filter((row) => row.name.trim() !== "");
+  useUnsaved(edited && Object.keys(environmentChanges(deployment.variables, named)).length > 0);
   const save = useSaving(deployment);
   const form = useSubmit(async () => {
-    const kept = rows.filter((row) => row.name.trim() !== "");
-    await save(environmentChanges(deployment.variables, kept));
-    setRows(kept.map((row) => ({ ...row, isNew: false })));
+    await save(environmentChanges(deployment.variables, named));
+    setRows(named.map((row) => ({ ...row, isNew: false })));
   });
   const change = (index: number, fields: Partial<Row>) =>
     setRows(rows.map((row, at) => (at === index ? { ...row, ...fields } : row)));

@@ -44,7 +44,9 @@ export default function EventsTab({ deployment }: { readonly deployment: Deploym
               <select value={type} onChange={(event) => setType(event.currentTarget.value)}>
                 <option value="">all</option>
                 {[...new Set(items.map((item) => item.type))].sort().map((one) => (
-                  <option key={one}>{one}</option>
+                  <option key={one} value={one}>
+                    {worded(one)}
+                  </option>
                 ))}
               </select>
             </label>
@@ -56,11 +58,9 @@ export default function EventsTab({ deployment }: { readonly deployment: Deploym
                     <td>
                       <Moment at={item.timestamp} />
                     </td>
-                    <td>
-                      <code>{item.type}</code>
-                    </td>
-                    <td>{item.container}</td>
-                    <td class="wide">{shortened(item.message)}</td>
+                    <td>{worded(item.type)}</td>
+                    <td class="wrap">{item.container}</td>
+                    <td class="wide">{shortened(item.message).replace(" -> ", " → ")}</td>
                   </tr>
                 ))}
             </Table>
@@ -69,4 +69,9 @@ export default function EventsTab({ deployment }: { readonly deployment: Deploym
       }
     </Loaded>
   );
+}
+
+/** The API's name of a type, in words. */
+function worded(type: string): string {
+  return type.replaceAll("_", " ");
 }

@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/preact-query";
 import { Button } from "@/elements/button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
-import { newIdempotencyKey, request } from "@/session/request";
+import { request } from "@/session/request";
 import { type Deployment, isMoving, pathOf } from "./deployment";
 
 /** What is saved and not yet in force, with the way to put it in force. */
@@ -11,13 +11,12 @@ export function PendingChanges({ deployment }: { readonly deployment: Deployment
   const form = useSubmit(async () => {
     await request(`${pathOf(deployment.id)}/redeploy`, {
       method: "POST",
-      headers: { "Idempotency-Key": newIdempotencyKey() },
     });
     await queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
   });
   const changes = deployment.pending_changes ?? [];
   if (changes.length === 0) return null;
-  const waits = deployment.status === "stopped";
+  const waits = deployment.status === "stopped" || deployment.status === "pending";
   return (
     <div class="notice is-warning">
       <p>
@@ -25,7 +24,9 @@ export function PendingChanges({ deployment }: { readonly deployment: Deployment
         {changes.map((change) => change.replace(/^variables\./, "")).join(", ")}.{" "}
         {waits
           ? "They are in force from the next start."
-          : "Redeploy to put them in force; the app serves meanwhile."}
+          : deployment.status === "running"
+            ? "Redeploy to put them in force; the app serves meanwhile."
+            : "Redeploy to put them in force."}
       </p>
       {!waits && (
         <Button

@@ -18,7 +18,15 @@ export function differences(before: Compared, release: Compared): string[] {
     if (was === is) continue;
     if (was === undefined) found.push(`${name} was added`);
     else if (is === undefined) found.push(`${name} was removed`);
-    else found.push(`${name}: ${String(was)} → ${String(is)}`);
+    else found.push(`${name}: ${inShort(was)} → ${inShort(is)}`);
   }
   return found;
+}
+
+const LONGEST = 80;
+
+/** In one line: a value may be a whole web page. */
+function inShort(value: unknown): string {
+  const text = String(value).replace(/\s+/g, " ");
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

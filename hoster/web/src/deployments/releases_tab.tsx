@@ -1,12 +1,12 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { capitalised } from "@/elements/capitalised";
 import { Confirmation } from "@/elements/confirmation";
 import { DialogButton } from "@/elements/dialog_button";
 import { Empty } from "@/elements/empty";
 import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
+import { sentence } from "@/elements/sentence";
 import { StateBadge } from "@/elements/state_badge";
-import { newIdempotencyKey, request } from "@/session/request";
+import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import { type Deployment, isMoving, pathOf, type Source, type Variables } from "./deployment";
 import { differences } from "./release_differences";
@@ -78,7 +78,6 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
     await request(`${pathOf(deployment.id)}/rollback`, {
       method: "POST",
       body: { release_id: release.id },
-      headers: { "Idempotency-Key": newIdempotencyKey() },
     });
     await queries.invalidateQueries({ queryKey: ["deployment", deployment.id] });
   };
@@ -106,7 +105,7 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
           </DialogButton>
         )}
       </div>
-      {release.reason !== null && <p class="notice is-problem">{capitalised(release.reason)}</p>}
+      {release.reason !== null && <p class="notice is-problem">{sentence(release.reason)}</p>}
       <ul class="plain-list">
         {release.images.map((image) => (
           <li key={image.service}>

@@ -4,6 +4,7 @@ import { Button } from "@/elements/button";
 import { NameField } from "@/elements/name_field";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
+import { useUnsaved } from "@/routing/unsaved";
 import { request } from "@/session/request";
 import { VisibilityField } from "@/templates/visibility_field";
 import { type Deployment, pathOf } from "./deployment";
@@ -14,6 +15,7 @@ export default function SettingsTab({ deployment }: { readonly deployment: Deplo
   const [name, setName] = useState(deployment.name);
   const [visibility, setVisibility] = useState(deployment.visibility);
   const changed = name !== deployment.name || visibility !== deployment.visibility;
+  useUnsaved(changed);
   const form = useSubmit(async () => {
     const body = visibility === deployment.visibility ? { name } : { name, visibility };
     await request<Deployment>(pathOf(deployment.id), { method: "PATCH", body });

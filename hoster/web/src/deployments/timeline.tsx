@@ -1,7 +1,8 @@
-import { seconds } from "@/elements/amounts";
-import { capitalised } from "@/elements/capitalised";
+import { counted, seconds } from "@/elements/amounts";
+import { timeOfDay } from "@/elements/dates";
 import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
+import { sentence } from "@/elements/sentence";
 import { shortened } from "@/elements/shortened";
 import { StateBadge } from "@/elements/state_badge";
 import { type Deployment, isMoving } from "./deployment";
@@ -50,7 +51,7 @@ function Steps({ deploy }: { readonly deploy: Deploy }) {
           </span>
         )}
       </p>
-      {tellsMore(deploy) && <p class="notice is-problem">{capitalised(deploy.reason ?? "")}</p>}
+      {tellsMore(deploy) && <p class="notice is-problem">{sentence(deploy.reason ?? "")}</p>}
       <ol class="timeline">
         {steps.map((step, index) => (
           <StepRow key={step.name} step={step} failed={failed && index === steps.length - 1} />
@@ -90,11 +91,11 @@ function Attempts({ attempts }: { readonly attempts: readonly HealthAttempt[] })
   if (attempts.length === 0) return null;
   return (
     <details open>
-      <summary>{attempts.length} health checks</summary>
+      <summary>{counted(attempts.length, "health check")}</summary>
       <ol class="attempts">
         {attempts.map((attempt) => (
           <li key={attempt.at}>
-            <time dateTime={attempt.at}>{attempt.at.slice(11, 23)}</time> {attempt.outcome}
+            <time dateTime={attempt.at}>{timeOfDay(attempt.at)}</time> {attempt.outcome}
           </li>
         ))}
       </ol>
@@ -106,7 +107,7 @@ function LastLines({ lines }: { readonly lines: readonly string[] }) {
   if (lines.length === 0) return null;
   return (
     <details open>
-      <summary>Its last {lines.length} lines</summary>
+      <summary>{lines.length === 1 ? "Its last line" : `Its last ${lines.length} lines`}</summary>
       <pre tabIndex={0}>{lines.join("\n")}</pre>
     </details>
   );

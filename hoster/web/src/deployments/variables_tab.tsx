@@ -1,10 +1,11 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { Loaded } from "@/elements/loaded";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
+import { useUnsaved } from "@/routing/unsaved";
 import { request } from "@/session/request";
+import { useKept } from "@/session/use_kept";
 import { type Scalar, useTemplate, type Variable } from "@/templates/template";
 import { VariableField } from "@/templates/variable_field";
 import { type Entries, faultsOf } from "@/templates/variable_values";
@@ -56,9 +57,12 @@ interface VariablesFormProps {
 }
 
 function VariablesForm({ deployment, variables }: VariablesFormProps) {
-  const [entries, setEntries] = useState<Entries>(() => entriesOf(variables, deployment.variables));
+  const [entries, setEntries, edited] = useKept<Entries>("entries", () =>
+    entriesOf(variables, deployment.variables),
+  );
   const changes = changesOf(variables, entries, deployment.variables);
   const faults = faultsOf(variables, entries);
+  useUnsaved(edited && Object.keys(changes).length > 0);
   const save = useSaving(deployment);
   const form = useSubmit(async () => {
     await save(changes);

@@ -34,8 +34,14 @@ export function percent(amount: number | null): string {
 
 export function seconds(amount: number): string {
   if (amount < 1) return `${Math.round(amount * 1000)} ms`;
-  if (amount < 60) return `${amount.toFixed(1)} s`;
-  return `${Math.floor(amount / 60)} min ${Math.round(amount % 60)} s`;
+  if (amount < 59.95) return `${amount.toFixed(1)} s`;
+  const whole = Math.round(amount);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** `noun` as it is for `amount`, with it. */
+export function counted(amount: number, noun: string): string {
+  return `${amount.toLocaleString("en")} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
 export function money(cents: number): string {

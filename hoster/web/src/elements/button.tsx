@@ -7,7 +7,7 @@ export interface ButtonProps {
   readonly type?: "button" | "submit";
   readonly small?: boolean;
   readonly disabled?: boolean;
-  /** Work is under way; the button cannot be pressed meanwhile. */
+  /** Work is under way; pressing the button does nothing meanwhile. It is not disabled, which would take the focus from it. */
   readonly busy?: boolean;
   /** For a button that stays pressed. */
   readonly pressed?: boolean;
@@ -29,12 +29,13 @@ export function Button({
     <button
       type={type}
       class={classes}
-      disabled={rest.disabled || busy}
+      disabled={rest.disabled}
       aria-busy={busy}
+      aria-disabled={busy || undefined}
       aria-pressed={rest.pressed}
       aria-expanded={rest.expanded}
       aria-label={rest.label}
-      onClick={rest.onClick}
+      onClick={busy ? undefined : rest.onClick}
     >
       {rest.children}
     </button>

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { Button } from "./button";
 
 interface CopyTextProps {
@@ -9,13 +9,14 @@ interface CopyTextProps {
 /** A value in full, with a button that copies it exactly. */
 export function CopyText({ text, label }: CopyTextProps) {
   const [said, setSaid] = useState("");
+  const shown = useRef<HTMLElement>(null);
   const take = async () => {
-    setSaid((await copied(text)) ? "Copied" : "Select it and copy it by hand");
+    setSaid((await copied(text, shown.current)) ? "Copied" : "It is selected: copy it by keyboard");
     setTimeout(() => setSaid(""), 2500);
   };
   return (
     <span class="copy-text">
-      <code>{text}</code>
+      <code ref={shown}>{text}</code>
       <Button small onClick={take} label={`Copy ${label}`}>
         Copy
       </Button>
@@ -26,13 +27,13 @@ export function CopyText({ text, label }: CopyTextProps) {
   );
 }
 
-async function copied(text: string): Promise<boolean> {
-  // Only secure contexts have a clipboard.
-  if (navigator.clipboard === undefined) return false;
+/** Only secure contexts have a clipboard, and a person may forbid it: then the text is selected and copied as if by hand. */
+async function copied(text: string, shown: HTMLElement | null): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return false;
+    if (shown !== null) getSelection()?.selectAllChildren(shown);
+    return document.execCommand("copy");
   }
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import { Button } from "./button";
+import { focusHeadingIfNowhere } from "./page_heading";
 
 const FIRST_FIELD = ".dialog-body :is(input:not([type='checkbox']), select, textarea)";
 
@@ -23,7 +24,9 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     dialog?.querySelector<HTMLElement>(FIRST_FIELD)?.focus();
     return () => {
       dialog?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      if (before instanceof HTMLElement) before.focus();
+      // What opened it may be gone with what was removed.
+      setTimeout(focusHeadingIfNowhere);
     };
   }, []);
   return (

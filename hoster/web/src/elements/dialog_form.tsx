@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Button } from "./button";
 import { ProblemNotice } from "./problem_notice";
 import type { Submission } from "./use_submit";
@@ -47,9 +48,17 @@ interface DialogResultProps {
 
 /** What a dialog shows once its form was accepted. */
 export function DialogResult({ verb, onClose, children }: DialogResultProps) {
+  const body = useRef<HTMLDivElement>(null);
+  // The button that was pressed is gone; what is to be copied comes next.
+  useLayoutEffect(() => {
+    const dialog = body.current?.closest("dialog");
+    dialog?.querySelector<HTMLElement>(":is(.dialog-body, .dialog-foot) button")?.focus();
+  }, []);
   return (
     <>
-      <div class="dialog-body">{children}</div>
+      <div ref={body} class="dialog-body">
+        {children}
+      </div>
       <div class="dialog-foot">
         <Button kind="primary" onClick={onClose}>
           {verb}

@@ -7,16 +7,14 @@ interface MeterProps {
 }
 
 /** How much of an allowance is used, in words and as a bar. */
-export function Meter({ label, used, most, format = (amount) => amount.toLocaleString() }: MeterProps) {
+export function Meter({ label, used, most, format = (amount) => amount.toLocaleString("en") }: MeterProps) {
   const share = most > 0 ? Math.min(1, used / most) : most === 0 ? 1 : 0;
   const level = most >= 0 && used > most ? "is-over" : share >= 0.8 ? "is-high" : "";
   return (
     <div class="meter">
       <div class="meter-words">
         <span>{label}</span>
-        <span>
-          {format(used)} of {most < 0 ? "any number" : format(most)}
-        </span>
+        <span>{most < 0 ? `${format(used)}, without limit` : `${format(used)} of ${format(most)}`}</span>
       </div>
       {/* biome-ignore lint/a11y/useSemanticElements: browsers draw <meter> in their own colours */}
       <div

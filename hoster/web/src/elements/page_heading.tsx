@@ -3,6 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 interface PageHeadingProps {
   readonly title: string;
+  /** The part of the page that is shown, where it has several. */
+  readonly part?: string | undefined;
   readonly children?: ComponentChildren;
   readonly lead?: ComponentChildren;
 }
@@ -10,11 +12,11 @@ interface PageHeadingProps {
 let isFirst = true;
 
 /** Names the page: in the window, and to a screen reader by taking the focus when the page changes. */
-export function PageHeading({ title, children, lead }: PageHeadingProps) {
+export function PageHeading({ title, part, children, lead }: PageHeadingProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    document.title = `${title} · Hosting console`;
-  }, [title]);
+    document.title = [part, title, "Hosting console"].filter(Boolean).join(" · ");
+  }, [title, part]);
   useEffect(() => {
     // The first page is announced by the browser itself.
     if (!isFirst && !document.querySelector("dialog[open]")) heading.current?.focus();
@@ -31,4 +33,9 @@ export function PageHeading({ title, children, lead }: PageHeadingProps) {
       {children !== undefined && <div class="actions">{children}</div>}
     </header>
   );
+}
+
+/** When what had the focus is gone, the name of the page gets it rather than nothing. */
+export function focusHeadingIfNowhere(): void {
+  if (document.activeElement === document.body) document.querySelector("h1")?.focus({ preventScroll: true });
 }

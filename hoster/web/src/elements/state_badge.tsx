@@ -13,6 +13,7 @@ const SIGNS: Readonly<Record<string, readonly [sign: string, tone: string]>> = {
   unhealthy: ["✕", "bad"],
   crashed: ["✕", "bad"],
   suspended: ["✕", "bad"],
+  expired: ["✕", "bad"],
   offline: ["○", "bad"],
   stopped: ["■", "still"],
   deleted: ["■", "still"],

@@ -13,7 +13,7 @@ export interface Submission {
 export function useSubmit(send: () => Promise<unknown>): Submission {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  const run = async () => {
+  const run = async (form: HTMLFormElement | null) => {
     setBusy(true);
     setProblem(null);
     try {
@@ -22,6 +22,7 @@ export function useSubmit(send: () => Promise<unknown>): Submission {
       setProblem(error);
     } finally {
       setBusy(false);
+      if (form !== null) requestAnimationFrame(() => toFault(form));
     }
   };
   return {
@@ -29,8 +30,16 @@ export function useSubmit(send: () => Promise<unknown>): Submission {
     problem,
     submit: (event) => {
       event?.preventDefault();
-      if (!busy) void run();
+      const sender = event?.currentTarget;
+      if (!busy) void run(sender instanceof HTMLFormElement ? sender : null);
     },
     fault: (field) => (problem instanceof Problem ? problem.fault(field) : undefined),
   };
+}
+
+/** To the first field that was refused, so that it is read out and can be corrected at once. */
+function toFault(form: HTMLFormElement): void {
+  const field = form.querySelector<HTMLElement>("[aria-invalid='true']");
+  field?.closest("details")?.setAttribute("open", "");
+  field?.focus();
 }

@@ -20,6 +20,8 @@ interface GraphProps {
 }
 
 const HEIGHT = 180;
+/** A graph is never of less time, so that the first readings have an axis. */
+const LEAST_S = 60;
 
 export function Graph({ title, now, times, lines, version, markers, axis, format }: GraphProps) {
   const place = useRef<HTMLDivElement>(null);
@@ -92,7 +94,10 @@ function options(width: number, { names, axis, format }: Scale, { colours, marke
     height: HEIGHT,
     legend: { show: names.length > 1 },
     cursor: { y: false },
-    scales: { y: { range: (_plot, _low, high) => [0, topOf(axis, high)] } },
+    scales: {
+      x: { range: (_plot, first, last) => [Math.min(first, last - LEAST_S), last] },
+      y: { range: (_plot, _low, high) => [0, topOf(axis, high)] },
+    },
     axes: [
       { ...look, space: 90, values: (_plot, values) => values.map(timeOfDay) },
       { ...look, size: 84, incrs: [...axis.steps], values: (_plot, values) => axis.labels(values) },

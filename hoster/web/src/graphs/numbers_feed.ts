@@ -1,6 +1,6 @@
 import { Changes } from "@/live/changes";
 import type { StreamEvent } from "@/live/event_parser";
-import { currentSession, onSessionChange } from "@/session/session";
+import { currentOwner, onSessionChange } from "@/session/session";
 import { forgetNumbers, keepNumbers, keptNumbers } from "./kept_numbers";
 import { type Reading, Series } from "./series";
 
@@ -21,14 +21,16 @@ const MOST_DEPLOYMENTS = 20;
 const kept = new Map<string, NumbersFeed>();
 
 // What one account has seen is not kept for the next one.
+let owner = currentOwner();
 onSessionChange(() => {
-  if (currentSession() !== null) return;
+  if (currentOwner() === owner) return;
+  owner = currentOwner();
   kept.clear();
   forgetNumbers();
 });
 
 window.addEventListener("pagehide", () => {
-  if (currentSession() !== null) keepNumbers([...kept].map(([id, feed]) => [id, feed.series.state()]));
+  if (currentOwner() !== null) keepNumbers([...kept].map(([id, feed]) => [id, feed.series.state()]));
 });
 
 /** Kept while the tab lives, so that going to another page and back does not empty the graphs, and a reload does not either. */

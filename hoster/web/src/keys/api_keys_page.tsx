@@ -4,6 +4,7 @@ import { Listed } from "@/elements/listed";
 import { Moment } from "@/elements/moment";
 import { PageHeading } from "@/elements/page_heading";
 import { Removal } from "@/elements/removal";
+import { StateBadge } from "@/elements/state_badge";
 import { Table } from "@/elements/table";
 import { useList } from "@/session/use_list";
 import { NewApiKeyDialog } from "./new_api_key_dialog";
@@ -56,7 +57,7 @@ function NoKey() {
 function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
   return (
     <tr>
-      <td>{apiKey.name}</td>
+      <td class="wrap">{apiKey.name}</td>
       <td>
         <code>{apiKey.prefix}…</code>
       </td>
@@ -67,7 +68,7 @@ function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
         <Moment at={apiKey.last_used_at} />
       </td>
       <td>
-        <Moment at={apiKey.expires_at} />
+        {isOver(apiKey) && <StateBadge state="expired" />} <Moment at={apiKey.expires_at} />
       </td>
       <td>
         <Removal
@@ -81,4 +82,8 @@ function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
       </td>
     </tr>
   );
+}
+
+function isOver({ expires_at }: ApiKey): boolean {
+  return expires_at !== null && Date.parse(expires_at) <= Date.now();
 }

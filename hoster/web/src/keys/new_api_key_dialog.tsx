@@ -6,6 +6,7 @@ import { DialogForm, DialogResult } from "@/elements/dialog_form";
 import { NameField } from "@/elements/name_field";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
+import { Problem } from "@/problems/problem";
 import { request } from "@/session/request";
 
 export function NewApiKeyDialog({ onClose }: { readonly onClose: () => void }) {
@@ -35,9 +36,13 @@ function NewKeyForm({ onKey, onCancel }: NewKeyFormProps) {
   const [until, setUntil] = useState("");
   const form = useSubmit(async () => {
     const body = until === "" ? { name } : { name, expires_at: new Date(`${until}T23:59:59`).toISOString() };
-    const made = await request<{ key: string }>("/mod/keys", { method: "POST", body });
-    onKey(made.key);
-    await queries.invalidateQueries({ queryKey: ["api-keys"] });
+    try {
+      const made = await request<{ key: string }>("/mod/keys", { method: "POST", body });
+      onKey(made.key);
+    } finally {
+      // Also after a failure: a key whose answer was lost stands in the list, and can be revoked there.
+      void queries.invalidateQueries({ queryKey: ["api-keys"] });
+    }
   });
   return (
     <DialogForm form={form} verb="Create" onCancel={onCancel}>
@@ -55,6 +60,12 @@ function NewKeyForm({ onKey, onCancel }: NewKeyFormProps) {
         fault={form.fault("expires_at")}
         input={{ type: "date" }}
       />
+      {form.problem instanceof Problem && form.problem.status === 0 && (
+        <p class="hint">
+          Should the answer alone have been lost, the key is in the list when this is closed: revoke it, since
+          nobody has seen it.
+        </p>
+      )}
     </DialogForm>
   );
 }

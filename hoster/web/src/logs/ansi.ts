@@ -14,11 +14,13 @@ interface Style {
 }
 
 const NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"] as const;
-// CSI with its final byte, OSC up to its end, any other escape of two characters; then what cannot be printed.
+// CSI with its final byte, OSC up to its end, any other escape of two characters; then what cannot be printed, and what would turn the
+// order of the letters around.
 const SEQUENCE =
-  /\x1b\[([0-9;:]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?|[\x00-\x08\x0b-\x1f\x7f]/g;
+  /\x1b\[([0-9;:]*)[ -/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]?|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
-export function pieces(line: string): Piece[] {
+export function pieces(whole: string): Piece[] {
+  const line = lastWritten(whole);
   const style = plain();
   const found: Piece[] = [];
   let from = 0;
@@ -33,7 +35,13 @@ export function pieces(line: string): Piece[] {
 
 /** The same text without colours, as it is searched and saved. */
 export function plainText(line: string): string {
-  return line.replace(SEQUENCE, "");
+  return lastWritten(line).replace(SEQUENCE, "");
+}
+
+/** What a terminal would show at the end: a progress bar writes the same line again and again, behind a carriage return each time. */
+function lastWritten(line: string): string {
+  if (!line.includes("\r")) return line;
+  return line.split("\r").findLast((part) => part.replace(SEQUENCE, "").trim() !== "") ?? "";
 }
 
 function plain(): Style {

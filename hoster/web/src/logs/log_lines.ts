@@ -49,6 +49,7 @@ export class LogLines {
   /** Those of one service, and the words about gaps, which may be any service's. */
   of(container: string): LogLines {
     const chosen = new LogLines(this.most);
+    chosen.containers.add(container);
     chosen.lines = this.lines.filter((line) => line.container === container || line.id === null);
     return chosen;
   }

@@ -1,4 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
+import { counted } from "@/elements/amounts";
 import { Button } from "@/elements/button";
 import { save } from "@/elements/save";
 import { StreamLight } from "@/elements/stream_light";
@@ -119,6 +120,6 @@ function ServiceChoice({ names, chosen, onChoice }: ServiceChoiceProps) {
 
 function footOf(count: number, dropped: number): string {
   if (count === 0) return "No lines yet. They appear here as the app writes them.";
-  const older = dropped > 0 ? `; ${dropped.toLocaleString()} older ones were let go of` : "";
-  return `${count.toLocaleString()} lines${older}`;
+  const older = dropped > 0 ? `; ${counted(dropped, "older one")} no longer kept` : "";
+  return `${counted(count, "line")}${older}`;
 }

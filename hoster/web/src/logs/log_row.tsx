@@ -1,3 +1,4 @@
+import { day, timeOfDay } from "@/elements/dates";
 import { pieces, plainText } from "./ansi";
 import type { LogLine } from "./log_lines";
 
@@ -5,9 +6,11 @@ interface LogRowProps {
   readonly line: LogLine;
   readonly search: string;
   readonly current: boolean;
+  /** Not all of the log is of today. */
+  readonly withDay: boolean;
 }
 
-export function LogRow({ line, search, current }: LogRowProps) {
+export function LogRow({ line, search, current, withDay }: LogRowProps) {
   const classes = [
     "log-row",
     line.stream === "stderr" && "is-error",
@@ -16,10 +19,13 @@ export function LogRow({ line, search, current }: LogRowProps) {
   ];
   return (
     <div class={classes.filter(Boolean).join(" ")}>
-      <time class="log-time" dateTime={line.timestamp}>
-        {line.timestamp.slice(11, 23)}
+      <time class="log-time" dateTime={line.timestamp} title={line.timestamp}>
+        {withDay && `${day(line.timestamp)} `}
+        {timeOfDay(line.timestamp)}
       </time>
-      <span class="log-container">{line.container}</span>
+      <span class="log-container" title={line.container}>
+        {line.container}
+      </span>
       <span class="log-message">
         {search === "" ? coloured(line.message) : marked(plainText(line.message), search)}
       </span>

@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { day } from "@/elements/dates";
 import type { LogLines } from "./log_lines";
 import { LogRow } from "./log_row";
 import { type RowWindow, rowWindow } from "./window";
@@ -66,22 +67,42 @@ export function LogView(props: LogViewProps) {
     measure();
   };
 
+  const withDay = beganEarlier(lines);
   const shown = [];
   for (let index = rows.first; index < Math.min(rows.end, lines.count); index += 1) {
     const line = lines.at(index);
     if (line !== undefined) {
       shown.push(
-        <LogRow key={index + lines.dropped} line={line} search={search} current={index === target} />,
+        <LogRow
+          key={index + lines.dropped}
+          line={line}
+          search={search}
+          current={index === target}
+          withDay={withDay}
+        />,
       );
     }
   }
   return (
     <section class="log" ref={box} onScroll={scrolled} aria-label={props.label} tabIndex={0}>
-      <div class="log-all" style={{ height: `${lines.count * ROW_HEIGHT}px` }}>
+      <div
+        class="log-all"
+        style={{ height: `${lines.count * ROW_HEIGHT}px`, "--service": `${longest(lines.containers)}ch` }}
+      >
         <div class="log-shown" style={{ transform: `translateY(${rows.first * ROW_HEIGHT}px)` }}>
           {shown}
         </div>
       </div>
     </section>
   );
+}
+
+function beganEarlier(lines: LogLines): boolean {
+  const first = day(lines.at(0)?.timestamp ?? "");
+  return first !== "" && first !== day(new Date().toISOString());
+}
+
+/** What the services' names need, so that all messages begin at one place. */
+function longest(names: ReadonlySet<string>): number {
+  return Math.min(16, Math.max(0, ...[...names].map((name) => name.length)));
 }

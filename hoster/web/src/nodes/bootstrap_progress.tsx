@@ -1,3 +1,4 @@
+import { timeOfDay } from "@/elements/dates";
 import { StateBadge } from "@/elements/state_badge";
 import type { Bootstrap } from "./node";
 
@@ -22,7 +23,7 @@ export function BootstrapProgress({ bootstrap }: { readonly bootstrap: Bootstrap
       <ol class="attempts">
         {bootstrap.log.map((line) => (
           <li key={`${line.at} ${line.message}`}>
-            <time dateTime={line.at}>{line.at.slice(11, 19)}</time> {line.message}
+            <time dateTime={line.at}>{timeOfDay(line.at)}</time> {line.message}
           </li>
         ))}
       </ol>

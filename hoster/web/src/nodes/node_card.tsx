@@ -31,14 +31,24 @@ export function NodeCard({ node }: { readonly node: Node }) {
             {node.version !== "" && `, version ${node.version}`}
           </>
         ) : (
-          `It joins as soon as ${node.bootstrap ? "it is installed" : "its join command has run on the machine"}.`
+          comesWhen(node)
         )}
       </p>
       {joined && (
         <>
-          <Meter label="CPU cores" used={round(capacity.used.cpu_cores)} most={capacity.cpu_cores} />
-          <Meter label="Memory" used={capacity.used.memory_mb} most={capacity.memory_mb} format={megabytes} />
-          <Meter label="Disk" used={capacity.used.disk_mb} most={capacity.disk_mb} format={megabytes} />
+          <Meter label="CPU cores in use" used={round(capacity.used.cpu_cores)} most={capacity.cpu_cores} />
+          <Meter
+            label="Memory in use"
+            used={capacity.used.memory_mb}
+            most={capacity.memory_mb}
+            format={megabytes}
+          />
+          <Meter
+            label="Disk in use"
+            used={capacity.used.disk_mb}
+            most={capacity.disk_mb}
+            format={megabytes}
+          />
         </>
       )}
       <p class="muted">
@@ -102,4 +112,10 @@ function NodeActions({ node }: { readonly node: Node }) {
 
 function round(cores: number): number {
   return Math.round(cores * 100) / 100;
+}
+
+/** What has still to happen before it is one of the nodes. */
+function comesWhen({ bootstrap }: Node): string {
+  if (bootstrap?.status === "failed") return "It has not joined: its installation failed.";
+  return `It joins as soon as ${bootstrap ? "it is installed" : "its join command has run on the machine"}.`;
 }

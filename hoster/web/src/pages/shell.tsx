@@ -67,7 +67,7 @@ function Navigation({ path }: { readonly path: string }) {
         {isAdmin && <Places places={ADMIN_PLACES} path={path} />}
         <div class="whoami">
           <p>{account.data?.user.email ?? "\u00a0"}</p>
-          <Button small onClick={() => void signOut().catch(() => undefined)}>
+          <Button small onClick={signOut}>
             Sign out
           </Button>
         </div>

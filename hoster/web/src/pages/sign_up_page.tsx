@@ -5,6 +5,7 @@ import { ProblemNotice } from "@/elements/problem_notice";
 import { TextField } from "@/elements/text_field";
 import { useSubmit } from "@/elements/use_submit";
 import { Link } from "@/routing/link";
+import { useLocation } from "@/routing/location";
 import { signUp } from "@/session/account";
 import { EmailField, NewPasswordField } from "@/session/credential_fields";
 import { FrontCard } from "./front_card";
@@ -13,6 +14,7 @@ export function SignUpPage() {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const [name, setName] = useState("");
+  const next = useLocation().searchParams.get("next");
   const form = useSubmit(() => signUp({ email, password, name }));
   return (
     <FrontCard>
@@ -39,7 +41,8 @@ export function SignUpPage() {
         </Button>
       </form>
       <p>
-        Have an account? <Link to="/sign-in">Sign in</Link>
+        Have an account?{" "}
+        <Link to={next === null ? "/sign-in" : `/sign-in?next=${encodeURIComponent(next)}`}>Sign in</Link>
       </p>
     </FrontCard>
   );

@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
-import { go } from "./location";
+import { currentPath, go } from "./location";
+import { mayLeave } from "./unsaved";
 
 interface LinkProps extends Omit<JSX.IntrinsicElements["a"], "href"> {
   readonly to: string;
@@ -12,7 +13,7 @@ export function Link({ to, children, ...rest }: LinkProps) {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(to);
+    if (to === currentPath() || mayLeave()) go(to);
   };
   return (
     <a {...rest} href={to} onClick={follow}>

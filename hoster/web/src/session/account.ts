@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/preact-query";
+import { Problem } from "@/problems/problem";
 import { request } from "./request";
 import { beginSession, endSession } from "./session";
 
@@ -45,6 +46,7 @@ export interface Account {
 }
 
 interface SignedIn {
+  readonly user: Pick<User, "id">;
   readonly token: string;
   readonly expires_in: number;
 }
@@ -56,20 +58,30 @@ export function useAccount() {
 export async function signUp(fields: { email: string; password: string; name: string }): Promise<void> {
   const { name, ...required } = fields;
   const body = name.trim() === "" ? required : { ...required, name };
-  accept(await request<SignedIn>("/mod/auth/register", { method: "POST", body }));
+  try {
+    accept(await request<SignedIn>("/mod/auth/register", { method: "POST", body }));
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "unreachable") throw error;
+    // The answer was lost: whether the account was made is found out by signing in, which is refused to everybody but its owner.
+    await signIn(fields.email, fields.password).catch(() => Promise.reject(error));
+  }
 }
 
 export async function signIn(email: string, password: string): Promise<void> {
-  accept(await request<SignedIn>("/mod/auth/login", { method: "POST", body: { email, password } }));
+  accept(
+    await request<SignedIn>("/mod/auth/login", {
+      method: "POST",
+      body: { email, password },
+      repeatable: true,
+    }),
+  );
 }
 
-/** Signed out here in any case: a platform that cannot be reached must not keep somebody signed in at this screen. */
-export async function signOut(): Promise<void> {
-  try {
-    await request("/mod/auth/logout", { method: "POST" });
-  } finally {
-    endSession();
-  }
+/** Signed out here at once and in any case: a platform that does not answer must not keep somebody signed in at this screen. */
+export function signOut(): void {
+  // Sent with the token of the session that ends here. If it is lost, the token lives until it expires, and nobody has it.
+  request("/mod/auth/logout", { method: "POST", repeatable: true }).catch(() => undefined);
+  endSession();
 }
 
 export function changePassword(current: string, following: string): Promise<void> {
@@ -80,5 +92,5 @@ export function changePassword(current: string, following: string): Promise<void
 }
 
 function accept(answer: SignedIn): void {
-  beginSession(answer.token, answer.expires_in);
+  beginSession(answer.user.id, answer.token, answer.expires_in);
 }

@@ -1,5 +1,5 @@
 import { request } from "./request";
-import { beginSession, currentSession } from "./session";
+import { beginSession, currentOwner, currentSession } from "./session";
 
 const LOOK_EVERY_MS = 60_000;
 const LOCK = "console.renewal";
@@ -31,10 +31,12 @@ function isDue(): boolean {
 }
 
 async function renew(): Promise<void> {
-  if (!isDue()) return;
+  const owner = currentOwner();
+  if (owner === null || !isDue()) return;
   try {
     const renewed = await request<Renewed>("/mod/auth/refresh", { method: "POST" });
-    beginSession(renewed.token, renewed.expires_in);
+    // Meanwhile somebody may have signed out, or somebody else in.
+    if (currentOwner() === owner) beginSession(owner, renewed.token, renewed.expires_in);
   } catch {
     // Whatever is wrong, the next request of the person will say it.
   }

@@ -11,6 +11,8 @@ export interface Call {
   readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A POST that does no harm when it is performed twice. */
+  readonly repeatable?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -27,7 +29,7 @@ export async function exchange(path: string, call: Call = {}): Promise<Response>
   const timer = setTimeout(() => deadline.abort(), DEADLINE_MS);
   call.signal?.addEventListener("abort", () => deadline.abort(), { once: true });
   try {
-    return await accepted(path, call, deadline.signal);
+    return await accepted(path, underKey(path, call), deadline.signal);
   } catch (error) {
     if (error instanceof Problem || call.signal?.aborted) throw error;
     if (!navigator.onLine) throw new Problem(0, "offline", "This device is offline.");
@@ -41,20 +43,28 @@ export async function exchange(path: string, call: Call = {}): Promise<Response>
 }
 
 async function accepted(path: string, call: Call, signal: AbortSignal): Promise<Response> {
-  const token = currentSession()?.token;
+  const session = currentSession();
+  const token = session?.token;
   const response = await sentSafely(path, call, signal, token);
   if (response.ok) return response;
   const problem = await problemOf(response);
-  if (token === undefined || !isSessionOver(problem)) throw problem;
-  const renewed = currentSession()?.token;
-  // Another tab may have renewed the session while this request was under way.
-  if (renewed !== undefined && renewed !== token) return accepted(path, call, signal);
-  endSession();
+  if (session === null || !isSessionOver(problem)) throw problem;
+  const now = currentSession();
+  // Another tab may have renewed the session while this request was under way. If somebody else has signed in, it is not theirs.
+  if (now !== null && now.token !== token && now.owner === session.owner) return accepted(path, call, signal);
+  if (now?.token === token) endSession();
   throw problem;
 }
 
 export function isSessionOver(problem: Problem): boolean {
   return problem.status === 401 && SESSION_OVER.has(problem.code);
+}
+
+/** Every order to the API goes under a key of its own: however often it is sent, it is performed once. The gateway's own take none. */
+function underKey(path: string, call: Call): Call {
+  if (call.method !== "POST" || !path.startsWith("/api/") || call.headers?.[IDEMPOTENCY_KEY] !== undefined)
+    return call;
+  return { ...call, headers: { ...call.headers, [IDEMPOTENCY_KEY]: newIdempotencyKey() } };
 }
 
 /**
@@ -74,12 +84,14 @@ async function sentSafely(
   } catch (error) {
     if (signal.aborted || !navigator.onLine) throw error;
     await new Promise((done) => setTimeout(done, PAUSE_MS));
-    return send(path, call, signal, token);
+    const again = await send(path, call, signal, token);
+    // The first one has removed it.
+    return call.method === "DELETE" && again.status === 404 ? new Response(null, { status: 204 }) : again;
   }
 }
 
-function mayBeSentTwice(call: Call): boolean {
-  return call.method === "PATCH" || call.method === "DELETE" || call.headers?.[IDEMPOTENCY_KEY] !== undefined;
+function mayBeSentTwice({ method, headers, repeatable = false }: Call): boolean {
+  return repeatable || method === "PATCH" || method === "DELETE" || headers?.[IDEMPOTENCY_KEY] !== undefined;
 }
 
 function send(path: string, call: Call, signal: AbortSignal, token: string | undefined): Promise<Response> {

@@ -2,6 +2,8 @@
 
 export interface Session {
   readonly token: string;
+  /** The id of the user. */
+  readonly owner: string;
   /** Milliseconds since 1970. */
   readonly issuedAt: number;
   readonly expiresAt: number;
@@ -23,9 +25,9 @@ export function currentSession(): Session | null {
   }
 }
 
-export function beginSession(token: string, expiresInSeconds: number): void {
+export function beginSession(owner: string, token: string, expiresInSeconds: number): void {
   const now = Date.now();
-  const session: Session = { token, issuedAt: now, expiresAt: now + expiresInSeconds * 1000 };
+  const session: Session = { token, owner, issuedAt: now, expiresAt: now + expiresInSeconds * 1000 };
   localStorage.setItem(PLACE, JSON.stringify(session));
   announce();
 }
@@ -33,6 +35,10 @@ export function beginSession(token: string, expiresInSeconds: number): void {
 export function endSession(): void {
   localStorage.removeItem(PLACE);
   announce();
+}
+
+export function currentOwner(): string | null {
+  return currentSession()?.owner ?? null;
 }
 
 /** Calls `listener` when somebody signs in or out, in this tab or another; returns how to stop that. */
@@ -45,6 +51,11 @@ window.addEventListener("storage", (event) => {
   if (event.key === PLACE || event.key === null) announce();
 });
 
+// A page that the browser had put away has not heard what happened meanwhile.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) announce();
+});
+
 function announce(): void {
   for (const listener of listeners) listener();
 }
@@ -53,6 +64,7 @@ function isSession(value: unknown): value is Session {
   const fields = value as Partial<Session> | null;
   return (
     typeof fields?.token === "string" &&
+    typeof fields.owner === "string" &&
     typeof fields.expiresAt === "number" &&
     typeof fields.issuedAt === "number"
   );

@@ -6,6 +6,8 @@ import { NameField } from "@/elements/name_field";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
 import { go } from "@/routing/location";
+import { useUnsaved } from "@/routing/unsaved";
+import { useKept } from "@/session/use_kept";
 import { type Placement, PlacementFields, PUBLIC_ANYWHERE } from "./placement_fields";
 
 interface DeployFormProps {
@@ -20,8 +22,10 @@ interface DeployFormProps {
 
 /** What every deployment is asked for, around what only this kind is; then the way to its page. */
 export function DeployForm({ firstName, what, fields, aside }: DeployFormProps) {
-  const [name, setName] = useState(firstName);
-  const [placement, setPlacement] = useState<Placement>(PUBLIC_ANYWHERE);
+  const [name, setName] = useKept("name", () => firstName);
+  const [placement, setPlacement] = useKept<Placement>("placement", () => PUBLIC_ANYWHERE);
+  const [touched, setTouched] = useState(false);
+  useUnsaved(touched);
   const form = useSubmit(async () => {
     const chosen = what();
     if (chosen === null) return;
@@ -29,7 +33,7 @@ export function DeployForm({ firstName, what, fields, aside }: DeployFormProps) 
     go(`/deployments/${created.id}`);
   });
   return (
-    <form class="deploy-form" onSubmit={form.submit}>
+    <form class="deploy-form" onSubmit={form.submit} onInput={() => setTouched(true)}>
       <div>
         <NameField
           value={name}

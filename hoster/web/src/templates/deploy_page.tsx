@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
-import { megabytes, money } from "@/elements/amounts";
+import { counted, megabytes, money } from "@/elements/amounts";
 import { Loaded } from "@/elements/loaded";
 import { PageHeading } from "@/elements/page_heading";
 import { Link } from "@/routing/link";
 import { useAccount } from "@/session/account";
+import { useKept } from "@/session/use_kept";
 import { DeployForm } from "./deploy_form";
 import { PlanRoom } from "./plan_room";
 import { type Template, useTemplate } from "./template";
@@ -27,7 +28,7 @@ export function DeployPage({ templateId }: { readonly templateId: string }) {
 
 function TemplateForm({ template }: { readonly template: Template }) {
   const { variables } = template;
-  const [entries, setEntries] = useState(() => initialEntries(variables));
+  const [entries, setEntries] = useKept("entries", () => initialEntries(variables));
   const [tried, setTried] = useState(false);
   const faults = tried ? faultsOf(variables, entries) : {};
   const what = () => {
@@ -69,7 +70,7 @@ function Needs({ template }: { readonly template: Template }) {
       <h2>What it takes</h2>
       <dl class="facts">
         <dt>CPU</dt>
-        <dd>{resources.cpu_cores} cores</dd>
+        <dd>{counted(resources.cpu_cores, "core")}</dd>
         <dt>Memory</dt>
         <dd>{megabytes(resources.memory_mb)}</dd>
         <dt>Disk</dt>

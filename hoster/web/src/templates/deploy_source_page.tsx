@@ -1,10 +1,10 @@
-import { useState } from "preact/hooks";
 import { PageHeading } from "@/elements/page_heading";
 import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
 import { SshKeyField } from "@/keys/ssh_key_field";
 import { NotFoundPage } from "@/pages/not_found_page";
 import { Link } from "@/routing/link";
+import { useKept } from "@/session/use_kept";
 import { assignments } from "./assignments";
 import { DeployForm } from "./deploy_form";
 import { PlanRoom } from "./plan_room";
@@ -36,9 +36,9 @@ export default function DeploySourcePage({ source }: { readonly source: string }
 }
 
 function SourceForm({ source }: { readonly source: "image" | "git" }) {
-  const [entries, setEntries] = useState(EMPTY);
-  const [port, setPort] = useState("8080");
-  const [environment, setEnvironment] = useState("");
+  const [entries, setEntries] = useKept("source", () => EMPTY);
+  const [port, setPort] = useKept("port", () => "8080");
+  const [environment, setEnvironment] = useKept("environment", () => "");
   const { values, faults } = assignments(environment);
   const what = () =>
     faults.length > 0 ? null : { source: sourceOf(source, entries, Number(port)), variables: values };

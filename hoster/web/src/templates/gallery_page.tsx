@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { megabytes, money } from "@/elements/amounts";
+import { counted, megabytes, money } from "@/elements/amounts";
 import { Empty } from "@/elements/empty";
 import { Filter } from "@/elements/filter";
 import { Loaded } from "@/elements/loaded";
@@ -43,7 +43,7 @@ function Gallery({ templates }: { readonly templates: readonly Template[] }) {
         kinds={categoriesOf(templates)}
         kind={category}
         onKind={setCategory}
-        found={`${chosen.length} templates`}
+        found={counted(chosen.length, "template")}
       />
       {chosen.length === 0 ? (
         <Empty title="No template fits">

@@ -44,10 +44,14 @@ export function PlanRoom({ needs }: { readonly needs: Resources | null }) {
       ))}
       {over.length > 0 && (
         <p class="notice is-warning">
-          Your plan has no room for it: {over.map(([label]) => label.toLowerCase()).join(", ")}. Delete a
+          Your plan has no room for it: {over.map(([label]) => inSentence(label)).join(", ")}. Delete a
           deployment that you no longer need, or ask your operator for a larger plan.
         </p>
       )}
     </section>
   );
+}
+
+function inSentence(label: string): string {
+  return label.startsWith("CPU") ? label : label.toLowerCase();
 }

@@ -44,7 +44,9 @@ function PlanFacts({ plan }: { readonly plan: Plan }) {
     <dl class="facts">
       <dt>Operations</dt>
       <dd>
-        {plan.requests_per_month < 0 ? "any number" : `${plan.requests_per_month.toLocaleString()} a month`}
+        {plan.requests_per_month < 0
+          ? "any number"
+          : `${plan.requests_per_month.toLocaleString("en")} a month`}
       </dd>
       <dt>Rate</dt>
       <dd>

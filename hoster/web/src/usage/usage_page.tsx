@@ -72,11 +72,7 @@ function Counted({ usage }: { readonly usage: Usage }) {
       ) : (
         <>
           <Meter label="Operations" used={quota.used} most={quota.limit} />
-          <p class="muted">
-            {quota.limit < 0
-              ? "Your plan has no monthly limit."
-              : `Full again on ${dateAndTime(new Date(quota.resets_at))}.`}
-          </p>
+          <QuotaWords quota={quota} />
         </>
       )}
       {rate !== null && (
@@ -85,6 +81,18 @@ function Counted({ usage }: { readonly usage: Usage }) {
         </p>
       )}
     </section>
+  );
+}
+
+function QuotaWords({ quota }: { readonly quota: Quota }) {
+  if (quota.limit < 0) return <p class="muted">Your plan has no monthly limit.</p>;
+  const full = `full again on ${dateAndTime(new Date(quota.resets_at))}`;
+  if (quota.remaining > 0) return <p class="muted">The quota is {full}.</p>;
+  return (
+    <p class="notice is-warning">
+      The quota is used up, and {full}. Until then nothing can be created, started, stopped or deleted; what
+      runs goes on running. To go on before that, ask your operator for a larger plan.
+    </p>
   );
 }
 
@@ -99,8 +107,8 @@ function Totals({ usage }: { readonly usage: Usage }) {
           {usage.totals.map((total) => (
             <tr key={total.event_type ?? ""}>
               <td>{total.event_type ?? "refused or without effect (free)"}</td>
-              <td class="number">{total.count}</td>
-              <td class="number">{total.cost}</td>
+              <td class="number">{total.count.toLocaleString("en")}</td>
+              <td class="number">{total.cost.toLocaleString("en")}</td>
             </tr>
           ))}
         </Table>
