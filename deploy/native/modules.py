@@ -22,7 +22,7 @@ _HOT = {
     "gateway": "director exchanges pipeline",
     "gateway/accounts": "authentication directory key_format principal",
     "gateway/counters": "admission local_counters port redis_connection redis_counters redis_link refusals resp settlements",
-    "gateway/metering": "books journal ledger meter records shipper",
+    "gateway/metering": "books journal meter records",
     "gateway/observation": "latency traffic",
     "gateway/routes": "route table",
     "gateway/rules": (
@@ -34,7 +34,7 @@ _HOT = {
 """What runs for every request. A module that is not here costs its callers a little, one that is here costs set-up a second.
 
 Facts: an alternative in a pattern, captured as a whole (`(bytes() | None) as rate`), is compiled wrongly. A generator expression that is
-handed on is run to its end first: when it raises, what came before is lost. Compiled code takes an `int` at its word, so `True` that is read as one is 1 from then on. What judges foreign input by its type
+handed on is run to its end first: when it raises, what came before is lost. The shipper, compiled, ends the process when it is cancelled. Compiled code takes an `int` at its word, so `True` that is read as one is 1 from then on. What judges foreign input by its type
 (`gateway.tokens.signed_claims`) is left as it is.
 """
 
