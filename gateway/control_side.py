@@ -22,6 +22,7 @@ from gateway.relay_side import Outside
 from gateway.routes.administration import AdministeredRoutes
 from gateway.routes.current import CurrentRoutes
 from gateway.upstream_client import UpstreamClient
+from shared.behind_relay import ADMITTED
 from shared.supervise import BackgroundJob, supervised
 
 _LONGEST_SOCKET_PATH = 100
@@ -88,7 +89,9 @@ async def serving_control(
     path = side.control_socket
     await asyncio.to_thread(path.unlink, missing_ok=True)
     # The access log is the relay's business; a keep-alive longer than the relay's own keeps pooled connections good.
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, handle_signals=False)
+    runner = web.AppRunner(
+        app, access_log=None, keepalive_timeout=75.0, handle_signals=False, auto_decompress=False, **ADMITTED
+    )
     await runner.setup()
     try:
         await web.UnixSite(runner, str(path), backlog=_BACKLOG).start()

@@ -22,6 +22,7 @@ from hoster.parts import Parts
 from hoster.templates.catalog import read_catalog
 from hoster.vault import Vault, VaultUnusable
 from hoster.web.pages import read_pages
+from shared.behind_relay import ADMITTED
 from shared.clock import SystemClock
 from shared.config import ConfigInvalid
 from shared.database import Database, MigrationFailed
@@ -107,7 +108,9 @@ async def _serve(config: Config, vault: Vault) -> int:
             patience=Patience(),
             on_death=died,
         )
-        runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=DRAIN_S)
+        runner = web.AppRunner(
+            build_app(parts), access_log=None, shutdown_timeout=DRAIN_S, auto_decompress=False, **ADMITTED
+        )
         try:
             await runner.setup()
             await web.TCPSite(runner, config.host, config.port).start()

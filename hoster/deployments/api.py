@@ -109,23 +109,26 @@ async def change(request: web.Request) -> web.Response:
     body = await read_body(request, ChangeBody)
     changes = request.app[DEPLOYMENT_CHANGES]
     return _shown(
-        request, await changes.apply(request[VIEWER], deployment.id, body.change(), _check(request))
+        request, await changes.apply(request[VIEWER], deployment.id, body.change(), as_read(request))
     )
 
 
 async def start(request: web.Request) -> web.Response:
     await _check_nothing_said(request)
-    return _performed(request, await request.app[DEPLOYMENT_COMMANDS].start(request[VIEWER], _id(request)))
+    commands = request.app[DEPLOYMENT_COMMANDS]
+    return _performed(request, await commands.start(request[VIEWER], _id(request), as_read(request)))
 
 
 async def stop(request: web.Request) -> web.Response:
     await _check_nothing_said(request)
-    return _performed(request, await request.app[DEPLOYMENT_COMMANDS].stop(request[VIEWER], _id(request)))
+    commands = request.app[DEPLOYMENT_COMMANDS]
+    return _performed(request, await commands.stop(request[VIEWER], _id(request), as_read(request)))
 
 
 async def restart(request: web.Request) -> web.Response:
     await _check_nothing_said(request)
-    response = _shown(request, await request.app[DEPLOYMENT_COMMANDS].restart(request[VIEWER], _id(request)))
+    commands = request.app[DEPLOYMENT_COMMANDS]
+    response = _shown(request, await commands.restart(request[VIEWER], _id(request), as_read(request)))
     response.set_status(ACCEPTED)
     return response
 
@@ -133,14 +136,14 @@ async def restart(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     volumes = Volumes(query_choice(request.query, "volumes", "keep", tuple(Volumes)))
     commands = request.app[DEPLOYMENT_COMMANDS]
-    performed = await commands.delete(request[VIEWER], _id(request), volumes, _check(request))
+    performed = await commands.delete(request[VIEWER], _id(request), volumes, as_read(request))
     response = _performed(request, performed)
     response.set_status(ACCEPTED)  # a delete is accepted in every state, also while it is under way
     return response
 
 
 async def wait(request: web.Request) -> web.Response:
-    deployment = await owned(request)
+    deployment = await _awaited(request)
     target = State(query_choice(request.query, "status", State.RUNNING.value, tuple(State)))
     timeout = query_integer(request.query, "timeout", 60, (0, WAIT_MOST_S))
     store = request.app[DEPLOYMENT_STORE]
@@ -151,6 +154,17 @@ async def wait(request: web.Request) -> web.Response:
             raise WaitPointless
         case WaitEnded.REACHED:
             return _shown(request, await store.get_also_deleted(deployment.id))
+
+
+async def _awaited(request: web.Request) -> Deployment:
+    """Who waits for the end of a deployment is told of it, also when it came before the question. Raises DeploymentNotFound."""
+    if request.query.get("status") != State.DELETED.value:
+        return await owned(request)
+    store = request.app[DEPLOYMENT_STORE]
+    deployment = await store.find_also_deleted(_id(request), request[VIEWER].user_id)
+    if deployment is None:
+        raise DeploymentNotFound
+    return deployment
 
 
 async def owned(request: web.Request) -> Deployment:
@@ -176,7 +190,8 @@ def _shown(request: web.Request, deployment: Deployment) -> web.Response:
     return answer(request, deployment.as_json(request.app[APP_URLS]))
 
 
-def _check(request: web.Request) -> Check:
+def as_read(request: web.Request) -> Check:
+    """That the deployment is still as the caller has read it (`If-Match`)."""
     urls = request.app[APP_URLS]
     return permits(request, lambda deployment: deployment.as_json(urls))
 

@@ -112,23 +112,24 @@ class DeploymentCommands:
         self._ring()
         return Performed(deployment, _CREATED)
 
-    async def start(self, viewer: Viewer, deployment_id: str) -> Performed:
-        """Raises DeploymentNotFound, InvalidTransition, NoNodeAvailable, EngineUnavailable or RequestIdReused."""
-        return await self._operate(viewer, deployment_id, Trigger.START)
+    async def start(self, viewer: Viewer, deployment_id: str, check: Check) -> Performed:
+        """Raises DeploymentNotFound, InvalidTransition, NoNodeAvailable, EngineUnavailable, RequestIdReused, and what `check` raises."""
+        return await self._operate(viewer, deployment_id, Trigger.START, check)
 
-    async def stop(self, viewer: Viewer, deployment_id: str) -> Performed:
-        """Raises DeploymentNotFound, InvalidTransition or RequestIdReused."""
-        return await self._operate(viewer, deployment_id, Trigger.STOP)
+    async def stop(self, viewer: Viewer, deployment_id: str, check: Check) -> Performed:
+        """Raises DeploymentNotFound, InvalidTransition, RequestIdReused, and what `check` raises."""
+        return await self._operate(viewer, deployment_id, Trigger.STOP, check)
 
     async def delete(self, viewer: Viewer, deployment_id: str, volumes: Volumes, check: Check) -> Performed:
         """Raises DeploymentNotFound, RequestIdReused, and what `check` raises."""
-        return await self._operate(viewer, deployment_id, Trigger.DELETE, volumes, check)
+        return await self._operate(viewer, deployment_id, Trigger.DELETE, check, volumes)
 
-    async def restart(self, viewer: Viewer, deployment_id: str) -> Deployment:
-        """Never billed. Raises DeploymentNotFound, EngineUnavailable, or InvalidTransition unless it is running."""
+    async def restart(self, viewer: Viewer, deployment_id: str, check: Check) -> Deployment:
+        """Never billed. Raises DeploymentNotFound, EngineUnavailable, InvalidTransition unless it is running, and what `check` raises."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
             deployment = await owned(connection, deployment_id, viewer)
+            check(deployment)
             step = decide(deployment.status, Trigger.RESTART)
             if isinstance(step, Repeat):  # a restart is never a repeat; said for the type
                 return deployment
@@ -144,8 +145,8 @@ class DeploymentCommands:
         viewer: Viewer,
         deployment_id: str,
         trigger: Trigger,
+        check: Check,
         volumes: Volumes = Volumes.KEEP,
-        check: Check = lambda _: None,
     ) -> Performed:
         now = self._clock.now()
         event_type = _EVENTS[trigger]

@@ -4,6 +4,7 @@ Rules: exactly at the limit is permitted; an empty `allowed_capabilities` forbid
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ def parse_limits(text: str) -> PlanLimits:
         return FREE
     try:
         members = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanLimitsUnreadable("X-Plan-Limits is not JSON.") from error
     if not isinstance(members, dict):
         raise PlanLimitsUnreadable("X-Plan-Limits is not a JSON object.")
@@ -105,7 +106,7 @@ def _amount(members: Mapping[str, object], name: str, default: float) -> float:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not (value >= 0 or value == UNLIMITED)
+        or not (0 <= value < math.inf or value == UNLIMITED)
     ):
         raise PlanLimitsUnreadable(f"X-Plan-Limits: {name} must be a number from 0, or -1.")
     return value

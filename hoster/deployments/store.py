@@ -53,6 +53,13 @@ class DeploymentStore:
         )
         return None if row is None else deployment_of(row)
 
+    async def find_also_deleted(self, deployment_id: str, user_id: str) -> Deployment | None:
+        """As long as history is kept."""
+        row = await self._database.fetch_one(
+            f"{SELECT} WHERE d.id = ? AND d.user_id = ?", (deployment_id, user_id)
+        )
+        return None if row is None else deployment_of(row)
+
     async def get(self, deployment_id: str) -> Deployment | None:
         """Whoever asks: for jobs, never for a viewer."""
         row = await self._database.fetch_one(f"{LIVE} AND d.id = ?", (deployment_id,))

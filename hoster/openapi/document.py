@@ -1,12 +1,13 @@
 """The OpenAPI document, put together from routes and what is said about them. Pure.
 
 What follows from the code is not said twice: identity from the access of a route, 404 from an id in its path, 422 and 413 from what it
-reads, the Idempotency-Key from its method.
+reads, the Idempotency-Key from its method, conditional requests from 304 and 412, entity tags from what is shown.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -19,12 +20,18 @@ from shared.problem import CONTENT_TYPE as PROBLEM
 DESCRIBED = re.compile(r"/(?:api/v1|nodes/v1)/|/health$|/stats$")
 """What is for others than APIGate and browsers."""
 
+_Response = dict[str, Any]
+
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _COMPONENT = "#/components/schemas/{model}"
 _IDEMPOTENCY = {
     "name": "Idempotency-Key", "in": "header", "required": False, "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "description": "The first answer under a key is kept for 24 h and given again.",
 }  # fmt: skip
+
+_REPLAYED = "Idempotency-Replayed"
+_TAGGED: tuple[Schema, ...] = (ref("Deployment"), ref("Template"))
+"""What is shown with its entity tag."""
 
 
 def described(routes: Iterable[Route]) -> list[Route]:
@@ -85,8 +92,27 @@ def _parameters(route: Route, operation: Operation) -> list[object]:
         for name in _PARAMETER.findall(route.path)
     ]
     in_query = [_query(query) for query in operation.query]
-    in_header = [_IDEMPOTENCY] if route.method == "POST" and route.access is Access.VIEWER else []
-    return [*in_path, *in_query, *in_header]
+    return [*in_path, *in_query, *_header_parameters(route, operation)]
+
+
+def _header_parameters(route: Route, operation: Operation) -> list[object]:
+    found: list[object] = [_IDEMPOTENCY] if _is_kept(route) else []
+    if HTTPStatus.NOT_MODIFIED in operation.answers:
+        found.append(_header("If-None-Match", "304 to a reader who has it already"))
+    if HTTPStatus.PRECONDITION_FAILED in operation.problems:
+        found.append(_header("If-Match", "only if it is still as it was read with this ETag"))
+    if operation.answers.get(HTTPStatus.OK) is EVENT_STREAM:
+        found.append(_header("Last-Event-ID", "where the reader was"))
+    return found
+
+
+def _header(name: str, description: str) -> dict[str, object]:
+    return {"name": name, "in": "header", "required": False, "schema": TEXT, "description": description}
+
+
+def _is_kept(route: Route) -> bool:
+    """Whether its answer is kept under an Idempotency-Key."""
+    return route.method == "POST" and route.access is Access.VIEWER
 
 
 def _query(query: Query) -> dict[str, object]:
@@ -99,6 +125,10 @@ def _responses(route: Route, operation: Operation) -> dict[str, object]:
         str(status): _answer(status, schema, operation) for status, schema in operation.answers.items()
     }
     problems = {str(status): _problem(status) for status in _problem_statuses(route, operation)}
+    if _is_kept(route):
+        for status, answer in (answers | problems).items():
+            if int(status) < HTTPStatus.INTERNAL_SERVER_ERROR:
+                answer["headers"] = {**answer.get("headers", {}), _REPLAYED: {"schema": TEXT}}
     return {**dict(sorted(problems.items())), **answers}
 
 
@@ -114,23 +144,25 @@ def _problem_statuses(route: Route, operation: Operation) -> set[int]:
         found.add(422)
     if operation.body is not None:
         found |= {400, 408, 413, 422, 503}  # a body that does not come, or not before the service stops
-    if route.method == "POST" and route.access is Access.VIEWER:
-        found |= {409, 413, 422}  # an Idempotency-Key that is in use, or was used for something else
+    if _is_kept(route):
+        # An Idempotency-Key that is in use, or was used for something else; and a body that is not asked for is read all the same.
+        found |= {408, 409, 413, 422, 503}
     return found
 
 
-def _answer(status: int, schema: Schema, operation: Operation) -> dict[str, object]:
-    answer: dict[str, object] = {"description": HTTPStatus(status).phrase}
+def _answer(status: int, schema: Schema, operation: Operation) -> _Response:
+    answer: _Response = {"description": HTTPStatus(status).phrase}
     if schema is EVENT_STREAM:
         answer["content"] = {sse.CONTENT_TYPE: {"schema": TEXT}}
     elif schema is not NO_BODY:
         answer["content"] = {"application/json": {"schema": schema}}
-    if operation.headers:
-        answer["headers"] = {name: {"schema": TEXT} for name in operation.headers}
+    tags = ("ETag",) if schema in _TAGGED or status == HTTPStatus.NOT_MODIFIED else ()
+    if operation.headers or tags:
+        answer["headers"] = {name: {"schema": TEXT} for name in (*operation.headers, *tags)}
     return answer
 
 
-def _problem(status: int) -> dict[str, object]:
+def _problem(status: int) -> _Response:
     return {"description": HTTPStatus(status).phrase, "content": {PROBLEM: {"schema": ref("Problem")}}}
 
 

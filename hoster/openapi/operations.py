@@ -45,15 +45,12 @@ DEPLOYMENT_OPERATIONS = {
     ("GET", DEPLOYMENTS): Operation(
         summary="Your deployments", query=_PAGE, answers={200: page_of("Deployment")}
     ),
-    ("GET", _DEPLOYMENT): Operation(
-        summary="A deployment", answers={200: ref("Deployment"), 304: NO_BODY}, headers=("ETag",)
-    ),
+    ("GET", _DEPLOYMENT): Operation(summary="A deployment", answers={200: ref("Deployment"), 304: NO_BODY}),
     ("PATCH", _DEPLOYMENT): Operation(
         summary="Change a deployment; all but its name waits for the next redeploy or start",
         body=ChangeBody,
         answers={200: ref("Deployment")},
         problems=(403, 412),
-        headers=("ETag",),
     ),
     ("DELETE", _DEPLOYMENT): Operation(
         summary="Delete a deployment, from any state",
@@ -66,26 +63,26 @@ DEPLOYMENT_OPERATIONS = {
         ("POST", f"{_DEPLOYMENT}/{verb}"): Operation(
             summary=f"{verb.capitalize()} a deployment; 200 when that is so already",
             answers={200: ref("Deployment"), 202: ref("Deployment")},
-            problems=(403, 409, 503),
+            problems=problems,
             headers=("X-Event-Type",),
         )
-        for verb in ("start", "stop")
+        for verb, problems in (("start", (403, 409, 412, 503)), ("stop", (409, 412, 503)))
     },
     ("POST", f"{_DEPLOYMENT}/restart"): Operation(
-        summary="Restart a running deployment", answers={202: ref("Deployment")}, problems=(409, 503)
+        summary="Restart a running deployment", answers={202: ref("Deployment")}, problems=(409, 412, 503)
     ),
     ("POST", f"{_DEPLOYMENT}/redeploy"): Operation(
         summary="Deploy anew with all pending changes; what runs serves until the new release is up",
         body=EmptyBody,
         body_required=False,
         answers={202: ref("Deployment")},
-        problems=(409, 503),
+        problems=(409, 412, 503),
     ),
     ("POST", f"{_DEPLOYMENT}/rollback"): Operation(
         summary="Bring back revision, variables and images of an earlier release; 200 when that one runs",
         body=RollbackBody,
         answers={200: ref("Deployment"), 202: ref("Deployment")},
-        problems=(403, 409, 503),
+        problems=(403, 409, 412, 503),
     ),
     ("GET", f"{_DEPLOYMENT}/releases"): Operation(
         summary="What was deployed, newest first", query=_PAGE, answers={200: page_of("Release")}
@@ -173,21 +170,18 @@ TEMPLATE_OPERATIONS = {
         problems=(409,),
         headers=("Location",),
     ),
-    ("GET", _TEMPLATE): Operation(
-        summary="A template", answers={200: ref("Template"), 304: NO_BODY}, headers=("ETag",)
-    ),
+    ("GET", _TEMPLATE): Operation(summary="A template", answers={200: ref("Template"), 304: NO_BODY}),
     ("PATCH", _TEMPLATE): Operation(
         summary="Write a new revision",
         body=TemplateBody,
         partial=True,
         answers={200: ref("Template")},
         problems=(412,),
-        headers=("ETag",),
     ),
     ("DELETE", _TEMPLATE): Operation(summary="Withdraw a template", answers={204: NO_BODY}, problems=(412,)),
     **{
         ("POST", f"{_TEMPLATE}/{verb}"): Operation(
-            summary=f"{verb.capitalize()} a template", answers={200: ref("Template")}
+            summary=f"{verb.capitalize()} a template", answers={200: ref("Template")}, problems=(412,)
         )
         for verb in ("publish", "unpublish")
     },
@@ -224,7 +218,9 @@ NODE_OPERATIONS = {
     ("POST", f"{_NODE}/maintenance"): Operation(
         summary="Place no new deployments on a node", answers={200: ref("Node")}
     ),
-    ("DELETE", f"{_NODE}/maintenance"): Operation(summary="End maintenance", answers={200: ref("Node")}),
+    ("DELETE", f"{_NODE}/maintenance"): Operation(
+        summary="End maintenance", answers={200: ref("Node")}, problems=(422,)
+    ),
     ("POST", "/nodes/v1/join"): Operation(
         summary="Become a node (workers)",
         body=JoinBody,

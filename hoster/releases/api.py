@@ -7,7 +7,7 @@ from aiohttp import web
 from hoster.access import Route
 from hoster.bodies import EmptyBody, StrictBody, read_body
 from hoster.conditional import answer
-from hoster.deployments.api import APP_URLS, COLLECTION, owned
+from hoster.deployments.api import APP_URLS, COLLECTION, as_read, owned
 from hoster.deployments.commands import ACCEPTED
 from hoster.monitoring.questions import MONITOR
 from hoster.paging import page_response, parse_page
@@ -36,14 +36,16 @@ async def list_releases(request: web.Request) -> web.Response:
 async def redeploy(request: web.Request) -> web.Response:
     deployment = await owned(request)
     await read_body(request, EmptyBody)
-    begun = await request.app[RELEASE_COMMANDS].redeploy(request[VIEWER], deployment.id)
+    begun = await request.app[RELEASE_COMMANDS].redeploy(request[VIEWER], deployment.id, as_read(request))
     return answer(request, begun.as_json(request.app[APP_URLS]), ACCEPTED)
 
 
 async def rollback(request: web.Request) -> web.Response:
     deployment = await owned(request)
     body = await read_body(request, RollbackBody)
-    rolled = await request.app[RELEASE_COMMANDS].roll_back(request[VIEWER], deployment.id, body.release_id)
+    rolled = await request.app[RELEASE_COMMANDS].roll_back(
+        request[VIEWER], deployment.id, body.release_id, as_read(request)
+    )
     return answer(
         request, rolled.deployment.as_json(request.app[APP_URLS]), ACCEPTED if rolled.begun else 200
     )

@@ -9,7 +9,7 @@ from hoster.bodies import BodyInvalid
 from hoster.deployments.changes import check_growth
 from hoster.deployments.model import Deployment
 from hoster.deployments.moves import Effects, move
-from hoster.deployments.owned import check_engine, check_policy, owned
+from hoster.deployments.owned import Check, check_engine, check_policy, owned
 from hoster.deployments.transitions import InvalidTransition, Move, State, Trigger, decide
 from hoster.jobs.model import Kind, Patience
 from hoster.jobs.store import Order, enqueue
@@ -38,11 +38,14 @@ class ReleaseCommands:
         self._patience = patience
         self._ring = ring
 
-    async def redeploy(self, viewer: Viewer, deployment_id: str) -> Deployment:
-        """A new release with all that waits. Raises DeploymentNotFound, InvalidTransition, EngineUnavailable, BodyInvalid."""
+    async def redeploy(self, viewer: Viewer, deployment_id: str, check: Check) -> Deployment:
+        """A new release with all that waits. Raises DeploymentNotFound, InvalidTransition, EngineUnavailable, BodyInvalid, and what
+        `check` raises.
+        """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             deployment = await owned(connection, deployment_id, viewer)
+            check(deployment)
             step = _move(deployment, Trigger.REDEPLOY)
             await check_policy(self._templates, deployment)
             await check_engine(connection, deployment, now)
@@ -54,14 +57,15 @@ class ReleaseCommands:
         self._ring()
         return after
 
-    async def roll_back(self, viewer: Viewer, deployment_id: str, release_id: str) -> Rolled:
+    async def roll_back(self, viewer: Viewer, deployment_id: str, release_id: str, check: Check) -> Rolled:
         """Revision, variables and images of an earlier release. To the one that runs: what waits is forgotten.
 
-        Raises DeploymentNotFound, InvalidTransition, PlanLimitReached, EngineUnavailable, BodyInvalid.
+        Raises DeploymentNotFound, InvalidTransition, PlanLimitReached, EngineUnavailable, BodyInvalid, and what `check` raises.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             deployment = await owned(connection, deployment_id, viewer)
+            check(deployment)
             release = await find_deployed(connection, deployment_id, release_id)
             if release is None:
                 raise BodyInvalid.of("release_id", "is not a release of this deployment that has run")

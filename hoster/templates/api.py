@@ -51,15 +51,19 @@ async def revise(request: web.Request) -> web.Response:
 
 
 async def publish(request: web.Request) -> web.Response:
-    await read_body(request, EmptyBody)
-    commands = request.app[TEMPLATE_COMMANDS]
-    return _shown(request, await commands.set_published(request[VIEWER], _id(request), published=True))
+    return await _set_published(request, published=True)
 
 
 async def unpublish(request: web.Request) -> web.Response:
+    return await _set_published(request, published=False)
+
+
+async def _set_published(request: web.Request, *, published: bool) -> web.Response:
     await read_body(request, EmptyBody)
-    commands = request.app[TEMPLATE_COMMANDS]
-    return _shown(request, await commands.set_published(request[VIEWER], _id(request), published=False))
+    commands, check = request.app[TEMPLATE_COMMANDS], permits(request, Template.as_json)
+    return _shown(
+        request, await commands.set_published(request[VIEWER], _id(request), check, published=published)
+    )
 
 
 async def withdraw(request: web.Request) -> web.Response:

@@ -63,10 +63,13 @@ class TemplateCommands:
                 )
         return await self._shown(viewer, template_id)
 
-    async def set_published(self, viewer: Viewer, template_id: str, *, published: bool) -> Template:
-        """Raises TemplateNotFound."""
+    async def set_published(
+        self, viewer: Viewer, template_id: str, check: Check, *, published: bool
+    ) -> Template:
+        """Raises TemplateNotFound, and what `check` raises."""
         async with self._database.transaction() as connection:
             await _owned(connection, viewer, template_id)
+            check(await self._shown(viewer, template_id))
             await connection.execute(
                 "UPDATE templates SET published = ?, updated_at = ? WHERE id = ? AND published <> ?",
                 (published, self._clock.now(), template_id, published),

@@ -103,6 +103,11 @@ def read_document(members: Mapping[str, object]) -> TemplateDocument:
     # Not in the model, which also reads what was written before this was asked.
     if not is_one_line(body.name):
         faults.append(FieldFault("name", "must be one line that is not blank"))
+    faults += [
+        FieldFault(f"variables.{index}.options", "must be different from each other, and none of them empty")
+        for index, variable in enumerate(body.variables)
+        if "" in variable.options or len(set(variable.options)) < len(variable.options)
+    ]
     faults += _without_value(document.variables)
     faults += [FieldFault(field, message) for field, message in _wrong_references(stack, frozenset(names))]
     faults += [

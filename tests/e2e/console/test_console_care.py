@@ -135,17 +135,7 @@ def test_every_order_that_the_network_breaks_off_is_sent_again_and_performed_onc
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="Deployments")).to_be_visible()
 
-    page.get_by_role("link", name="SSH keys").click()
-    page.get_by_role("button", name="Add a key").click()
-    page.get_by_role("dialog").get_by_label("Name").fill("deploy")
-    page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("heading", name="deploy")).to_have_count(1)
-    page.get_by_role("button", name="Delete deploy").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
-    expect(page.get_by_text("No key yet")).to_be_visible()
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_role("heading", name="SSH keys")).to_be_focused()
-
+    _a_key_is_added_and_deleted(page)
     page.get_by_role("link", name="Nodes").click()
     page.get_by_role("button", name="Add a node").click()
     page.get_by_role("dialog").get_by_label("Name").fill("attic")
@@ -156,6 +146,19 @@ def test_every_order_that_the_network_breaks_off_is_sent_again_and_performed_onc
     orders = {asked: sent for asked, sent in keys.items() if asked.startswith("POST") and "/api/" in asked}
     assert len(orders) == 2
     assert all(len(sent) == 1 and "" not in sent for sent in orders.values())
+
+
+def _a_key_is_added_and_deleted(page: Page) -> None:
+    page.get_by_role("link", name="SSH keys").click()
+    page.get_by_role("button", name="Add a key").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("deploy")
+    page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_role("heading", name="deploy")).to_have_count(1)
+    page.get_by_role("button", name="Delete deploy").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No key yet")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="SSH keys")).to_be_focused()
 
 
 def test_an_api_key_is_not_asked_for_twice_and_one_whose_answer_was_lost_can_be_revoked(page: Page) -> None:
@@ -223,3 +226,18 @@ def test_without_a_clipboard_a_text_is_copied_all_the_same(furnished_page: Page)
     page.get_by_label("Image").focus()
     page.keyboard.press("Control+V")
     expect(page.get_by_label("Image")).to_have_value(key)
+
+
+def test_a_machine_that_is_gone_for_good_is_said_so_with_what_is_lost(page: Page) -> None:
+    person = Person(page).sign_up()
+    node = person.made("/api/v1/nodes", {"name": "attic"})
+    away = {**node, "status": "offline", "last_seen_at": "2026-01-01T00:00:00Z"}
+    page.route("**/api/v1/nodes", lambda route: route.fulfill(json={"items": [away], "next_cursor": None}))
+    page.goto("/nodes")
+    page.get_by_role("button", name="Remove attic").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("It is gone for good").check()
+    expect(dialog).to_contain_text("without the data that its volumes held")
+    with page.expect_response("**/api/v1/nodes/node_*") as answered:
+        dialog.get_by_role("button", name="Remove", exact=True).click()
+    assert (answered.value.request.url.endswith("?lost=true"), answered.value.status) == (True, 204)

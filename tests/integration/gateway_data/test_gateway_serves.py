@@ -49,6 +49,27 @@ async def test_a_billed_operation_is_seen_in_the_usage(
     assert (await ada.get("/health"))["upstreams"] == {"hoster": "healthy"}
 
 
+async def test_a_head_that_is_let_in_is_read_by_the_gateways_own_routes_too(
+    start_gateway: StartGateway, sign_up: SignUp
+) -> None:
+    """A browser sends every cookie of its domain; the library that reads them would refuse a long one, and repeat it."""
+    gateway = await start_gateway()
+    ada = await sign_up(gateway)
+    for fields, code in (
+        ({"Cookie": "c" * 20_000}, None),
+        ({"Cookie": "c" * 20_000, "Authorization": "Bearer x"}, "invalid_token"),
+    ):
+        async with ada.session.get(f"{gateway.url}/mod/auth/me", headers=ada.headers | fields) as response:
+            assert (response.status == 200) is (code is None), await response.text()
+            assert (await response.json()).get("code") == code
+            assert "aiohttp" not in response.headers.get("Server", "")
+    async with ada.session.post(
+        f"{gateway.url}/mod/auth/login", data=b"{", headers={"Content-Encoding": "gzip"}
+    ) as response:
+        assert (response.status, response.content_type) == (400, "application/problem+json")
+    assert "Traceback" not in gateway.log()
+
+
 async def test_the_upstream_can_verify_who_asks_whatever_the_client_writes(
     start_gateway: StartGateway, sign_up: SignUp, upstream: Upstream
 ) -> None:

@@ -214,6 +214,20 @@ async def test_what_never_ran_can_be_deleted(user: User, hello_id: str) -> None:
     await user.until_gone(created.body["id"])
 
 
+async def test_who_waits_for_the_end_is_told_of_it_whether_it_came_before_the_question_or_after(
+    user: User, stranger: User, hello_id: str
+) -> None:
+    body = {"name": "x", "template_id": hello_id, "start": False}
+    one = f"/api/v1/deployments/{(await user.ask('POST', '/api/v1/deployments', body)).body['id']}"
+    await user.ask("DELETE", one)
+    for _ in range(2):
+        ended = await user.ask("GET", f"{one}/wait?status=deleted&timeout=20")
+        assert (ended.status, ended.body["status"]) == (200, "deleted")
+    assert (await stranger.ask("GET", f"{one}/wait?status=deleted")).status == 404
+    for target in (one, f"{one}/wait", f"{one}/releases"):
+        assert (await user.ask("GET", target)).status == 404
+
+
 async def test_an_engine_that_is_down_is_said_at_once_and_nothing_is_recorded(
     hoster: Hoster, session: aiohttp.ClientSession, user: User, worker: FakeWorker, hello_id: str
 ) -> None:

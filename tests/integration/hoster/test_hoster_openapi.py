@@ -1,5 +1,7 @@
 """The OpenAPI document is true: to the routes, and to what they answer."""
 
+from typing import Any
+
 import pytest
 
 from hoster.app import ROUTES
@@ -23,6 +25,23 @@ def test_every_reference_in_the_document_leads_somewhere() -> None:
         return set().union(*(references(one) for one in part)) if isinstance(part, (list, tuple)) else set()
 
     assert references(document) <= known
+
+
+def test_what_a_header_does_is_described_where_it_does_it() -> None:
+    paths: Any = build_document(ROUTES, OPERATIONS, "http://localhost:8082")["paths"]
+
+    def named(method: str, path: str) -> set[str]:
+        return {part["name"] for part in paths[path][method]["parameters"] if part["in"] == "header"}
+
+    one = "/api/v1/deployments/{id}"
+    assert named("get", one) == {"If-None-Match"}
+    assert named("delete", one) == {"If-Match"}
+    assert named("post", f"{one}/stop") == {"If-Match", "Idempotency-Key"}
+    assert named("get", f"{one}/monitoring/logs/stream") == {"Last-Event-ID"}
+    stopped = paths[f"{one}/stop"]["post"]["responses"]
+    assert set(stopped["202"]["headers"]) == {"X-Event-Type", "ETag", "Idempotency-Replayed"}
+    assert set(stopped["409"]["headers"]) == {"Idempotency-Replayed"}
+    assert "headers" not in stopped["503"]
 
 
 @pytest.mark.slow

@@ -52,6 +52,43 @@ async def _killed(process: Any) -> None:
     await process.communicate()
 
 
+async def test_what_apigate_lets_through_is_read_and_what_cannot_be_read_is_said_in_a_problem(
+    spawn: Any, session: aiohttp.ClientSession
+) -> None:
+    process = await spawn()
+    try:
+        await _listening(process)
+        base = spawn.base_url
+        async with session.get(f"{base}/health", headers={"Cookie": "c" * 30_000}) as response:
+            assert response.status == 200
+        long = URL(f"{base}/api/v1/{'x' * 8180}", encoded=True)
+        async with session.get(long) as response:
+            assert (response.status, (await response.json())["code"]) == (404, "not_found")
+        for encoding in ("gzip", "deflate", "unheard-of"):
+            # The client's own library would not send what it cannot encode.
+            told = await _sent(base, "/nodes/v1/join", b'{"token"', f"Content-Encoding: {encoding}\r\n")
+            assert b" 400 " in told, told
+            assert b'"code":"bad_request"' in told, told
+        process.send_signal(signal.SIGTERM)
+        _, logged = await process.communicate()
+        assert b"Traceback" not in logged, logged
+    finally:
+        await _killed(process)
+
+
+async def _sent(base_url: str, path: str, body: bytes, fields: str) -> bytes:
+    url = URL(base_url)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {len(body)}\r\n{fields}\r\n"
+    )
+    writer.write(head.encode() + body)
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+
+
 async def test_a_create_is_finished_after_kill_minus_nine(spawn: Any, session: aiohttp.ClientSession) -> None:
     process = await spawn()
     worker = None

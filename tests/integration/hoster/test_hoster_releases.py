@@ -262,11 +262,11 @@ async def test_what_has_changed_since_it_was_read_is_neither_changed_nor_deleted
     first = await _running(user)
     one = f"{DEPLOYMENTS}/{first['id']}"
 
-    async def ask(method: str, body: object = None, **conditions: str) -> Any:
+    async def ask(method: str, body: object = None, under: str = "", **conditions: str) -> Any:
         user.sent += 1
         named = {name.replace("_", "-"): value for name, value in conditions.items()}
-        headers = {**user.headers(method, one, f"conditional-{user.sent}"), **named}
-        return await user.ask(method, one, body, headers=headers)
+        headers = {**user.headers(method, one + under, f"conditional-{user.sent}"), **named}
+        return await user.ask(method, one + under, body, headers=headers)
 
     read = await ask("GET")
     tag = read.headers["ETag"]
@@ -277,7 +277,13 @@ async def test_what_has_changed_since_it_was_read_is_neither_changed_nor_deleted
     for method, body in (("PATCH", {"name": "newer"}), ("DELETE", None)):
         refused = await ask(method, body, If_Match=tag)
         assert (refused.status, refused.body["code"]) == (412, "precondition_failed")
-    assert (await ask("GET", If_None_Match=tag)).body["name"] == "new"
+    for order in ("/start", "/stop", "/restart", "/redeploy", "/rollback"):
+        body = {"release_id": first["release_id"]} if order == "/rollback" else None
+        refused = await ask("POST", body, order, If_Match=tag)
+        assert (refused.status, refused.body["code"]) == (412, "precondition_failed"), order
+    as_it_is = await ask("GET", If_None_Match=tag)
+    assert (as_it_is.body["name"], as_it_is.body["status"]) == ("new", "running")
+    assert (await ask("POST", under="/start", If_Match=f'"x", {as_it_is.headers["ETag"]}')).status == 200
     assert await _billed(user) == 1
     assert (await ask("DELETE", If_Match=changed.headers["ETag"])).status == 202
 

@@ -126,17 +126,18 @@ async def test_a_template_that_has_changed_since_it_was_read_is_not_overwritten(
     one = (await user.ask("POST", TEMPLATES, BODY)).headers["Location"]
     tag = (await user.ask("GET", one)).headers["ETag"]
 
-    async def ask(method: str, number: int, name: str, body: object = None) -> Any:
-        headers = {**user.headers(method, one, f"conditional-{number}"), name: tag}
-        return await user.ask(method, one, body, headers=headers)
+    async def ask(method: str, number: int, name: str, body: object = None, under: str = "") -> Any:
+        headers = {**user.headers(method, one + under, f"conditional-{number}"), name: tag}
+        return await user.ask(method, one + under, body, headers=headers)
 
     assert (await ask("GET", 1, "If-None-Match")).status == 304
     assert (await ask("PATCH", 2, "If-Match", {"description": "mine"})).body["revision"] == 2
     late = await ask("PATCH", 3, "If-Match", {"description": "also mine"})
     assert (late.status, late.body["code"]) == (412, "precondition_failed")
     assert (await ask("DELETE", 4, "If-Match")).status == 412
+    assert (await ask("POST", 5, "If-Match", under="/publish")).status == 412
     shown = (await user.ask("GET", one)).body
-    assert (shown["revision"], shown["description"]) == (2, "mine")
+    assert (shown["revision"], shown["description"], shown["published"]) == (2, "mine", False)
 
 
 async def test_a_template_is_found_by_what_its_newest_revision_says_in_any_case(user: User) -> None:

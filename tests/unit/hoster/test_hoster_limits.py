@@ -55,8 +55,8 @@ def test_absent_limits_are_the_free_plan() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x", "[]", "null", '{"max_deployments":"5"}', '{"max_deployments":true}', '{"max_deployments":-2}',
-     '{"max_memory_mb":1.5}', '{"max_cpu_cores":NaN}', '{"allowed_capabilities":"gpu"}', '{"max_disk_mb":null}'],
+    ["x", "[]", "null", pytest.param("[" * 60_000, id="nested"), '{"max_deployments":"5"}', '{"max_deployments":true}', '{"max_deployments":-2}',
+     '{"max_memory_mb":1.5}', '{"max_cpu_cores":NaN}', '{"max_cpu_cores":Infinity}', '{"max_memory_mb":1e999}', '{"allowed_capabilities":"gpu"}', '{"max_disk_mb":null}'],
 )  # fmt: skip
 def test_unreadable_limits_are_refused(text: Any) -> None:
     with pytest.raises(PlanLimitsUnreadable):

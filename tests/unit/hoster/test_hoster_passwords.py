@@ -56,6 +56,8 @@ def test_one_of_an_older_template_that_cannot_be_generated_must_be_given() -> No
         ({"type": "password", "pattern": "[0-9]{4}", "default": "abcd"}, "variables.0.default"),
         ({"type": "number", "default": "many"}, "variables.0.default"),
         ({"type": "select", "options": ["a", "b"], "default": "c"}, "variables.0.default"),
+        ({"type": "select", "options": ["a", "b", "a"]}, "variables.0.options"),
+        ({"type": "select", "options": ["a", ""]}, "variables.0.options"),
         ({"type": "password", "pattern": "[0-9]{2000}", "default": "0" * 2000}, None),
         ({"type": "password", "pattern": "[0-9]{4}"}, None),
         ({"type": "select", "options": ["a", "b"], "default": "b", "required": True}, None),

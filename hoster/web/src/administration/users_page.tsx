@@ -67,7 +67,7 @@ function UserRow({ user, isMe, onProblem }: UserRowProps) {
           since <Moment at={user.created_at} />
         </div>
       </td>
-      <td>
+      <td data-column="Plan">
         <select
           aria-label={`Plan of ${user.email}`}
           value={user.plan_id}
@@ -78,7 +78,7 @@ function UserRow({ user, isMe, onProblem }: UserRowProps) {
           ))}
         </select>
       </td>
-      <td>
+      <td data-column="Role">
         <select
           aria-label={`Role of ${user.email}`}
           value={user.role}

@@ -3,6 +3,7 @@ import { Button } from "@/elements/button";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
+import { fieldsOf } from "@/elements/use_form";
 import { useSubmit } from "@/elements/use_submit";
 import { Problem } from "@/problems/problem";
 import { useUnsaved } from "@/routing/unsaved";
@@ -33,23 +34,15 @@ export function TemplateForm({ draft: first, etag = "", verb, onSave, said = "" 
     setSaved(draft);
   });
   useUnsaved(draft !== saved);
+  const field = fieldsOf(draft, change, form.fault);
   const problem = form.problem instanceof Problem ? form.problem : null;
   return (
     <form class="deploy-form template-form" onSubmit={form.submit}>
       <div>
-        <TextField
-          label="Name"
-          required
-          value={draft.name}
-          onValue={(name) => change({ name })}
-          fault={form.fault("name")}
-          input={{ minLength: 3, maxLength: 100 }}
-        />
+        <TextField label="Name" required {...field("name")} input={{ minLength: 3, maxLength: 100 }} />
         <TextArea
           label="Description"
-          value={draft.description}
-          onValue={(description) => change({ description })}
-          fault={form.fault("description")}
+          {...field("description")}
           hint="What it is, for who chooses from the gallery."
           area={{ class: "is-prose", rows: 2, maxLength: 4000 }}
         />

@@ -2,6 +2,7 @@ import { Button } from "@/elements/button";
 import { ChoiceField } from "@/elements/choice_field";
 import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
+import { fieldsOf, type Tie } from "@/elements/use_form";
 import type { Variable } from "@/templates/template";
 import { type DraftVariable, takesPattern } from "./draft";
 
@@ -29,24 +30,17 @@ interface VariableRowProps {
 
 export function VariableRow({ variable, place, faults, onVariable, onRemove }: VariableRowProps) {
   const change = (fields: Partial<DraftVariable>) => onVariable({ ...variable, ...fields });
+  const field = fieldsOf(variable, change, (name) => faults[name]);
   const title = variable.name || `variable ${place}`;
   return (
     <li class="card variable-row">
       <TextField
         label="Name"
         required
-        value={variable.name}
-        onValue={(name) => change({ name })}
-        fault={faults.name}
+        {...field("name")}
         input={{ pattern: "[A-Za-z_][A-Za-z0-9_]{0,63}", placeholder: "NAME", spellcheck: false }}
       />
-      <TextField
-        label="Label"
-        value={variable.label}
-        onValue={(label) => change({ label })}
-        fault={faults.label}
-        input={{ maxLength: 100 }}
-      />
+      <TextField label="Label" {...field("label")} input={{ maxLength: 100 }} />
       <ChoiceField
         label="Type"
         required
@@ -55,24 +49,14 @@ export function VariableRow({ variable, place, faults, onVariable, onRemove }: V
         choices={TYPES}
         fault={faults.type}
       />
-      <Default variable={variable} fault={faults.default} onDefault={(entry) => change({ default: entry })} />
+      <Default type={variable.type} {...field("default")} />
       {variable.type === "select" && (
-        <TextArea
-          label="Choices"
-          required
-          value={variable.options}
-          onValue={(options) => change({ options })}
-          fault={faults.options}
-          hint="One a line."
-          area={{ rows: 3 }}
-        />
+        <TextArea label="Choices" required {...field("options")} hint="One a line." area={{ rows: 3 }} />
       )}
       {takesPattern(variable.type) && (
         <TextField
           label="Pattern"
-          value={variable.pattern}
-          onValue={(pattern) => change({ pattern })}
-          fault={faults.pattern}
+          {...field("pattern")}
           hint="A regular expression that the whole value must match."
           input={{ maxLength: 200, spellcheck: false }}
         />
@@ -95,33 +79,17 @@ export function VariableRow({ variable, place, faults, onVariable, onRemove }: V
   );
 }
 
-interface DefaultProps {
-  readonly variable: DraftVariable;
-  readonly fault: string | undefined;
-  readonly onDefault: (entry: string) => void;
-}
-
-function Default({ variable, fault, onDefault }: DefaultProps) {
-  if (variable.type === "boolean") {
-    return (
-      <ChoiceField
-        label="Default"
-        required
-        value={variable.default === "true" ? "true" : "false"}
-        onValue={onDefault}
-        choices={YES_OR_NO}
-        fault={fault}
-      />
-    );
+function Default({ type, ...field }: Tie<string> & { readonly type: Variable["type"] }) {
+  if (type === "boolean") {
+    const value = field.value === "true" ? "true" : "false";
+    return <ChoiceField label="Default" required {...field} value={value} choices={YES_OR_NO} />;
   }
   return (
     <TextField
       label="Default"
-      value={variable.default}
-      onValue={onDefault}
-      fault={fault}
-      {...(variable.type === "password" ? { hint: "Left empty, each deployment gets one of its own." } : {})}
-      input={variable.type === "number" ? { type: "number", step: "any" } : { autocomplete: "off" }}
+      {...field}
+      {...(type === "password" ? { hint: "Left empty, each deployment gets one of its own." } : {})}
+      input={type === "number" ? { type: "number", step: "any" } : { autocomplete: "off" }}
     />
   );
 }

@@ -34,8 +34,8 @@ export function Deletion({ deployment, onClose }: DeletionProps) {
         <li>
           its address <code>{deployment.hosts[0]}</code> and every domain that points to it;
         </li>
-        <li>its variables and passwords, its releases and its log.</li>
-        <li>{volumes ? "all data in its volumes." : "Not its volumes: their data stays on the machine."}</li>
+        <li>its variables and passwords, its releases and its log{volumes ? ";" : "."}</li>
+        {volumes && <li>all data in its volumes.</li>}
       </ul>
       <label class="check">
         <input
@@ -45,6 +45,7 @@ export function Deletion({ deployment, onClose }: DeletionProps) {
         />
         Delete the data in its volumes too
       </label>
+      <p class="hint">Otherwise that data stays on the machine.</p>
       <TextField
         label={`Type ${deployment.name} to confirm`}
         required

@@ -45,6 +45,7 @@ export interface Deployment {
 /** Not `pending`: that one was created without being started, and waits for its owner. */
 const MOVING = new Set(["scheduled", "starting", "stopping", "deleting"]);
 const LOOK_WHILE_MOVING_MS = 1_000;
+const A_PAGE = 50;
 
 /** Something is being done to it, so its state will change by itself. */
 export function isMoving(deployment: Deployment): boolean {
@@ -55,10 +56,11 @@ export function pathOf(id: string): string {
   return `/api/v1/deployments/${encodeURIComponent(id)}`;
 }
 
-/** Asked again only while something moves; at rest nothing is asked. */
+/** Asked again only while something moves, the longer the list the less often; at rest nothing is asked. */
 export function useDeployments() {
   return useList<Deployment>(["deployments"], "/api/v1/deployments", {
-    lookAgain: (items) => (items.some(isMoving) ? LOOK_WHILE_MOVING_MS : false),
+    lookAgain: (items) =>
+      items.some(isMoving) ? LOOK_WHILE_MOVING_MS * Math.ceil(items.length / A_PAGE) : false,
   });
 }
 

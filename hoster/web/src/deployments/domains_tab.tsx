@@ -1,5 +1,4 @@
 import { useMutation, useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { CopyText } from "@/elements/copy_text";
 import { Empty } from "@/elements/empty";
@@ -8,7 +7,7 @@ import { ProblemNotice } from "@/elements/problem_notice";
 import { Removal } from "@/elements/removal";
 import { StateBadge } from "@/elements/state_badge";
 import { TextField } from "@/elements/text_field";
-import { useSubmit } from "@/elements/use_submit";
+import { useForm } from "@/elements/use_form";
 import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import { type Deployment, pathOf } from "./deployment";
@@ -61,13 +60,12 @@ export default function DomainsTab({ deployment }: { readonly deployment: Deploy
 
 function NewDomain({ deployment }: { readonly deployment: Deployment }) {
   const queries = useQueryClient();
-  const [hostname, setHostname] = useState("");
-  const form = useSubmit(async () => {
+  const form = useForm({ hostname: "" }, async ({ hostname }) => {
     await request(`${pathOf(deployment.id)}/domains`, {
       method: "POST",
       body: { hostname: hostname.trim() },
     });
-    setHostname("");
+    form.change({ hostname: "" });
     await queries.invalidateQueries({ queryKey: keyOf(deployment.id) });
   });
   return (
@@ -75,9 +73,7 @@ function NewDomain({ deployment }: { readonly deployment: Deployment }) {
       <TextField
         label="Domain"
         required
-        value={hostname}
-        onValue={setHostname}
-        fault={form.fault("hostname")}
+        {...form.field("hostname")}
         input={{ placeholder: "www.example.com", spellcheck: false, autocapitalize: "off" }}
       />
       <Button type="submit" kind="primary" busy={form.busy}>

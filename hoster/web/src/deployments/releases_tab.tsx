@@ -94,7 +94,7 @@ function ReleaseRow({ deployment, release, before }: ReleaseRowProps) {
         {!release.current && release.status === "deployed" && (
           <DialogButton small disabled={isMoving(deployment)} verb="Roll back to this">
             {(close) => (
-              <Confirmation title="Roll back?" verb="Roll back" onClose={close} onConfirm={rollBack}>
+              <Confirmation title="Roll back?" verb="Roll back" harmless onClose={close} onConfirm={rollBack}>
                 <p>
                   {deployment.name} goes back to the release of <Moment at={release.created_at} />: its
                   template revision, variables and images. The present release serves until the old one is up.

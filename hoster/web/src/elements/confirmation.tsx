@@ -11,17 +11,33 @@ interface ConfirmationProps {
   /** What is confirmed; the dialog stays open, with the reason, when it fails. */
   readonly onConfirm: () => Promise<unknown>;
   readonly ready?: boolean;
+  /** Nothing is lost by it that could not be had again. */
+  readonly harmless?: boolean;
 }
 
 /** Asks before something is lost. */
-export function Confirmation({ title, verb, children, onClose, onConfirm, ready = true }: ConfirmationProps) {
+export function Confirmation({
+  title,
+  verb,
+  children,
+  onClose,
+  onConfirm,
+  ready = true,
+  harmless = false,
+}: ConfirmationProps) {
   const form = useSubmit(async () => {
     await onConfirm();
     onClose();
   });
   return (
     <Dialog title={title} onClose={onClose}>
-      <DialogForm form={form} verb={verb} kind="danger" ready={ready} onCancel={onClose}>
+      <DialogForm
+        form={form}
+        verb={verb}
+        kind={harmless ? "primary" : "danger"}
+        ready={ready}
+        onCancel={onClose}
+      >
         {children}
       </DialogForm>
     </Dialog>

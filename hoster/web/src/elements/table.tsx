@@ -6,7 +6,10 @@ interface TableProps {
   readonly children: ComponentChildren;
 }
 
-/** A table that scrolls by itself when it is wider than the screen. The caption is for those who cannot see where they are. */
+/**
+ * A table that scrolls by itself when it is wider than its place. On a narrow screen each row stands by itself, and a cell with
+ * `data-column` says what it is. The caption is for those who cannot see where they are.
+ */
 export function Table({ caption, columns, children }: TableProps) {
   return (
     <section class="table-scroll" aria-label={caption} tabIndex={0}>

@@ -92,10 +92,12 @@ function options(width: number, { names, axis, format }: Scale, { colours, marke
   return {
     width,
     height: HEIGHT,
+    // The last label of the time goes beyond the drawing.
+    padding: [null, 30, null, null],
     legend: { show: names.length > 1 },
     cursor: { y: false },
     scales: {
-      x: { range: (_plot, first, last) => [Math.min(first, last - LEAST_S), last] },
+      x: { range: (plot, first, last) => timesShown(plot.data[0].length > 0, first, last) },
       y: { range: (_plot, _low, high) => [0, topOf(axis, high)] },
     },
     axes: [
@@ -113,6 +115,11 @@ function options(width: number, { names, axis, format }: Scale, { colours, marke
     ],
     hooks: { draw: [(plot) => drawMarkers(plot, markers(), colours().ink)] },
   };
+}
+
+function timesShown(some: boolean, first: number, last: number): [number, number] {
+  const end = some ? last : Date.now() / 1000;
+  return [some ? Math.min(first, end - LEAST_S) : end - LEAST_S, end];
 }
 
 function drawMarkers(plot: uPlot, markers: readonly number[], colour: string): void {

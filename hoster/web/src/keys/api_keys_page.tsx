@@ -61,13 +61,13 @@ function KeyRow({ apiKey }: { readonly apiKey: ApiKey }) {
       <td>
         <code>{apiKey.prefix}…</code>
       </td>
-      <td>
+      <td data-column="Created">
         <Moment at={apiKey.created_at} />
       </td>
-      <td>
+      <td data-column="Last used">
         <Moment at={apiKey.last_used_at} />
       </td>
-      <td>
+      <td data-column="Expires">
         {isOver(apiKey) && <StateBadge state="expired" />} <Moment at={apiKey.expires_at} />
       </td>
       <td>

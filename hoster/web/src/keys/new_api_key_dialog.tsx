@@ -5,7 +5,7 @@ import { Dialog } from "@/elements/dialog";
 import { DialogForm, DialogResult } from "@/elements/dialog_form";
 import { NameField } from "@/elements/name_field";
 import { TextField } from "@/elements/text_field";
-import { useSubmit } from "@/elements/use_submit";
+import { useForm } from "@/elements/use_form";
 import { Problem } from "@/problems/problem";
 import { request } from "@/session/request";
 
@@ -32,9 +32,7 @@ interface NewKeyFormProps {
 
 function NewKeyForm({ onKey, onCancel }: NewKeyFormProps) {
   const queries = useQueryClient();
-  const [name, setName] = useState("");
-  const [until, setUntil] = useState("");
-  const form = useSubmit(async () => {
+  const form = useForm({ name: "", until: "" }, async ({ name, until }) => {
     const body = until === "" ? { name } : { name, expires_at: new Date(`${until}T23:59:59`).toISOString() };
     try {
       const made = await request<{ key: string }>("/mod/keys", { method: "POST", body });
@@ -46,18 +44,11 @@ function NewKeyForm({ onKey, onCancel }: NewKeyFormProps) {
   });
   return (
     <DialogForm form={form} verb="Create" onCancel={onCancel}>
-      <NameField
-        value={name}
-        onValue={setName}
-        hint="What uses it, such as “CI of the shop”."
-        fault={form.fault("name")}
-      />
+      <NameField {...form.field("name")} hint="What uses it, such as “CI of the shop”." />
       <TextField
         label="Last day"
-        value={until}
-        onValue={setUntil}
+        {...form.field("until", "expires_at")}
         hint="Left empty, it does not expire."
-        fault={form.fault("expires_at")}
         input={{ type: "date" }}
       />
       {form.problem instanceof Problem && form.problem.status === 0 && (

@@ -1,5 +1,4 @@
 import { useQueryClient } from "@tanstack/preact-query";
-import { useState } from "preact/hooks";
 import { CopyText } from "@/elements/copy_text";
 import { Dialog } from "@/elements/dialog";
 import { DialogButton } from "@/elements/dialog_button";
@@ -11,7 +10,7 @@ import { NameField } from "@/elements/name_field";
 import { PageHeading } from "@/elements/page_heading";
 import { Removal } from "@/elements/removal";
 import { TextArea } from "@/elements/text_area";
-import { useSubmit } from "@/elements/use_submit";
+import { useForm } from "@/elements/use_form";
 import { request } from "@/session/request";
 import { type SshKey, useSshKeys } from "./ssh_key";
 
@@ -79,9 +78,7 @@ function KeyCard({ sshKey }: { readonly sshKey: SshKey }) {
 
 function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
   const queries = useQueryClient();
-  const [name, setName] = useState("");
-  const [privateKey, setPrivateKey] = useState("");
-  const form = useSubmit(async () => {
+  const form = useForm({ name: "", privateKey: "" }, async ({ name, privateKey }) => {
     const body = privateKey.trim() === "" ? { name } : { name, private_key: privateKey };
     await request("/api/v1/ssh_keys", { method: "POST", body });
     await queries.invalidateQueries({ queryKey: ["ssh-keys"] });
@@ -90,13 +87,11 @@ function NewKeyDialog({ onClose }: { readonly onClose: () => void }) {
   return (
     <Dialog title="Add an SSH key" onClose={onClose}>
       <DialogForm form={form} verb="Add" onCancel={onClose}>
-        <NameField value={name} onValue={setName} fault={form.fault("name")} />
+        <NameField {...form.field("name")} />
         <TextArea
           label="Private key"
-          value={privateKey}
-          onValue={setPrivateKey}
+          {...form.field("privateKey", "private_key")}
           hint="Left empty, a new Ed25519 pair is made. A key of your own must be without passphrase; it is stored encrypted and never shown."
-          fault={form.fault("private_key")}
           area={{ rows: 5, spellcheck: false, autocomplete: "off" }}
         />
       </DialogForm>

@@ -38,6 +38,18 @@ test("searching sees through colours and case", () => {
   expect(lines.find("error")).toEqual([0]);
 });
 
+test("a search goes on through what comes, and begins anew when lines are let go of", () => {
+  const lines = new LogLines(10);
+  const found = () => lines.find("line 1").map((index) => lines.at(index)?.message);
+  lines.append([line(0), line(1)]);
+  expect(found()).toEqual(["line 1"]);
+  lines.append([line(2), line(10)]);
+  expect(found()).toEqual(["line 1", "line 10"]);
+  lines.append(Array.from({ length: 8 }, (_, index) => line(11 + index)));
+  expect(lines.dropped).toBeGreaterThan(0);
+  expect(found()).toEqual(Array.from({ length: 9 }, (_, index) => `line ${10 + index}`));
+});
+
 test("only rows in view are drawn, wherever the view is", () => {
   expect(rowWindow(0, 400, 20, 100_000)).toEqual({ first: 0, end: 40 });
   const middle = rowWindow(1_000_000, 400, 20, 100_000);

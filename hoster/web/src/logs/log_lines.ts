@@ -12,8 +12,18 @@ export interface LogLine {
   readonly message: string;
 }
 
+interface Found {
+  readonly wanted: string;
+  readonly indexes: readonly number[];
+  /** How many lines were looked at. */
+  readonly upTo: number;
+}
+
+const NOTHING_FOUND: Found = { wanted: "", indexes: [], upTo: 0 };
+
 export class LogLines {
   private lines: LogLine[] = [];
+  private found = NOTHING_FOUND;
   private lastId: string | null = null;
   /** Every service that has written, in the order of the first line. */
   readonly containers = new Set<string>();
@@ -42,6 +52,7 @@ export class LogLines {
     if (this.lines.length > this.most * 1.1) {
       const excess = this.lines.length - this.most;
       this.lines = this.lines.slice(excess);
+      this.found = NOTHING_FOUND;
       this.dropped += excess;
     }
   }
@@ -54,15 +65,17 @@ export class LogLines {
     return chosen;
   }
 
-  /** Indexes of the lines that contain `text`, whatever its case. */
-  find(text: string): number[] {
+  /** Indexes of the lines that contain `text`, whatever its case. Asked again, it looks at the lines alone that have come since. */
+  find(text: string): readonly number[] {
     const wanted = text.toLowerCase();
     if (wanted === "") return [];
-    const found: number[] = [];
-    for (const [index, line] of this.lines.entries()) {
-      if (plainText(line.message).toLowerCase().includes(wanted)) found.push(index);
-    }
-    return found;
+    if (wanted !== this.found.wanted) this.found = { ...NOTHING_FOUND, wanted };
+    const { indexes, upTo } = this.found;
+    const fresh = this.lines.slice(upTo).flatMap((line, index) => {
+      return plainText(line.message).toLowerCase().includes(wanted) ? [upTo + index] : [];
+    });
+    this.found = { wanted, indexes: [...indexes, ...fresh], upTo: this.lines.length };
+    return this.found.indexes;
   }
 
   asText(): string {

@@ -94,7 +94,7 @@ export function LogPanel({ log, state, name, compact = false }: LogPanelProps) {
         target={target}
         label="Log lines"
       />
-      <p class="log-foot">{footOf(lines.count, log.lines.dropped)}</p>
+      <p class="log-foot">{footOf(lines.count, log.lines.dropped, state.kind === "live")}</p>
     </div>
   );
 }
@@ -118,8 +118,8 @@ function ServiceChoice({ names, chosen, onChoice }: ServiceChoiceProps) {
   );
 }
 
-function footOf(count: number, dropped: number): string {
-  if (count === 0) return "No lines yet. They appear here as the app writes them.";
+function footOf(count: number, dropped: number, isLive: boolean): string {
+  if (count === 0) return isLive ? "No lines yet. They appear here as the app writes them." : "No lines yet.";
   const older = dropped > 0 ? `; ${counted(dropped, "older one")} no longer kept` : "";
   return `${counted(count, "line")}${older}`;
 }

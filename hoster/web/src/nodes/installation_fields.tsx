@@ -1,4 +1,5 @@
 import { TextField } from "@/elements/text_field";
+import { fieldsOf } from "@/elements/use_form";
 import { useSshKeys } from "@/keys/ssh_key";
 import { SshKeyField } from "@/keys/ssh_key_field";
 import { Link } from "@/routing/link";
@@ -55,34 +56,20 @@ export function InstallationFields(props: InstallationFieldsProps) {
 /** How to log in to the machine. */
 export function MachineFields({ installation, onInstallation, fault }: InstallationFieldsProps) {
   const keys = useSshKeys();
-  const change = (fields: Partial<Installation>) => onInstallation({ ...installation, ...fields });
+  const field = fieldsOf(installation, (fields) => onInstallation({ ...installation, ...fields }), fault);
   return (
     <>
-      <TextField
-        label="Host"
-        required
-        value={installation.host}
-        onValue={(host) => change({ host })}
-        fault={fault("ssh.host")}
-      />
+      <TextField label="Host" required {...field("host", "ssh.host")} />
       <TextField
         label="Port"
         required
-        value={installation.port}
-        onValue={(port) => change({ port })}
-        fault={fault("ssh.port")}
+        {...field("port", "ssh.port")}
         input={{ type: "number", min: 1, max: 65535 }}
       />
-      <TextField
-        label="User"
-        required
-        value={installation.user}
-        onValue={(user) => change({ user })}
-        fault={fault("ssh.user")}
-      />
+      <TextField label="User" required {...field("user", "ssh.user")} />
       <SshKeyField
         keyId={installation.keyId}
-        onKey={(keyId) => change({ keyId })}
+        onKey={field("keyId").onValue}
         none="Choose one"
         required
         fault={fault("ssh.ssh_key_id")}
@@ -99,9 +86,7 @@ export function MachineFields({ installation, onInstallation, fault }: Installat
       />
       <TextField
         label="Host key"
-        value={installation.hostKey}
-        onValue={(hostKey) => change({ hostKey })}
-        fault={fault("ssh.host_key")}
+        {...field("hostKey", "ssh.host_key")}
         hint="Left empty, the key that the machine shows at first is kept, and no other is accepted later."
       />
     </>

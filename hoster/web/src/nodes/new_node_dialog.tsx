@@ -6,7 +6,7 @@ import { DialogForm, DialogResult } from "@/elements/dialog_form";
 import { NameField } from "@/elements/name_field";
 import { StateBadge } from "@/elements/state_badge";
 import { TextField } from "@/elements/text_field";
-import { useSubmit } from "@/elements/use_submit";
+import { useForm } from "@/elements/use_form";
 import { request } from "@/session/request";
 import {
   EMPTY_INSTALLATION,
@@ -36,22 +36,18 @@ interface NewNodeFormProps {
 
 function NewNodeForm({ onMade, onCancel }: NewNodeFormProps) {
   const queries = useQueryClient();
-  const [name, setName] = useState("");
-  const [location, setLocation] = useState("");
   const [installation, setInstallation] = useState<Installation>(EMPTY_INSTALLATION);
-  const form = useSubmit(async () => {
+  const form = useForm({ name: "", location: "" }, async ({ name, location }) => {
     const body = { name: name.trim(), location: location.trim(), ...installationBody(installation) };
     onMade(await request<NewNode>("/api/v1/nodes", { method: "POST", body }));
     await queries.invalidateQueries({ queryKey: ["nodes"] });
   });
   return (
     <DialogForm form={form} verb="Add" onCancel={onCancel}>
-      <NameField value={name} onValue={setName} fault={form.fault("name")} />
+      <NameField {...form.field("name")} />
       <TextField
         label="Location"
-        value={location}
-        onValue={setLocation}
-        fault={form.fault("location")}
+        {...form.field("location")}
         hint="Such as a city; only to tell nodes apart."
         input={{ maxLength: 100 }}
       />

@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/preact-query";
+import { useState } from "preact/hooks";
 import { megabytes } from "@/elements/amounts";
 import { Button } from "@/elements/button";
 import { DialogButton } from "@/elements/dialog_button";
@@ -98,15 +99,45 @@ function NodeActions({ node }: { readonly node: Node }) {
             {(close) => <InstallAgainDialog node={node} onClose={close} />}
           </DialogButton>
         )}
-        <Removal verb="Remove" name={node.name} path={nodePath(node.id)} stale={["nodes"]}>
-          <p>
-            The machine can no longer be used here; to bring it back it has to join again. Only a node without
-            deployments can be removed.
-          </p>
-        </Removal>
+        <NodeRemoval node={node} />
       </div>
       <ProblemNotice problem={maintenance.problem} />
     </>
+  );
+}
+
+function NodeRemoval({ node }: { readonly node: Node }) {
+  const [lost, setLost] = useState(false);
+  return (
+    <Removal
+      verb="Remove"
+      name={node.name}
+      path={lost ? `${nodePath(node.id)}?lost=true` : nodePath(node.id)}
+      stale={["nodes"]}
+    >
+      <p>
+        The machine can no longer be used here; to bring it back it has to join again.{" "}
+        {!lost && "Only a node without deployments can be removed."}
+      </p>
+      {node.status === "offline" && (
+        <>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={lost}
+              onChange={(event) => setLost(event.currentTarget.checked)}
+            />
+            It is gone for good, with everything on it
+          </label>
+          {lost && (
+            <p class="notice is-warning">
+              Its deployments have then failed. Started again, each is placed on another node, with its
+              settings and without the data that its volumes held.
+            </p>
+          )}
+        </>
+      )}
+    </Removal>
   );
 }
 

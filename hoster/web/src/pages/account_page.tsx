@@ -5,7 +5,7 @@ import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
 import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { useSubmit } from "@/elements/use_submit";
+import { useForm } from "@/elements/use_form";
 import { changePassword, useAccount } from "@/session/account";
 import { NewPasswordField, PresentPasswordField } from "@/session/credential_fields";
 
@@ -62,28 +62,25 @@ function Appearance() {
   );
 }
 
+const NO_PASSWORDS = { current: "", following: "" };
+
 function Password() {
-  const [current, setCurrent] = useState("");
-  const [following, setFollowing] = useState("");
   const [done, setDone] = useState(false);
-  const form = useSubmit(async () => {
+  const form = useForm(NO_PASSWORDS, async ({ current, following }) => {
     setDone(false);
     await changePassword(current, following);
-    setCurrent("");
-    setFollowing("");
+    form.change(NO_PASSWORDS);
     setDone(true);
   });
   return (
     <section>
       <h2>Password</h2>
       <form class="narrow" onSubmit={form.submit}>
-        <PresentPasswordField label="Present password" value={current} onValue={setCurrent} />
+        <PresentPasswordField label="Present password" {...form.field("current", "current_password")} />
         <NewPasswordField
           label="New password"
           note="All other sessions end."
-          value={following}
-          onValue={setFollowing}
-          fault={form.fault("new_password")}
+          {...form.field("following", "new_password")}
         />
         <ProblemNotice problem={form.problem} />
         {done && (

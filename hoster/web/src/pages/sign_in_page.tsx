@@ -1,8 +1,7 @@
-import { useState } from "preact/hooks";
 import { Button } from "@/elements/button";
 import { PageHeading } from "@/elements/page_heading";
 import { ProblemNotice } from "@/elements/problem_notice";
-import { useSubmit } from "@/elements/use_submit";
+import { useForm } from "@/elements/use_form";
 import { Link } from "@/routing/link";
 import { useLocation } from "@/routing/location";
 import { signIn } from "@/session/account";
@@ -10,10 +9,8 @@ import { EmailField, PresentPasswordField } from "@/session/credential_fields";
 import { FrontCard } from "./front_card";
 
 export function SignInPage() {
-  const [email, setEmail] = useState("");
-  const [password, setPassword] = useState("");
   const next = useLocation().searchParams.get("next");
-  const form = useSubmit(() => signIn(email, password));
+  const form = useForm({ email: "", password: "" }, ({ email, password }) => signIn(email, password));
   return (
     <FrontCard>
       <PageHeading
@@ -21,8 +18,8 @@ export function SignInPage() {
         {...(isPlace(next) ? { lead: "Then you are back at the page you were on." } : {})}
       />
       <form onSubmit={form.submit}>
-        <EmailField value={email} onValue={setEmail} />
-        <PresentPasswordField label="Password" value={password} onValue={setPassword} />
+        <EmailField {...form.field("email")} />
+        <PresentPasswordField label="Password" {...form.field("password")} />
         <ProblemNotice problem={form.problem} />
         <Button kind="primary" type="submit" busy={form.busy}>
           Sign in

@@ -117,7 +117,12 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   }),
   node_in_use: () => ({
     what: "Deployments still live on this node.",
-    next: "Delete them first, then remove the node.",
+    next: "Delete them first, then remove the node. If its machine is gone for good and the node offline, say so when you remove it.",
+    link: { path: "/deployments", text: "See the deployments" },
+  }),
+  node_online: (problem) => ({
+    what: problem.detail,
+    next: "Delete its deployments, then remove it as it is.",
     link: { path: "/deployments", text: "See the deployments" },
   }),
   validation_failed: (problem) => ({

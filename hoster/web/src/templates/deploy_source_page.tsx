@@ -1,6 +1,7 @@
 import { PageHeading } from "@/elements/page_heading";
 import { TextArea } from "@/elements/text_area";
 import { TextField } from "@/elements/text_field";
+import { fieldsOf } from "@/elements/use_form";
 import { SshKeyField } from "@/keys/ssh_key_field";
 import { NotFoundPage } from "@/pages/not_found_page";
 import { Link } from "@/routing/link";
@@ -91,26 +92,19 @@ interface GitFieldsProps {
 }
 
 function GitFields({ entries, onEntries, fault }: GitFieldsProps) {
+  const field = fieldsOf(entries, (fields) => onEntries({ ...entries, ...fields }), fault);
   return (
     <>
       <TextField
         label="Repository"
         required
-        value={entries.url}
-        onValue={(url) => onEntries({ ...entries, url })}
-        fault={fault("source.git.url")}
+        {...field("url", "source.git.url")}
         hint="https://… or git@host:path"
       />
-      <TextField
-        label="Branch, tag or commit"
-        required
-        value={entries.ref}
-        onValue={(ref) => onEntries({ ...entries, ref })}
-        fault={fault("source.git.ref")}
-      />
+      <TextField label="Branch, tag or commit" required {...field("ref", "source.git.ref")} />
       <SshKeyField
         keyId={entries.keyId}
-        onKey={(keyId) => onEntries({ ...entries, keyId })}
+        onKey={field("keyId").onValue}
         none="None: the repository is public"
         fault={fault("source.git.ssh_key_id")}
         hint={

@@ -24,8 +24,8 @@ export function PlacementFields({ placement, onPlacement }: PlacementFieldsProps
     <details class="more-settings">
       <summary>Where it runs and who may open it</summary>
       <VisibilityField
-        visibility={placement.visibility}
-        onVisibility={(visibility) => onPlacement({ ...placement, visibility })}
+        value={placement.visibility}
+        onValue={(visibility) => onPlacement({ ...placement, visibility })}
       />
       <ChoiceField
         label="Node"

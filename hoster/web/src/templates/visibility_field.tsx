@@ -1,4 +1,5 @@
 import { ChoiceField } from "@/elements/choice_field";
+import type { EntryProps } from "@/elements/field";
 
 export type Visibility = "public" | "private";
 
@@ -7,23 +8,15 @@ const CHOICES = [
   ["private", "Private: my organisation only"],
 ] as const;
 
-interface VisibilityFieldProps {
-  readonly visibility: Visibility;
-  readonly onVisibility: (visibility: Visibility) => void;
-  readonly fault?: string | undefined;
-}
-
 /** Who may open an app. */
-export function VisibilityField({ visibility, onVisibility, fault }: VisibilityFieldProps) {
+export function VisibilityField(props: Omit<EntryProps<Visibility>, "label">) {
   return (
     <ChoiceField
       label="Visibility"
       required
-      value={visibility}
-      onValue={onVisibility}
       choices={CHOICES}
-      fault={fault}
       hint="Private apps answer your organisation only, with its token."
+      {...props}
     />
   );
 }

@@ -107,8 +107,12 @@ function Totals({ usage }: { readonly usage: Usage }) {
           {usage.totals.map((total) => (
             <tr key={total.event_type ?? ""}>
               <td>{total.event_type ?? "refused or without effect (free)"}</td>
-              <td class="number">{total.count.toLocaleString("en")}</td>
-              <td class="number">{total.cost.toLocaleString("en")}</td>
+              <td class="number" data-column="Requests">
+                {total.count.toLocaleString("en")}
+              </td>
+              <td class="number" data-column="Counted">
+                {total.cost.toLocaleString("en")}
+              </td>
             </tr>
           ))}
         </Table>
@@ -160,8 +164,12 @@ function Events() {
                     {event.method} {event.path}
                   </code>
                 </td>
-                <td class="number">{event.status}</td>
-                <td class="number">{event.cost}</td>
+                <td class="number" data-column="Status">
+                  {event.status}
+                </td>
+                <td class="number" data-column="Counted">
+                  {event.cost}
+                </td>
               </tr>
             ))}
           </Table>
