@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -15,8 +14,8 @@ def new_id(prefix: str) -> str:
 
 
 _BLOCK: Final = 256
-_RANDOM: Final = struct.Struct(">HH6s")
-_THREE: Final = [f"{number:03x}" for number in range(0x1000)]
+_RANDOM: Final = 10
+_VARIANTS: Final = {f"{number:x}": "89ab"[number >> 2] for number in range(16)}
 
 
 class _RequestIds:
@@ -34,13 +33,14 @@ class _RequestIds:
         if not self._from <= now < self._until:
             self._begin(int(now * 1000))
         if not self._endings:
-            self._endings = _endings(self._random_bytes(_RANDOM.size * _BLOCK))
+            self._endings = _endings(self._random_bytes(_RANDOM * _BLOCK))
         return self._beginning + self._endings.pop()
 
     def _begin(self, millis: int) -> None:
         self._from, self._until = millis / 1000, (millis + 1) / 1000
         stamp = millis & 0xFFFF_FFFF_FFFF
-        self._beginning = f"{stamp >> 16:08x}-{stamp & 0xFFFF:04x}-7"
+        digits = stamp.to_bytes(6, "big").hex()
+        self._beginning = f"{digits[:8]}-{digits[8:]}-7"
 
 
 def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom) -> Callable[[], str]:
@@ -54,7 +54,8 @@ def request_ids(clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom)
 
 def _endings(random: bytes) -> list[str]:
     """12 random bits, then the two bits of the variant and 62 random ones."""
+    digits = random.hex()
     return [
-        f"{_THREE[high & 0xFFF]}-{'89ab'[low >> 14]}{_THREE[low & 0xFFF]}-{node.hex()}"
-        for high, low, node in _RANDOM.iter_unpack(random)
+        f"{digits[at + 1 : at + 4]}-{_VARIANTS[digits[at + 4]]}{digits[at + 5 : at + 8]}-{digits[at + 8 : at + 20]}"
+        for at in range(0, len(digits), 2 * _RANDOM)
     ]

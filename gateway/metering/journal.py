@@ -15,7 +15,6 @@ import asyncio
 import errno
 import os
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -49,14 +48,20 @@ _MOST_UNSHIPPED: Final = 100_000
 class Entry:
     """An ended request, and the place in the journal after its end."""
 
-    position: Position
+    segment: int
+    offset: int
     intent: Intent
     ended: Left
 
-    def __init__(self, position: Position, intent: Intent, ended: Left) -> None:
-        self.position = position
+    def __init__(self, segment: int, offset: int, intent: Intent, ended: Left) -> None:
+        self.segment = segment
+        self.offset = offset
         self.intent = intent
         self.ended = ended
+
+    @property
+    def position(self) -> Position:
+        return Position(self.segment, self.offset)
 
 
 class Journal:
@@ -161,7 +166,7 @@ class Journal:
         if not self._is_failing:
             self._write_waiting()
         if self._is_shipped_here:
-            self._unshipped.append(Entry(Position(self._number, self._offset), intent, ended))
+            self._unshipped.append(Entry(self._number, self._offset, intent, ended))
             self.written += isinstance(ended, Result)
             self._changed.set()
 
@@ -278,14 +283,12 @@ class Journal:
             case Result() | Void():
                 intent = self._open.pop(record.id, None)
                 if intent is not None and position > checkpoint:
-                    self._unshipped.append(Entry(position, intent, record))
+                    self._unshipped.append(Entry(position.segment, position.offset, intent, record))
                     self.written += isinstance(record, Result)
                     self._changed.set()
             case Doubt():
                 """Of a relay process: never in a journal that is replayed. The intent stays open, which is safe."""
 
 
-def results(entries: list[Entry]) -> Iterator[tuple[Intent, Result]]:
-    for entry in entries:
-        if isinstance(entry.ended, Result):
-            yield entry.intent, entry.ended
+def results(entries: list[Entry]) -> list[tuple[Intent, Result]]:
+    return [(entry.intent, entry.ended) for entry in entries if isinstance(entry.ended, Result)]

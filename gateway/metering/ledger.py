@@ -15,7 +15,9 @@ from shared.database import Database, Row
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _CURSOR = re.compile(r"[0-9a-f-]{36}")
 
-_MEMBERS = f"({', '.join('?' * 16)})"
+_MEMBERS = f"({', '.join('?' * 9)}, nullif(?, ''), {', '.join('?' * 6)})"
+"""The event type is bound as text even where there is none: for None `sqlite3` looks for an adapter, at the cost of three others."""
+
 _RECORD = {
     count: f"INSERT INTO usage_events VALUES {', '.join([_MEMBERS] * count)} ON CONFLICT (id) DO NOTHING"  # noqa: S608 - question marks
     for count in (128, 32, 8, 1)
@@ -41,7 +43,20 @@ _TOTALS = """
 SELECT event_type, count(*) AS count, sum(cost) AS cost FROM usage_events
 WHERE user_id = ? AND period = ? GROUP BY event_type ORDER BY event_type
 """
-_EVENTS_OF_ONE = "SELECT * FROM usage_events WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?"
+# The index is by month: the newest of each month that the user has, and of those the newest.
+_EVENTS_OF_ONE = """
+WITH months (period) AS (
+  SELECT max(period) FROM usage_events WHERE user_id = :user_id
+  UNION ALL
+  SELECT (SELECT max(period) FROM usage_events WHERE user_id = :user_id AND period < months.period)
+  FROM months WHERE period IS NOT NULL
+)
+SELECT usage_events.* FROM months JOIN usage_events ON usage_events.id IN (
+  SELECT id FROM usage_events WHERE user_id = :user_id AND period = months.period AND id < :before
+  ORDER BY id DESC LIMIT :most
+)
+ORDER BY usage_events.id DESC LIMIT :most
+"""
 _EVENTS_OF_ALL = "SELECT * FROM usage_events WHERE id < ? ORDER BY id DESC LIMIT ?"
 _AFTER_ALL = "g"
 """Sorts after every id, which begin with a hexadecimal digit."""
@@ -67,12 +82,10 @@ class Ledger:
     async def record(
         self, ended: Sequence[tuple[Intent, Result]], checkpoint: Position, journal: str = OWN
     ) -> None:
-        rows = [row_of(intent, result) for intent, result in ended]
+        groups = _grouped(ended)
         async with self._database.transaction() as connection:
-            for count, statement in _RECORD.items():
-                while len(rows) >= count:
-                    await connection.execute(statement, [member for row in rows[:count] for member in row])
-                    del rows[:count]
+            for statement, members in groups:
+                await connection.execute(statement, members)
             await connection.execute(_CHECKPOINT, (journal, checkpoint.segment, checkpoint.offset))
 
     async def forget_journal(self, journal: str) -> None:
@@ -107,9 +120,24 @@ class Ledger:
         if user_id is None:
             rows = await self._database.fetch_all(_EVENTS_OF_ALL, (before, limit + 1))
         else:
-            rows = await self._database.fetch_all(_EVENTS_OF_ONE, (user_id, before, limit + 1))
+            asked = {"user_id": user_id, "before": before, "most": limit + 1}
+            rows = await self._database.fetch_all(_EVENTS_OF_ONE, asked)
         items = [_event(row) for row in rows[:limit]]
         return items, items[-1].id if len(rows) > limit else None
+
+
+def _grouped(ended: Sequence[tuple[Intent, Result]]) -> list[tuple[str, list[object]]]:
+    """Statements with their parameters, as few as there can be."""
+    groups: list[tuple[str, list[object]]] = []
+    done = 0
+    for count, statement in _RECORD.items():
+        while len(ended) - done >= count:
+            members: list[object] = []
+            for intent, result in ended[done : done + count]:
+                members += row_of(intent, result)
+            groups.append((statement, members))
+            done += count
+    return groups
 
 
 def _event(row: Row) -> UsageEvent:

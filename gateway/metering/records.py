@@ -4,9 +4,13 @@ A frame is `<length><crc32><payload>`, two little-endian 32-bit numbers and one 
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from json.encoder import encode_basestring
+from math import isfinite
+from typing import Any, Final, Self
+from zlib import crc32
 
 from pydantic_core import from_json, to_json
 
@@ -15,9 +19,12 @@ from gateway.metering.usage import UsageEvent
 
 _HEADER: Final = struct.Struct("<II")
 _LONGEST: Final = 1 << 20
+_LARGE: Final = 4e9
+_quoted: Final = encode_basestring
 
 
-class Intent(NamedTuple):
+@dataclass(slots=True, init=False)
+class Intent:
     """A billing request about to be forwarded. `counted` is false when it was admitted without its counters."""
 
     id: str
@@ -33,8 +40,40 @@ class Intent(NamedTuple):
     counted: bool
     created_at: float
 
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the members of a value
+        user_id: UserId,
+        org_id: OrgId,
+        key_id: str,
+        plan_id: PlanId,
+        route: str,
+        upstream: str,
+        method: str,
+        path: str,
+        period_name: str,
+        counted: bool,
+        created_at: float,
+    ) -> None:
+        self.id = id
+        self.user_id = user_id
+        self.org_id = org_id
+        self.key_id = key_id
+        self.plan_id = plan_id
+        self.route = route
+        self.upstream = upstream
+        self.method = method
+        self.path = path
+        self.period_name = period_name
+        self.counted = counted
+        self.created_at = created_at
 
-class Result(NamedTuple):
+    def _replace(self, **changes: Any) -> Self:  # noqa: ANN401 - of whatever type the member has
+        return replace(self, **changes)
+
+
+@dataclass(slots=True, init=False)
+class Result:
     """What became of a request that reached the upstream."""
 
     id: str
@@ -45,26 +84,51 @@ class Result(NamedTuple):
     request_bytes: int
     response_bytes: int
 
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the members of a value
+        status: int,
+        event_type: str | None,
+        cost: float,
+        latency_ms: float,
+        request_bytes: int,
+        response_bytes: int,
+    ) -> None:
+        self.id = id
+        self.status = status
+        self.event_type = event_type
+        self.cost = cost
+        self.latency_ms = latency_ms
+        self.request_bytes = request_bytes
+        self.response_bytes = response_bytes
 
-class Void(NamedTuple):
+    def _replace(self, **changes: Any) -> Self:  # noqa: ANN401 - of whatever type the member has
+        return replace(self, **changes)
+
+
+@dataclass(slots=True, init=False)
+class Void:
     """Nothing reached the upstream: there is no event."""
 
     id: str
 
+    def __init__(self, id: str) -> None:  # noqa: A002 - the members of a value
+        self.id = id
 
-class Doubt(NamedTuple):
+
+@dataclass(slots=True, init=False)
+class Doubt:
     """A relay process saw the request reach the upstream, and no answer: the control process asks, and ends it in its own journal.
 
-    The members are what was seen, as in a Result of cost 0.
+    `seen` is a Result of cost 0.
     """
 
     id: str
-    status: int
-    event_type: str | None
-    cost: float
-    latency_ms: float
-    request_bytes: int
-    response_bytes: int
+    seen: Result
+
+    def __init__(self, seen: Result) -> None:
+        self.id = seen.id
+        self.seen = seen
 
 
 Record = Intent | Result | Void | Doubt
@@ -72,17 +136,69 @@ Ended = Result | Void
 Left = Ended | Doubt
 """How a request leaves a journal: with its end, or handed on."""
 
-_KIND_OF: Final[dict[type[Record], str]] = {Intent: "intent", Result: "result", Void: "void", Doubt: "doubt"}
-_TYPE_OF: Final[dict[str, type[Record]]] = {kind: record for record, kind in _KIND_OF.items()}
-
 
 class Torn(Exception):
     """A frame that is cut off or damaged."""
 
 
 def encode(record: Record) -> bytes:
-    payload = to_json((_KIND_OF[type(record)], *record))
-    return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+    payload = _json(record).encode()
+    return _HEADER.pack(len(payload), crc32(payload)) + payload
+
+
+def _json(record: Record) -> str:
+    """Put together by hand: a serializer has to look at everything it is given."""
+    if isinstance(record, Intent):
+        who = _all_quoted(record.user_id, record.org_id, record.key_id, record.plan_id)
+        where = _all_quoted(record.route, record.upstream, record.method)
+        counted = "true" if record.counted else "false"
+        return (
+            f'["intent",{_quoted(record.id)},{who},{where},{_quoted(record.path)},{_all_quoted(record.period_name)},'
+            f"{counted},{_number(record.created_at)}]"
+        )
+    if isinstance(record, Result):
+        return f'["result",{_members(record)}]'
+    if isinstance(record, Doubt):
+        return f'["doubt",{_members(record.seen)}]'
+    return f'["void",{_quoted(record.id)}]'
+
+
+def _members(result: Result) -> str:
+    event_type = "null" if result.event_type is None else _quoted(result.event_type)
+    return (
+        f"{_quoted(result.id)},{result.status},{event_type},{_number(result.cost)},{_number(result.latency_ms)},"
+        f"{result.request_bytes},{result.response_bytes}"
+    )
+
+
+@lru_cache(maxsize=2048)
+def _all_quoted(*texts: str) -> str:
+    """What many intents have in common: who asked, and for what."""
+    return ",".join([_quoted(text) for text in texts])
+
+
+def _number(value: float) -> str:
+    """What is a whole number of millionths is written as that: the shortest text that tells a number from all others takes a search."""
+    if 0.0 <= value < _LARGE:
+        millionths = int(value * 1e6 + 0.5)
+        if millionths / 1_000_000 == value:
+            text = str(millionths)
+            return f"{text[:-6]}.{text[-6:]}" if len(text) > 6 else "0." + "000000"[len(text) :] + text
+    return repr(value) if isfinite(value) else to_json(value).decode()
+
+
+def _record(kind: str, members: list[Any]) -> Record:
+    match kind:
+        case "intent":
+            return Intent(*members)
+        case "result":
+            return Result(*members)
+        case "doubt":
+            return Doubt(Result(*members))
+        case "void":
+            return Void(*members)
+        case _:
+            raise ValueError(f"a record is of the kind {kind!r}")
 
 
 def decode_frames(content: bytes) -> Iterator[tuple[Record, int]]:
@@ -95,15 +211,15 @@ def decode_frames(content: bytes) -> Iterator[tuple[Record, int]]:
         start = offset + _HEADER.size
         payload = content[start : start + length]
         # A file system may leave zeros where a record was to be; they have the checksum of nothing.
-        if not 0 < length <= _LONGEST or len(payload) < length or zlib.crc32(payload) != checksum:
+        if not 0 < length <= _LONGEST or len(payload) < length or crc32(payload) != checksum:
             raise Torn
         kind, *members = from_json(payload)
         offset = start + length
-        yield _TYPE_OF[kind](*members), offset
+        yield _record(kind, members), offset
 
 
 def row_of(intent: Intent, result: Result) -> tuple[object, ...]:
-    """The members of a `UsageEvent` in their order, and the month in which the quota was taken."""
+    """The members of a `UsageEvent` in their order, and the month in which the quota was taken. No event type is empty text."""
     return (
         intent.id,
         intent.user_id,
@@ -114,7 +230,7 @@ def row_of(intent: Intent, result: Result) -> tuple[object, ...]:
         intent.method,
         intent.path,
         result.status,
-        result.event_type,
+        result.event_type or "",
         result.cost,
         result.latency_ms,
         result.request_bytes,
@@ -122,14 +238,6 @@ def row_of(intent: Intent, result: Result) -> tuple[object, ...]:
         intent.created_at,
         intent.period_name,
     )
-
-
-def doubt_of(seen: Result) -> Doubt:
-    return Doubt(*seen)
-
-
-def seen_in(doubt: Doubt) -> Result:
-    return Result(*doubt)
 
 
 def result_of(event: UsageEvent) -> Result:

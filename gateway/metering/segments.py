@@ -16,12 +16,16 @@ _CANNOT_TELL = {errno.EBADF, errno.EINVAL, errno.EOPNOTSUPP}
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(slots=True, init=False, order=True)
 class Position:
     """The place after a record."""
 
     segment: int
     offset: int
+
+    def __init__(self, segment: int, offset: int) -> None:
+        self.segment = segment
+        self.offset = offset
 
 
 START = Position(0, 0)

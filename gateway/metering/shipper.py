@@ -62,7 +62,7 @@ class Shipper:
         """Everything that has ended before this call is in the ledger when it returns."""
         async with self._turn:
             while entries := self._journal.unshipped(_GROUP):
-                await self._ledger.record(list(results(entries)), self._confirmed(), self._name)
+                await self._ledger.record(results(entries), self._confirmed(), self._name)
                 self._journal.mark_shipped(entries)
                 self._recorded.extend(entries)
             await self._journal.delete_before(self._checkpoint)
@@ -86,6 +86,9 @@ class Shipper:
         await self.ship()
 
     def _confirmed(self) -> Position:
+        last: Entry | None = None
         while self._recorded and self._settlements.is_settled(self._recorded[0].ended.id):
-            self._checkpoint = self._recorded.popleft().position
+            last = self._recorded.popleft()
+        if last is not None:
+            self._checkpoint = last.position
         return self._checkpoint

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gateway.accounts.principal import UserId
 from gateway.metering.journal import Entry
-from gateway.metering.records import Doubt, Intent, Record, Result, Torn, Void, decode_frames, seen_in
+from gateway.metering.records import Doubt, Intent, Record, Result, Torn, Void, decode_frames
 from gateway.metering.segments import Position, delete_segments_before, segment_numbers, segment_path
 
 _MOST_UNSHIPPED = 100_000
@@ -125,11 +125,11 @@ class JournalTail:
         intent = self._open.pop(record.id, None)
         if intent is None or position <= self._checkpoint:
             return None
-        entry = Entry(position, intent, record)
+        entry = Entry(position.segment, position.offset, intent, record)
         self._unshipped.append(entry)
         match record:
             case Doubt():
-                self.doubted.append(Doubted(intent, seen_in(record)))
+                self.doubted.append(Doubted(intent, record.seen))
             case Result():
                 self.written += 1
             case Void():

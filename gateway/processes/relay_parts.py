@@ -17,7 +17,7 @@ from gateway.counters.seeding import Seeding
 from gateway.errors import CountersUnavailable
 from gateway.metering.journal import Journal
 from gateway.metering.meter import Meter
-from gateway.metering.records import Intent, Result, doubt_of
+from gateway.metering.records import Doubt, Intent, Result
 from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.traffic import Traffic
 from gateway.pipeline import Billing
@@ -101,7 +101,7 @@ def _doubting(journal: Journal) -> Callable[[Intent, Result | None], None]:
     def doubt(intent: Intent, seen: Result | None) -> None:
         if seen is None:
             raise ValueError(f"nothing was seen of {intent.id}")
-        journal.end(doubt_of(seen))
+        journal.end(Doubt(seen))
 
     return doubt
 

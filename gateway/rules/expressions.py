@@ -39,14 +39,17 @@ class ExpressionFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """`names` are the variables it needs."""
+    """`names` are the variables it needs. `constant` is its value where it needs none and that is a plain one, else None."""
 
     source: str
     program: "Program"
     names: tuple[str, ...]
+    constant: bool | float | str | None = None
 
     def run(self, source: Source) -> object:
         """Raises ExpressionFailed."""
+        if self.constant is not None:
+            return self.constant
         try:
             return self.program.execute({name: source(name) for name in self.names})
         except Exception as error:
@@ -64,7 +67,8 @@ def compile_expression(text: str) -> Expression:
     if unknown and not _MACRO.search(text):
         raise ExpressionInvalid(f"unknown variable {unknown[0]!r}")
     _try_out(program)
-    return Expression(text, program, tuple(name for name in program.variables() if name in VARIABLES))
+    names = tuple(name for name in program.variables() if name in VARIABLES)
+    return Expression(text, program, names, None if names else _constant(program))
 
 
 def compile_text(text: str) -> Expression | str:
@@ -105,6 +109,14 @@ def _try_out(program: "Program") -> None:
         except (ArithmeticError, LookupError, TypeError, ValueError):
             # The sample is not the request; what can fail only on values is judged when it runs.
             continue
+
+
+def _constant(program: "Program") -> bool | float | str | None:
+    try:
+        value = program.execute({})
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        return None  # it fails whenever it runs, and says so then
+    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _first_line(error: Exception) -> str:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.accounts.key_format import PREFIX
 from gateway.errors import ConflictingCredentials, MissingCredentials
 from gateway.routes.table import Match
 from gateway.rules.canonical_target import api_keys_in
 from gateway.rules.field_fates import FATES, Fate
 
 _BEARER: Final = b"bearer "
+_MOST_KEPT: Final = 1024
+_LONGEST_KEPT: Final = 2048
 
 
 @dataclass(slots=True, init=False)
@@ -42,12 +45,27 @@ def extract_credential(match: Match) -> Presented:
     return next((presented for presented in found if presented.must_be_key), found[0])
 
 
+_SEEN: Final[dict[bytes, Presented]] = {}
+"""The last tokens: who presents one does so with every request. Not API keys, which are kept nowhere."""
+
+
+def _bearer(value: bytes) -> Presented | None:
+    text = value[len(_BEARER) :].strip()
+    if not text or value[: len(_BEARER)].lower() != _BEARER:
+        return None
+    presented = Presented(text.decode("latin-1"), must_be_key=False)
+    if len(text) <= _LONGEST_KEPT and not presented.text.startswith(PREFIX):
+        if len(_SEEN) >= _MOST_KEPT:
+            del _SEEN[next(iter(_SEEN))]
+        _SEEN[value] = presented
+    return presented
+
+
 def _presented(lowered: bytes, value: bytes) -> Presented | None:
     """Names count as they are spelled here: what is only read as one of them (`x_api_key`) presents nothing."""
     if lowered == b"authorization":
-        text = value[len(_BEARER) :].strip()
-        if text and value[: len(_BEARER)].lower() == _BEARER:
-            return Presented(text.decode("latin-1"), must_be_key=False)
-    elif lowered == b"x-api-key" and value:
+        presented = _SEEN.get(value)
+        return _bearer(value) if presented is None else presented
+    if lowered == b"x-api-key" and value:
         return Presented(value.decode("latin-1"), must_be_key=True)
     return None

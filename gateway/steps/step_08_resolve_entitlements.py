@@ -10,7 +10,7 @@ from gateway.steps.step_05_check_user_status import ActiveUser
 from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from shared.identity import Identity
 from shared.relay.director import Field
-from shared.relay.fields import forget, remember
+from shared.relay.fields import Remembered
 
 _MOST_REMEMBERED: Final = 1024
 
@@ -41,7 +41,6 @@ class Vouched:
             (b"X-Plan-Limits", plan.limits_text.encode()),
             (b"X-Key-ID", principal.key_id.encode()),
         ]
-        remember(self.fields)
 
 
 @dataclass(slots=True, init=False)
@@ -68,17 +67,14 @@ def resolve_entitlements(match: Match, cleared: ActiveUser | AdmittedUser) -> En
     return Entitled(_vouched(principal, match.plans.of(principal.plan_id)), None)
 
 
-_VOUCHED: Final[dict[str, Vouched]] = {}
+_VOUCHED: Final[Remembered[str, Vouched]] = Remembered(_MOST_REMEMBERED)
 """By key id: who asked lately, and will again."""
 
 
 def _vouched(principal: Principal, plan: Plan) -> Vouched:
     """The remembered one only for this very principal and plan: either is another object as soon as anything about it was read again."""
-    vouched = _VOUCHED.get(principal.key_id)
+    vouched = _VOUCHED.find(principal.key_id)
     if vouched is None or vouched.principal is not principal or vouched.plan is not plan:
-        if vouched is None and len(_VOUCHED) >= _MOST_REMEMBERED:
-            vouched = _VOUCHED.pop(next(iter(_VOUCHED)))
-        if vouched is not None:
-            forget(vouched.fields)
-        vouched = _VOUCHED[principal.key_id] = Vouched(principal, plan)
+        vouched = Vouched(principal, plan)
+        _VOUCHED.keep(principal.key_id, vouched, vouched.fields)
     return vouched

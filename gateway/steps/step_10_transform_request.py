@@ -14,7 +14,7 @@ from gateway.steps.step_09_match_route import Bound
 from gateway.steps.variables import Variables
 from shared import identity
 from shared.relay.director import Field, RequestHead
-from shared.relay.fields import forget, remember
+from shared.relay.fields import Remembered, remember
 
 _CLIENT_REQUEST_ID: Final = b"X-Client-Request-ID"
 _REQUEST_ID: Final = identity.REQUEST_ID.encode()
@@ -73,22 +73,19 @@ def forwarded_fields(head: RequestHead, given: list[Field], proxies: TrustedProx
     return fields
 
 
-_BEGUN: Final[dict[tuple[str, str], list[Field]]] = {}
+_BEGUN: Final[Remembered[tuple[str, str], list[Field]]] = Remembered(_MOST_REMEMBERED)
 
 
 def _begun_anew(peer: str, host: str) -> list[Field]:
     """Remembered by address and host: a client asks more than once."""
-    fields = _BEGUN.get((peer, host))
+    fields = _BEGUN.find((peer, host))
     if fields is None:
         fields = [
             (b"X-Forwarded-For", peer.encode()),
             _OVER_HTTP,
             (b"X-Forwarded-Host", host.encode("latin-1")),
         ]
-        if len(_BEGUN) >= _MOST_REMEMBERED:
-            forget(_BEGUN.pop(next(iter(_BEGUN))))
-        remember(fields)
-        _BEGUN[peer, host] = fields
+        _BEGUN.keep((peer, host), fields, fields)
     return fields
 
 

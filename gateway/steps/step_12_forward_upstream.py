@@ -39,7 +39,7 @@ def begin_intent(rewritten: Rewritten, admitted: AdmittedUser, meter: Meter, now
         path=match.target.path,
         period_name=admitted.claim.period.name,
         counted=admitted.standing is not None,
-        created_at=now,
+        created_at=int(now * 1e6) / 1_000_000,  # whole millionths: see `gateway.metering.records`
     )
     meter.begin(intent)
     return intent

@@ -1,14 +1,16 @@
 """Step 13: the fields that go back to the client: the upstream's, the route's own edits, and where the user stands."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from gateway.counters.port import Admitted
 from gateway.metering.books import remaining
 from gateway.steps.field_edits import edited
-from gateway.steps.step_07_check_rate_limit import AdmittedUser
 from gateway.steps.step_09_match_route import Bound
 from gateway.steps.variables import Variables
 from shared.relay.director import Field, ResponseHead
+from shared.relay.fields import Remembered
+
+_MOST_REMEMBERED: Final = 256
 
 
 def transform_response(bound: Bound, head: ResponseHead, now: float) -> Sequence[Field]:
@@ -25,22 +27,32 @@ def standing_fields(bound: Bound, now: float) -> list[Field]:
     admitted = bound.entitled.admitted if bound.entitled is not None else None
     if admitted is None or admitted.standing is None:
         return []
-    return _quota_fields(admitted, admitted.standing) + _rate_fields(admitted, admitted.standing, now)
-
-
-def _quota_fields(admitted: AdmittedUser, standing: Admitted) -> list[Field]:
-    limit, used = admitted.claim.quota_limit, standing.quota_used
+    claim, standing = admitted.claim, admitted.standing
+    limit, used = claim.quota_limit, standing.quota_used
     return [
-        (b"X-Quota-Limit", str(limit).encode()),
-        (b"X-Quota-Used", str(used).encode()),
-        (b"X-Quota-Remaining", str(remaining(limit, used)).encode()),
-        (b"X-Quota-Reset", str(int(admitted.claim.period.ends_at)).encode()),
+        _said_again(b"X-Quota-Limit", limit),
+        (b"X-Quota-Used", _digits(used)),
+        _said_again(b"X-Quota-Remaining", -1)
+        if limit < 0
+        else (b"X-Quota-Remaining", _digits(remaining(limit, used))),
+        _said_again(b"X-Quota-Reset", claim.period.ends_at),
+        _said_again(b"X-RateLimit-Limit", claim.rate_per_minute),
+        (b"X-RateLimit-Remaining", _digits(standing.rate_remaining)),
+        _said_again(b"X-RateLimit-Reset", int(now + standing.rate_resets_in)),
     ]
 
 
-def _rate_fields(admitted: AdmittedUser, standing: Admitted, now: float) -> list[Field]:
-    return [
-        (b"X-RateLimit-Limit", str(admitted.claim.rate_per_minute).encode()),
-        (b"X-RateLimit-Remaining", str(standing.rate_remaining).encode()),
-        (b"X-RateLimit-Reset", str(int(now + standing.rate_resets_in)).encode()),
-    ]
+def _digits(number: int) -> bytes:
+    return str(number).encode("ascii")
+
+
+_SAID: Final[Remembered[tuple[bytes, int], Field]] = Remembered(_MOST_REMEMBERED)
+
+
+def _said_again(name: bytes, number: int) -> Field:
+    """A field that many answers have alike: a limit, or a second."""
+    field = _SAID.find((name, number))
+    if field is None:
+        field = (name, _digits(number))
+        _SAID.keep((name, number), field, (field,))
+    return field

@@ -46,7 +46,7 @@ def _result(intent: Intent, outcome: Outcome, priced: Priced) -> Result:
         status=outcome.status,
         event_type=priced.event_type,
         cost=priced.cost,
-        latency_ms=round(outcome.latency_ms, 3),
+        latency_ms=int(outcome.latency_ms * 1000.0 + 0.5) / 1000.0,
         request_bytes=outcome.request_bytes,
         response_bytes=outcome.response_bytes,
     )

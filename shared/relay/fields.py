@@ -14,7 +14,7 @@ Facts:
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final, Generic, TypeVar, cast
 
 from shared.relay.director import Field
 from shared.relay.faults import MessageRefused
@@ -51,6 +51,10 @@ _MOST_REMEMBERED: Final = 2048
 _LONGEST_REMEMBERED: Final = 256
 _MOST_OWN: Final = 2
 _LONGEST_OWN: Final = 4096
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class UnsafeHead(ValueError):
@@ -180,12 +184,12 @@ class FieldReader:
         read = ReadLine(name, value.strip(b" \t"), special)
         if len(line) <= _LONGEST_REMEMBERED and name.lower() not in _PRIVATE:
             if len(self._read_before) >= _MOST_REMEMBERED:
-                _forget()
+                _drop_what_was_read()
             self._read_before[line] = read
             _ENCODED[read.field] = _encoded(name, read.value)
         return read
 
-    def forget(self) -> None:
+    def drop(self) -> None:
         self._read_before.clear()
 
     def _learn_name(self, name: bytes) -> bytes:
@@ -201,15 +205,25 @@ class FieldReader:
         return special
 
 
-_STANDING: Final[dict[object, bytes]] = {}
-"""Fields that a director says again and again, as they go out."""
+class _Standing:
+    """`times`: how often it is remembered."""
+
+    __slots__ = ("line", "times")
+
+    def __init__(self, line: bytes) -> None:
+        self.line = line
+        self.times = 0
+
+
+_STANDING: Final[dict[object, _Standing]] = {}
+"""Fields that a director says again and again."""
 
 _ENCODED: Final[dict[object, bytes]] = {}
 """Those, and what was read: as they go out."""
 
 
 def _encoded(name: bytes, value: bytes) -> bytes:
-    return b"".join((name, b": ", value, b"\r\n"))
+    return name + b": " + value + b"\r\n"
 
 
 def _checked(name: bytes, value: bytes) -> bytes:
@@ -231,15 +245,52 @@ def encoded(fields: Sequence[Field]) -> bytes:
 
 
 def remember(fields: Sequence[Field]) -> None:
-    """Of a director: it will send these again. Whoever remembers is to forget in time. Raises `UnsafeHead`."""
+    """Of a director: it will send these again. As often as a field is remembered it is to be forgotten: see `Remembered`.
+
+    Raises `UnsafeHead`.
+    """
+    encoded(fields)  # all or nothing
     for field in fields:
-        _STANDING[field] = _ENCODED[field] = _checked(field[0], field[1])
+        standing = _STANDING.get(field)
+        if standing is None:
+            standing = _STANDING[field] = _Standing(_checked(field[0], field[1]))
+            _ENCODED[field] = standing.line
+        standing.times += 1
 
 
 def forget(fields: Sequence[Field]) -> None:
     for field in fields:
-        _STANDING.pop(field, None)
-        _ENCODED.pop(field, None)
+        standing = _STANDING[field]
+        standing.times -= 1
+        if standing.times == 0:
+            del _STANDING[field]
+            _ENCODED.pop(field, None)
+
+
+class Remembered(Generic[Key, Value]):
+    """What a director would make again for most requests, with the fields of it: bounded, and whatever goes is forgotten, the oldest first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: dict[Key, Value] = {}
+        self._fields: dict[Key, Sequence[Field]] = {}
+
+    def find(self, key: Key) -> Value | None:
+        return self._values.get(key)
+
+    def keep(self, key: Key, value: Value, fields: Sequence[Field]) -> None:
+        """In place of what is there for `key`. Raises `UnsafeHead`."""
+        remember(fields)
+        if key in self._values:
+            self._drop(key)
+        elif len(self._values) >= self._most:
+            self._drop(next(iter(self._values)))
+        self._values[key] = value
+        self._fields[key] = fields
+
+    def _drop(self, key: Key) -> None:
+        del self._values[key]
+        forget(self._fields.pop(key))
 
 
 def standing_lines() -> int:
@@ -247,11 +298,12 @@ def standing_lines() -> int:
     return len(_STANDING)
 
 
-def _forget() -> None:
-    OF_REQUESTS.forget()
-    OF_RESPONSES.forget()
+def _drop_what_was_read() -> None:
+    OF_REQUESTS.drop()
+    OF_RESPONSES.drop()
     _ENCODED.clear()
-    _ENCODED.update(_STANDING)
+    for field, standing in _STANDING.items():
+        _ENCODED[field] = standing.line
 
 
 OF_REQUESTS: Final = FieldReader(_REQUEST_ENDS_HERE)

@@ -122,7 +122,7 @@ def answer(respond: Respond, request_id: str, connection: bytes, date: bytes, *,
 
 
 def _request_id(request_id: str) -> bytes:
-    return b"".join((b"X-Request-ID: ", request_id.encode("ascii"), b"\r\n"))
+    return b"X-Request-ID: " + request_id.encode("ascii") + b"\r\n"
 
 
 def connection_line(*, keep_alive: bool, http11: bool) -> bytes:
