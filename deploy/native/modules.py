@@ -33,9 +33,13 @@ _HOT = {
 }
 """What runs for every request. A module that is not here costs its callers a little, one that is here costs set-up a second.
 
-Facts: an alternative in a pattern, captured as a whole (`(bytes() | None) as rate`), is compiled wrongly. A generator expression that is
-handed on is run to its end first: when it raises, what came before is lost. The shipper, compiled, ends the process when it is cancelled. Compiled code takes an `int` at its word, so `True` that is read as one is 1 from then on. What judges foreign input by its type
-(`gateway.tokens.signed_claims`) is left as it is.
+Facts of what is compiled:
+- An alternative in a pattern, captured as a whole (`(bytes() | None) as rate`), is compiled wrongly.
+- A generator expression that is handed on is run to its end first: when it raises, what came before is lost.
+- A coroutine that waits while it handles an exception has lost it afterwards. When it is raised again, also by the end of an
+  `async with`, the process ends. A test looks for that.
+- An `int` is taken at its word, so `True` that is read as one is 1 from then on. What judges foreign input by its type
+  (`gateway.tokens.signed_claims`) is left as it is.
 """
 
 

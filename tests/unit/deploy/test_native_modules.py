@@ -1,5 +1,6 @@
 """The compiled modules: the list names what there is, and in CI it is them that the tests run."""
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -59,3 +60,44 @@ def test_what_is_compiled_is_what_runs(module: str) -> None:
     assert loaded.__file__ is not None
     assert Path(loaded.__file__).suffix == ".so"
     assert Path(loaded.__file__).parent == ROOT / Path(module).parent
+
+
+@pytest.mark.parametrize("module", hot_modules())
+def test_nothing_that_is_compiled_waits_while_it_handles_an_exception_that_is_raised_again(
+    module: str,
+) -> None:
+    tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
+
+    assert [node.lineno for node in ast.walk(tree) if _loses_its_exception(node)] == []
+
+
+@pytest.mark.parametrize(
+    ("found", "body"),
+    [
+        (True, "async with turn: pass"),
+        (False, "async with asyncio.timeout(1): await work()"),
+        (True, "try: pass\n except BaseException:\n  await undo()\n  raise"),
+        (True, "try: pass\n except OSError as error:\n  await undo()\n  raise Broken from error"),
+        (False, "try: pass\n except BaseException:\n  undo()\n  raise"),
+        (False, "try: pass\n except OSError:\n  await undo()"),
+    ],
+)
+def test_it_is_seen_when_an_exception_would_be_lost(body: str, *, found: bool) -> None:
+    tree = ast.parse(f"async def call():\n {body}")
+
+    assert any(_loses_its_exception(node) for node in ast.walk(tree)) is found
+
+
+def _loses_its_exception(node: ast.AST) -> bool:
+    match node:
+        case ast.AsyncWith(items=[ast.withitem(ast.Call(ast.Attribute(ast.Name("asyncio"), "timeout")))]):
+            return False  # its end does not wait
+        case ast.AsyncWith():
+            return True
+        case ast.ExceptHandler():
+            inside = list(ast.walk(node))
+            return any(isinstance(one, ast.Await) for one in inside) and any(
+                isinstance(one, ast.Raise) for one in inside
+            )
+        case _:
+            return False
