@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from deploy.native.modules import is_current
+from tests import free_ports
 
 # A shared machine may stall any example; tests have their own time limits.
 settings.register_profile("platform", deadline=None)
@@ -55,12 +55,7 @@ def no_blocking_calls_in_the_loop() -> Iterator[BlockBuster]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
+    return free_ports.free_port
 
 
 @pytest.fixture(scope="session")
@@ -69,9 +64,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if program is None:
         missing("redis-server", "install the package redis-server")
     folder = tmp_path_factory.mktemp("redis")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_ports.free_port()
     log = (folder / "redis.log").open("wb")
     process = subprocess.Popen(
         [

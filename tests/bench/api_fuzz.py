@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import random
-import socket
 import sys
 import tempfile
 import uuid
@@ -35,6 +34,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.free_ports import free_port
 from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, join_worker
 from tests.servers.dns_zone import DnsZone
 
@@ -148,9 +148,7 @@ def _aim(case: Any, ours: dict[str, dict[str, str]], chance: random.Random) -> N
 
 
 async def measure(examples: int) -> Found:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder, DnsZone() as zone:
         environment = {
             "PATH": os.environ["PATH"], "IDENTITY_SECRET": IDENTITY_SECRET, "HOSTER_DATA_DIR": folder, "HOSTER_PORT": str(port),

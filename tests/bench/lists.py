@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from shared.clock import SystemClock
 from shared.database import Database
 from shared.identity import Identity, SignedRequest
 from tests.bench.table import line, table
+from tests.free_ports import free_port
 
 DEPLOYMENTS = 100_000
 TIMES = 300
@@ -142,9 +142,7 @@ async def fill(file: Path, deployments: int) -> None:
 
 @asynccontextmanager
 async def _hoster(folder: Path) -> AsyncIterator[tuple[str, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "secrets.key").write_bytes(b"k" * 32)
     (folder / "secrets.key").chmod(0o600)
     environment = {

@@ -18,8 +18,8 @@ from pathlib import Path
 import aiohttp
 
 from tests.bench.counting_engine import Followed, counting_engine
-from tests.bench.ports import free_port
 from tests.bench.table import table
+from tests.free_ports import free_port
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
 from tests.integration.worker_deploys.docker_cli import build_image, docker, remove_everything_of

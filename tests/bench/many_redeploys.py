@@ -14,8 +14,8 @@ import aiohttp
 import uvloop
 
 from tests.bench.nginx_app import nginx_image
-from tests.bench.ports import free_port
 from tests.bench.table import table
+from tests.free_ports import free_port
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.commanding import SECRET
 from tests.integration.worker_deploys.docker_cli import (

@@ -15,7 +15,7 @@ import aiohttp
 
 from deploy.images.hello.build import ensure_hello_image
 from shared.clock import Clock
-from tests.bench.ports import free_port
+from tests.free_ports import free_port
 from tests.integration.hoster.conftest import JOIN_TOKEN, beat, join_worker
 from tests.integration.worker_deploys.agent import Agent
 from worker.runtime import labels

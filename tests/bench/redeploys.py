@@ -15,9 +15,9 @@ import aiohttp
 import uvloop
 
 from tests.bench.nginx_app import nginx_image
-from tests.bench.ports import free_port
 from tests.bench.steady_load import Load
 from tests.bench.table import line, table
+from tests.free_ports import free_port
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.docker_cli import remove_everything_of
 

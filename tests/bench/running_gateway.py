@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from redis import Redis
+
+from tests.free_ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 _START_WITHIN_S = 20.0
@@ -172,12 +173,6 @@ async def _upstream() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -19,8 +19,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.bench.ports import free_port
 from tests.bench.table import line, table
+from tests.free_ports import free_port
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.composing import shop
 from tests.integration.worker_deploys.docker_cli import (

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,17 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.free_ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 READY = "The platform is ready"
 PORTS = ("GATEWAY_PORT", "HOSTER_PORT", "WORKER_PORT", "MESH_PORT")
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @dataclass
@@ -56,7 +49,7 @@ class PlatformProcess:
 @contextmanager
 def platform(data: Path, **settings: str) -> Iterator[PlatformProcess]:
     """Started, not yet ready; killed at the end if the test did not stop it."""
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    ports = {name: free_port() for name in PORTS}
     environment = {
         **os.environ,
         "PLATFORM_DATA_DIR": str(data),

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from tests.e2e import journeys
-from tests.e2e.platform_process import ROOT, free_ports
+from tests.e2e.platform_process import ROOT
+from tests.free_ports import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -25,7 +26,7 @@ class Containers:
 
 @pytest.fixture(scope="module")
 def containers(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    gateway, mesh = free_ports(2)
+    gateway, mesh = free_port(), free_port()
     environment = {
         **os.environ,
         "COMPOSE_PROJECT_NAME": PROJECT,

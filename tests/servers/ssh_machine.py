@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.free_ports import free_port
+
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
 
@@ -35,9 +37,7 @@ class SshMachine:
         self.user = pwd.getpwuid(os.geteuid()).pw_name
         self.private_key = self._keygen("login").read_text(encoding="utf-8")
         self.host_key = public_line(self._keygen("host"))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         login = folder / "login.sh"
         login.write_text(
             f'#!/bin/sh\ncd "{self.home}" && export HOME="{self.home}" PATH="{path}" && exec sh -c "$SSH_ORIGINAL_COMMAND"\n',

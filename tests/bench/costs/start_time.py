@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.bench.costs.findings import Findings, verdict
 from tests.bench.peers.apigate import REPOSITORY, ApiGate
-from tests.bench.peers.contender import Site, free_port, own_folder, program
+from tests.bench.peers.contender import Site, own_folder, program
+from tests.free_ports import free_port
 
 _MOST_S = 1.5
 _GIVE_UP_S = 30.0

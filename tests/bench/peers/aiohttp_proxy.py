@@ -15,8 +15,9 @@ from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
 from jwt.exceptions import InvalidTokenError
 from multidict import CIMultiDict
 
-from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
+from tests.bench.peers.contender import Lane, Running, Site, own_folder, program, wait_for
 from tests.bench.peers.tokens import SECRET, USER_ID, shared_secret_token
+from tests.free_ports import free_port
 
 _SESSION = web.AppKey("session", ClientSession)
 _HOP_BY_HOP = ("Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Authorization", "Host")

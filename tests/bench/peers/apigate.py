@@ -9,7 +9,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
+from tests.bench.peers.contender import Lane, Running, Site, own_folder, program, wait_for
+from tests.free_ports import free_port
 
 ROUTES = 3
 _ROUTES = """

@@ -14,7 +14,8 @@ from typing import ClassVar, cast
 import uvloop
 from typing_extensions import override
 
-from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
+from tests.bench.peers.contender import Lane, Running, Site, own_folder, program, wait_for
+from tests.free_ports import free_port
 
 
 class BareForwarder:

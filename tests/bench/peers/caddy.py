@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
+from tests.bench.peers.contender import Lane, Running, Site, own_folder, program, wait_for
+from tests.free_ports import free_port
 
 _CONFIGURATION = """
 {{

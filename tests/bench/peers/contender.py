@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from tests.free_ports import free_port
+
 ANSWERS = {"small": 100, "large": 10 * 1024, "huge": 1024 * 1024}
 """Bytes by the last segment of the path."""
 
@@ -89,12 +91,6 @@ def wait_for(port: int, log: Path) -> None:
         except OSError:
             time.sleep(0.05)
     raise TimeoutError(f"nothing listens on {port}: {log.read_text(errors='replace')[-2000:]}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
+from tests.bench.peers.contender import Lane, Running, Site, own_folder, program, wait_for
 from tests.bench.peers.tokens import USER_ID, signed_token
+from tests.free_ports import free_port
 
 _HTTP = "envoy.extensions.filters.http"
 

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from redis import Redis
 
-from tests.bench.peers.contender import Lane, Running, Site, free_port, own_folder, program, wait_for
+from tests.bench.peers.contender import Lane, Running, Site, own_folder, program, wait_for
 from tests.bench.peers.tokens import USER_ID, shared_secret_token
+from tests.free_ports import free_port
 
 _RESERVE = Path("gateway/counters/reserve.lua")
 _QUOTA = f"bench:{{{USER_ID}}}:quota"

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.accounts.cli import change_user
 from gateway.accounts.users import UserChange
+from tests.free_ports import free_port
 
 REPOSITORY = Path(__file__).parents[3]
 PASSWORD = "correct horse battery"
@@ -70,9 +71,7 @@ def bearer(token: str) -> str:
 def running_stage(folder: Path, routes: str, **variables: str) -> Iterator[Stage]:
     folder.mkdir(exist_ok=True)
     (folder / "routes.yaml").write_text(routes)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "GATEWAY_HOST": "127.0.0.1",
