@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.e2e.platform_process import free_ports
+from tests.free_ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 WORKERS = 4
@@ -135,7 +135,7 @@ class Platform:
 @asynccontextmanager
 async def crashing_platform(folder: Path, kind: str, chance: random.Random) -> AsyncIterator[Platform]:
     """`kind` of upstream: `hoster`, or `shop` (see `tests.servers.durable_shop`)."""
-    port, redis_port, upstream_port = free_ports(3)
+    port, redis_port, upstream_port = free_port(), free_port(), free_port()
     routes = folder / "routes.yaml"
     routes.write_text(ROUTES.format(port=upstream_port))
     upstream, books = _upstream(kind, folder, upstream_port, chance)

@@ -2,12 +2,12 @@
 
 import subprocess
 
-from tests.e2e.platform_process import free_ports
+from tests.free_ports import free_port
 
 
 class RedisProcess:
     def __init__(self) -> None:
-        (self._port,) = free_ports(1)
+        self._port = free_port()
         self.start()
 
     @property
