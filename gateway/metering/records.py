@@ -5,11 +5,11 @@ A frame is `<length><crc32><payload>`, two little-endian 32-bit numbers and one 
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring
 from math import isfinite
-from typing import Any, Final, Self
+from typing import Any, Final
 from zlib import crc32
 
 from pydantic_core import from_json, to_json
@@ -68,9 +68,6 @@ class Intent:
         self.counted = counted
         self.created_at = created_at
 
-    def _replace(self, **changes: Any) -> Self:  # noqa: ANN401 - of whatever type the member has
-        return replace(self, **changes)
-
 
 @dataclass(slots=True, init=False)
 class Result:
@@ -101,9 +98,6 @@ class Result:
         self.latency_ms = latency_ms
         self.request_bytes = request_bytes
         self.response_bytes = response_bytes
-
-    def _replace(self, **changes: Any) -> Self:  # noqa: ANN401 - of whatever type the member has
-        return replace(self, **changes)
 
 
 @dataclass(slots=True, init=False)

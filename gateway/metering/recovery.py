@@ -16,7 +16,7 @@ Rules:
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -148,8 +148,8 @@ class Recovery:
 
 def _performed_result(intent: Intent, seen: Result | None, answer: Performed, cost: float) -> Result:
     if seen is not None:
-        return seen._replace(event_type=answer.event_type, cost=cost)
-    return _unknown(intent)._replace(status=status_of(answer), event_type=answer.event_type, cost=cost)
+        return replace(seen, event_type=answer.event_type, cost=cost)
+    return replace(_unknown(intent), status=status_of(answer), event_type=answer.event_type, cost=cost)
 
 
 def _unknown(intent: Intent) -> Result:

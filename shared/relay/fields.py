@@ -249,12 +249,12 @@ def remember(fields: Sequence[Field]) -> None:
 
     Raises `UnsafeHead`.
     """
-    encoded(fields)  # all or nothing
-    for field in fields:
+    lines = [_checked(name, value) for name, value in fields]  # all or nothing
+    for field, line in zip(fields, lines, strict=True):
         standing = _STANDING.get(field)
         if standing is None:
-            standing = _STANDING[field] = _Standing(_checked(field[0], field[1]))
-            _ENCODED[field] = standing.line
+            standing = _STANDING[field] = _Standing(line)
+            _ENCODED[field] = line
         standing.times += 1
 
 

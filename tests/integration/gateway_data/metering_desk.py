@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def intent(**changes: Any) -> Intent:
         counted=True,
         created_at=now - 60,
     )
-    return made._replace(**changes)
+    return replace(made, **changes)
 
 
 def result(of: Intent, cost: float = 1.0) -> Result:

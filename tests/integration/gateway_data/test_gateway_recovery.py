@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ async def test_a_request_that_was_not_performed_yet_is_asked_about_until_it_cann
         young = intent(created_at=CLOCK.now())
         first.meter.begin(young)
         recovery = await recovery_of(first)
-        recovery.inquire(young, result(young, cost=0.0)._replace(status=502, event_type=None))
+        recovery.inquire(young, replace(result(young, cost=0.0), status=502, event_type=None))
         async with supervised({"recovery": recovery.run}, lambda: None):
             await until(lambda: bool(upstream.seen))
             upstream.performed[young.id] = "deployment.created"

@@ -118,6 +118,11 @@ class User:
                 response.status, response.headers, json.loads(raw) if is_json and raw else None, raw
             )
 
+    async def create(self, template_id: str, **more: object) -> Answer:
+        return await self.ask(
+            "POST", "/api/v1/deployments", {"name": "My App!", "template_id": template_id, **more}
+        )
+
     async def until(self, deployment_id: str, status: str) -> dict:
         """As long as it may take on a busy machine; the test's own time is the limit."""
         one = f"/api/v1/deployments/{deployment_id}"

@@ -12,10 +12,6 @@ EVENT = "X-Event-Type"
 DEPLOYMENTS = "/api/v1/deployments"
 
 
-async def _create(user: User, hello_id: str, **more: Any) -> Any:
-    return await user.ask("POST", DEPLOYMENTS, {"name": "My App!", "template_id": hello_id, **more})
-
-
 async def _event_types(user: User) -> Any:
     events = await user.ask("GET", "/api/v1/billing/events")
     return [event["event_type"] for event in events.body["items"]]
@@ -24,7 +20,7 @@ async def _event_types(user: User) -> Any:
 async def test_the_whole_life_of_a_deployment_makes_exactly_four_events(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
-    created = await _create(user, hello_id, variables={"MESSAGE": 'a "quoted" ${MESSAGE} line\r\n'})
+    created = await user.create(hello_id, variables={"MESSAGE": 'a "quoted" ${MESSAGE} line\r\n'})
     assert created.status == 202, created.body
     assert created.headers[EVENT] == "deployment.created"
     one = f"{DEPLOYMENTS}/{created.body['id']}"
@@ -126,7 +122,7 @@ async def test_the_same_request_id_performs_once_and_is_answered_from_the_record
 
 @pytest.mark.usefixtures("worker")
 async def test_an_illegal_order_is_a_conflict_and_writes_nothing(user: User, hello_id: str) -> None:
-    created = await _create(user, hello_id, start=False)
+    created = await user.create(hello_id, start=False)
     stop = await user.ask("POST", f"{DEPLOYMENTS}/{created.body['id']}/stop")
 
     assert (stop.status, stop.body["code"]) == (409, "invalid_transition")
@@ -141,7 +137,7 @@ async def test_fifty_creates_at_once_against_a_limit_of_five_make_exactly_five(
     user.limits = json.dumps(
         {"max_deployments": 5, "max_cpu_cores": 100, "max_memory_mb": 10**6, "max_disk_mb": 10**6}
     )
-    answers = await asyncio.gather(*(_create(user, hello_id) for _ in range(50)))
+    answers = await asyncio.gather(*(user.create(hello_id) for _ in range(50)))
 
     assert sorted(answer.status for answer in answers) == [202] * 5 + [403] * 45
     refused = next(answer for answer in answers if answer.status == 403)
@@ -160,8 +156,8 @@ async def test_missing_plan_limits_are_the_free_plan_and_unreadable_ones_are_ref
     user.limits = ""
     limits = (await user.ask("GET", "/api/v1/me")).body["limits"]
     assert limits["max_deployments"] == 1
-    assert (await _create(user, hello_id)).status == 202
-    assert (await _create(user, hello_id)).status == 403
+    assert (await user.create(hello_id)).status == 202
+    assert (await user.create(hello_id)).status == 403
     user.limits = "{nonsense"
     unreadable = await user.ask("GET", "/api/v1/me")
     assert (unreadable.status, unreadable.body["code"]) == (400, "plan_limits_unreadable")
@@ -171,7 +167,7 @@ async def test_a_failed_deploy_says_why_and_can_be_started_again(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
     worker.fail_deploys_with = "health check /healthz answered 500"
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     failed = await user.until(created.body["id"], "failed")
     assert failed["status_reason"] == "health check /healthz answered 500"
     waiting = await user.ask("GET", f"{DEPLOYMENTS}/{created.body['id']}/wait?status=running&timeout=5")
@@ -187,7 +183,7 @@ async def test_waiting_ends_as_not_yet_when_the_time_is_over(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
     worker.deploy_s = 5
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     answer = await user.ask("GET", f"{DEPLOYMENTS}/{created.body['id']}/wait?status=running&timeout=0")
 
     assert (answer.status, answer.body["code"]) == (408, "not_yet")
@@ -195,7 +191,7 @@ async def test_waiting_ends_as_not_yet_when_the_time_is_over(
 
 async def test_a_delete_while_it_is_starting_wins(user: User, worker: FakeWorker, hello_id: str) -> None:
     worker.deploy_s = 15
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     await user.until(created.body["id"], "starting")
     deleting = await user.ask("DELETE", f"{DEPLOYMENTS}/{created.body['id']}")
     assert (deleting.status, deleting.body["status"]) == (202, "deleting")
@@ -208,7 +204,7 @@ async def test_a_delete_while_it_is_starting_wins(user: User, worker: FakeWorker
 
 
 async def test_what_never_ran_can_be_deleted(user: User, hello_id: str) -> None:
-    created = await _create(user, hello_id, start=False)
+    created = await user.create(hello_id, start=False)
     await user.ask("DELETE", f"{DEPLOYMENTS}/{created.body['id']}")
 
     await user.until_gone(created.body["id"])
@@ -233,13 +229,13 @@ async def test_an_engine_that_is_down_is_said_at_once_and_nothing_is_recorded(
 ) -> None:
     status, _ = await beat(hoster.base_url, session, worker, engine="unavailable")
     assert status == 200
-    refused = await _create(user, hello_id)
+    refused = await user.create(hello_id)
     assert (refused.status, refused.body["code"]) == (503, "engine_unavailable")
     assert await _event_types(user) == []
     assert (await user.ask("GET", DEPLOYMENTS)).body["total"] == 0
 
     await beat(hoster.base_url, session, worker)
-    assert (await _create(user, hello_id)).status == 202
+    assert (await user.create(hello_id)).status == 202
 
 
 @pytest.mark.usefixtures("worker")
@@ -266,11 +262,11 @@ async def test_wrong_fields_are_all_named(user: User, hello_id: str) -> None:
     for an_id in ("sha256:" + "0" * 64, "0" * 64, "3f9c"):
         nameless = await user.ask("POST", DEPLOYMENTS, {"name": "x", "source": {"image": an_id, "port": 80}})
         assert [fault["field"] for fault in nameless.body["errors"]] == ["source.image"]
-    slug_only = await _create(user, "hello")
+    slug_only = await user.create("hello")
     assert [fault["field"] for fault in slug_only.body["errors"]] == ["template_id"]
-    unknown_variable = await _create(user, hello_id, variables={"NOPE": "1"})
+    unknown_variable = await user.create(hello_id, variables={"NOPE": "1"})
     assert [fault["field"] for fault in unknown_variable.body["errors"]] == ["variables.NOPE"]
-    unknown_node = await _create(user, hello_id, node_id="node_nope")
+    unknown_node = await user.create(hello_id, node_id="node_nope")
     assert [fault["field"] for fault in unknown_node.body["errors"]] == ["node_id"]
     malformed = await user.ask_raw(
         "PATCH", f"{DEPLOYMENTS}/x", None, user.headers("PATCH", f"{DEPLOYMENTS}/x", "r-1")
@@ -281,7 +277,7 @@ async def test_wrong_fields_are_all_named(user: User, hello_id: str) -> None:
 
 async def test_lists_are_newest_first_with_a_cursor_and_the_true_total(user: User, hello_id: str) -> None:
     for number in range(5):
-        await _create(user, hello_id, name=f"app {number}", start=False)
+        await user.create(hello_id, name=f"app {number}", start=False)
     first = (await user.ask("GET", f"{DEPLOYMENTS}?limit=2")).body
     second = (await user.ask("GET", f"{DEPLOYMENTS}?limit=2&cursor={first['next_cursor']}")).body
     third = (await user.ask("GET", f"{DEPLOYMENTS}?limit=2&cursor={second['next_cursor']}")).body
@@ -296,7 +292,7 @@ async def test_lists_are_newest_first_with_a_cursor_and_the_true_total(user: Use
 async def test_the_state_cannot_be_changed_by_hand_and_a_new_name_keeps_the_hosts(
     user: User, hello_id: str
 ) -> None:
-    created = await _create(user, hello_id, start=False)
+    created = await user.create(hello_id, start=False)
     one = f"{DEPLOYMENTS}/{created.body['id']}"
 
     assert (await user.ask("PATCH", one, {"status": "running"})).status == 422
@@ -308,7 +304,7 @@ async def test_the_state_cannot_be_changed_by_hand_and_a_new_name_keeps_the_host
 async def test_an_order_that_needs_nothing_said_refuses_what_it_would_ignore(
     user: User, stranger: User, hello_id: str
 ) -> None:
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     await user.until(created.body["id"], "running")
     one = f"{DEPLOYMENTS}/{created.body['id']}"
 
@@ -323,7 +319,7 @@ async def test_an_order_that_needs_nothing_said_refuses_what_it_would_ignore(
 
 @pytest.mark.usefixtures("worker")
 async def test_twenty_stops_at_once_are_one_operation(user: User, hello_id: str) -> None:
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     await user.until(created.body["id"], "running")
     answers = await asyncio.gather(
         *(user.ask("POST", f"{DEPLOYMENTS}/{created.body['id']}/stop") for _ in range(20))

@@ -12,14 +12,10 @@ from tests.integration.hoster.conftest import Hoster, User, eventually, join_wor
 DEPLOYMENTS = "/api/v1/deployments"
 
 
-async def _create(user: User, hello_id: str) -> Any:
-    return await user.ask("POST", DEPLOYMENTS, {"name": "My App!", "template_id": hello_id})
-
-
 async def test_a_node_that_cannot_be_reached_never_counts_as_success(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     await user.until(created.body["id"], "running")
     one = f"{DEPLOYMENTS}/{created.body['id']}"
     await worker.stop()
@@ -45,7 +41,7 @@ async def test_a_node_that_cannot_be_reached_never_counts_as_success(
 async def test_a_stop_has_all_of_its_time_once_a_silent_node_answers(
     hoster: Hoster, user: User, worker: FakeWorker, hello_id: str
 ) -> None:
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     await user.until(created.body["id"], "running")
     one = f"{DEPLOYMENTS}/{created.body['id']}"
     await worker.stop()
@@ -73,7 +69,7 @@ async def test_what_was_ordered_before_a_long_stop_of_hoster_still_has_all_of_it
         user = User(running.base_url, session)
         template = (await user.ask("GET", "/api/v1/templates?q=hello")).body["items"][0]["id"]
         worker.deploy_s = 2.0
-        created = await _create(user, template)
+        created = await user.create(template)
         await user.until(created.body["id"], "starting")
         await running.runner.cleanup()
         async with database.transaction() as connection:
@@ -92,7 +88,7 @@ async def test_a_start_on_a_silent_node_fails_with_the_reason(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
     await worker.stop()
-    created = await _create(user, hello_id)
+    created = await user.create(hello_id)
     failed = await user.until(created.body["id"], "failed")
 
     assert "cannot be reached" in failed["status_reason"]

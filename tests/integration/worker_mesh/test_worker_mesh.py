@@ -16,6 +16,7 @@ from yarl import URL
 from shared.clock import SystemClock
 from shared.ids import request_ids
 from shared.relay.server import Relay
+from tests.free_ports import free_port
 from tests.integration.worker_mesh.echo_app import EchoApp
 from tests.integration.worker_mesh.eventually import eventually
 from tests.integration.worker_mesh.movable_clock import MovableClock
@@ -324,7 +325,7 @@ async def test_a_broken_app_is_502_and_leaves_its_backend(mesh: Mesh) -> None:
     assert found is not None
     assert found.backend is not None
     assert found.backend.in_flight == 0
-    gone = Backend("web", "127.0.0.1", _closed_port(), "r2")
+    gone = Backend("web", "127.0.0.1", free_port(), "r2")
     mesh.table.put(route(PUBLIC, {}, visibility=Visibility.PUBLIC, backends={"web": gone}))
     assert await mesh.status(f"{PUBLIC}.zexio.app") == (502, "upstream_error")
     assert (gone.in_flight, gone.idle.is_set()) == (0, True)
@@ -388,8 +389,3 @@ async def test_what_went_through_is_counted_for_its_project(mesh: Mesh) -> None:
 async def _text(mesh: Mesh, host: str) -> str:
     async with mesh.ask(host) as response:
         return await response.text()
-
-
-def _closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
