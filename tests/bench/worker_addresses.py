@@ -10,6 +10,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,10 +98,12 @@ class Scene:
     async def visit(self, name: str, client: aiohttp.ClientSession) -> None:
         """Until cancelled."""
         while True:
-            status, text = await self._get(name, client)
-            self._seen.answers[status] += 1
-            if status == 200 and text != f"{name}\n":
-                self._seen.wrong.append((name, text))
+            # An app that is stopped in the middle of an answer breaks it off.
+            with suppress(aiohttp.ClientPayloadError):
+                status, text = await self._get(name, client)
+                self._seen.answers[status] += 1
+                if status == 200 and text != f"{name}\n":
+                    self._seen.wrong.append((name, text))
             await asyncio.sleep(PAUSE_S)
 
     async def _serves(self, name: str) -> bool:
