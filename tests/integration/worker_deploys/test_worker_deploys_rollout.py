@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from tests.integration.worker_deploys.conftest import Worker
-from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy, status_of
+from tests.integration.worker_deploys.deploying import HEALTHY, cancel, create, deploy, services_of, status_of
 from tests.integration.worker_deploys.docker_cli import (
     container_ids,
     docker,
@@ -37,7 +37,7 @@ async def test_a_deployed_image_serves_under_its_host_names(worker: Worker, tiny
     assert await worker.get("SITE.zexio.app") == (200, "hello\n")
     project = await worker.commander.ok("GET", "/projects/site")
     assert (project["status"], project["release"]) == ("running", ended["deploy_id"])
-    [service] = project["services"]
+    [service] = await services_of(worker.commander, "site")
     assert (service["name"], service["status"], service["health"]) == ("web", "running", "healthy")
 
 
@@ -190,7 +190,7 @@ async def test_the_newest_deploy_replaces_a_queued_one_and_a_running_one_can_be_
     newest = (await commander.ok("POST", "/projects/queue/deploy", good))["deploy_id"]
 
     assert (await commander.ok("GET", f"/projects/queue/deploys/{queued}"))["status"] == "superseded"
-    assert (await commander.ok("DELETE", f"/projects/queue/deploys/{running}"))["status"] == "cancelled"
+    assert await cancel(commander, f"/projects/queue/deploys/{running}") == "cancelled"
     await eventually(lambda: _is(worker, "queue", "running"))
 
     assert (await commander.ok("GET", f"/projects/queue/deploys/{newest}"))["status"] == "active"

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from tests.integration.worker_deploys.conftest import Worker
-from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy
+from tests.integration.worker_deploys.deploying import HEALTHY, cancel, create, deploy
 from tests.integration.worker_deploys.docker_cli import (
     build_image,
     container_ids,
@@ -124,9 +124,8 @@ async def test_a_build_can_be_cancelled(
         return "Step 3" in str((await worker.commander.ok("GET", path))["log_tail"])
 
     await eventually(is_building)
-    cancelled = await worker.commander.ok("DELETE", path)
 
-    assert cancelled["status"] == "cancelled"
+    assert await cancel(worker.commander, path) == "cancelled"
     building = f"label={labels.INSTANCE}={worker.instance}"
     assert docker("ps", "-q", "--filter", building) == ""
     await eventually(lambda: _no_build_runs(tiny_image))

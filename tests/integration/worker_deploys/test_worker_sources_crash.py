@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.worker_deploys.agent import ROOT, Agent
 from tests.integration.worker_deploys.commanding import SECRET
-from tests.integration.worker_deploys.deploying import HEALTHY
+from tests.integration.worker_deploys.deploying import HEALTHY, cancel
 from tests.integration.worker_deploys.docker_cli import (
     build_image,
     container_ids,
@@ -101,9 +101,8 @@ async def test_a_fetch_that_was_going_on_is_ended_by_the_next_agent(agent: Agent
 
         await eventually(is_fetching_anew)
         assert not first & await asyncio.to_thread(fetching)
-        await agent.commander.ok("DELETE", f"/projects/app/deploys/{deploy_id}")
+        assert await cancel(agent.commander, f"/projects/app/deploys/{deploy_id}") == "cancelled"
         assert await asyncio.to_thread(fetching) == set()
-        assert (await _shown(agent, deploy_id))["status"] == "cancelled"
     assert list((agent.folder / "data" / "sources" / "work").iterdir()) == []
 
 
