@@ -83,7 +83,7 @@ async def test_a_volume_is_handed_over_while_requests_wait(worker: Worker, tiny_
         tasks.create_task(count_databases())
         second = await deploy_compose(worker, "shop", shop(tiny_image, "other"))
         failed = await deploy_compose(
-            worker, "shop", shop(tiny_image, "other", healthcheck={"x-path": "/no", "x-deadline": "1s"})
+            worker, "shop", shop(tiny_image, "other", healthcheck={"x-path": "/no", "x-deadline": "5s"})
         )
         stop.set()
 
@@ -169,7 +169,8 @@ async def test_a_service_that_dies_or_is_removed_comes_back_alone(worker: Worker
             and await worker.get("repair.zexio.app", "/cgi-bin/ask") == (200, "again\n")
         )
 
-    await eventually(is_back, timeout_s=20)
+    await eventually(is_back)
+    await eventually(lambda: _has_status(worker, "repair", "running"))
     assert by_service(worker, "repair")["web"] == before["web"]
     await worker.commander.ok("POST", "/projects/repair/restart")
     await eventually(lambda: _has_status(worker, "repair", "running"))
