@@ -256,7 +256,6 @@ async def test_a_rollback_runs_what_was_built_then_with_the_variables_of_then(
     assert (stolen[0], stolen[1]["code"]) == (404, "unknown_release")
 
 
-@pytest.mark.timeout(120)
 async def test_images_beyond_the_last_five_releases_go_and_foreign_ones_stay(
     building_worker: Worker, repository: Repository, tiny_image: str, foreign_image: str
 ) -> None:

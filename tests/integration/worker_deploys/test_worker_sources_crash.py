@@ -106,7 +106,6 @@ async def test_a_fetch_that_was_going_on_is_ended_by_the_next_agent(agent: Agent
     assert list((agent.folder / "data" / "sources" / "work").iterdir()) == []
 
 
-@pytest.mark.timeout(150)
 async def test_a_build_that_was_going_on_is_begun_again_and_leaves_nothing(
     agent: Agent, repository: Repository, tiny_image: str
 ) -> None:
@@ -127,7 +126,7 @@ async def test_a_build_that_was_going_on_is_begun_again_and_leaves_nothing(
     async def is_active() -> bool:
         return (await _shown(agent, deploy_id))["status"] == "active"
 
-    await eventually(is_active, 30)
+    await eventually(is_active)
     async with agent.session.get(f"{agent.mesh}/page", headers={"Host": "app.zexio.app"}) as response:
         assert await response.text() == "done\n"
     assert len(container_ids(agent.instance)) == 1
@@ -156,7 +155,7 @@ async def test_a_layer_that_nobody_lived_to_record_goes_with_those_below_it(
     async def is_active() -> bool:
         return (await _shown(agent, deploy_id))["status"] == "active"
 
-    await eventually(is_active, 30)
+    await eventually(is_active)
     [container] = container_ids(agent.instance)
     layer = inspect(inspect(container)["Image"])["Parent"]
     (tmp_path / "late").mkdir()
@@ -187,7 +186,7 @@ async def test_a_deploy_key_is_found_wherever_the_data_folder_is_named_from(
         async def has_ended() -> bool:
             return (await _shown(agent, deploy_id))["finished_at"] is not None
 
-        await eventually(has_ended, 30)
+        await eventually(has_ended)
     ended = await _shown(agent, deploy_id)
     assert ended["status"] == "active", ended
 
