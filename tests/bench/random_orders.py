@@ -40,6 +40,7 @@ from hoster.web.pages import read_pages
 from shared.clock import SystemClock
 from shared.database import Database
 from tests.bench.operated_nodes import Node
+from tests.free_ports import free_port
 from tests.integration.hoster.conftest import QUICK, User, config_for
 
 AT_MOST = 4
@@ -90,7 +91,7 @@ class Operations(RuleBasedStateMachine):
         self.keeping: set[str] = set()
         self.away = False
         self.requests = 0
-        self.port = 0
+        self.port = free_port()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Hoster lives only while this runs."""
@@ -132,7 +133,6 @@ class Operations(RuleBasedStateMachine):
         self.runner = web.AppRunner(build_app(parts), access_log=None, shutdown_timeout=0.1)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port).start()
-        self.port = self.runner.addresses[0][1]
 
     async def _crash(self) -> None:
         """From one moment to the next nothing is written any more; leases stay until they run out, as after a kill."""

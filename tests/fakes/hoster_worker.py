@@ -13,6 +13,7 @@ from shared import signature
 from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 from tests.fakes.hoster_project import KEPT_RELEASES, FakeProject, compose_of, fault_of
+from tests.free_ports import free_port
 
 PAGE = 2
 
@@ -45,7 +46,8 @@ class FakeWorker:
         self.sends_heartbeats = True
         self._nonces: set[str] = set()
         self._runner: web.AppRunner | None = None
-        self.port = 0
+        # One that nobody else takes while it is away.
+        self.port = free_port()
         self.node_id = ""
 
     @property
@@ -57,7 +59,7 @@ class FakeWorker:
         return self._runner is not None
 
     async def start(self) -> None:
-        """On the port that it had before, if it had one."""
+        """On the port that it had before."""
         app = web.Application(middlewares=[self._verify])
         app.router.add_post("/projects", self._create)
         app.router.add_get("/projects", self._page)
@@ -85,7 +87,6 @@ class FakeWorker:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner is not None:
