@@ -138,6 +138,12 @@ class User:
         await eventually(is_gone, 50)
 
 
+async def has_one_online(base_url: str, session: aiohttp.ClientSession) -> bool:
+    """Whether one node can be placed on. Hoster says 503, and nothing of nodes, while its database has to be waited for."""
+    async with session.get(f"{base_url}/health") as response:
+        return response.status == 200 and (await response.json())["nodes"]["online"] == 1
+
+
 def config_for(folder: Path, **more: str) -> Config:
     return Config.from_env(
         {
