@@ -156,7 +156,9 @@ async def _events_of(
         headers["Last-Event-ID"] = last_seen
     found: list[tuple[str, dict]] = []
     event_id = ""
-    async with user.session.get(user.base_url + target, headers=headers) as response:
+    # It lasts as long as the deploy that it tells of.
+    endless = aiohttp.ClientTimeout(total=None)
+    async with user.session.get(user.base_url + target, headers=headers, timeout=endless) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
         listening.set()
         async for line in response.content:
