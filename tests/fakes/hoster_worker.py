@@ -21,12 +21,14 @@ _SUMMARY = frozenset({"project_id", "org_id", "name", "status", "hosts", "domain
 
 
 class FakeWorker:
-    """`deploy_s` is how long a deploy takes. `calls` are method and path of every verified command, in order."""
+    """`deploy_s` is how long a deploy takes; no project is made while `creates` is not set. `calls` are method and path of every verified command, in order."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self.secret = secret.encode()
         self.clock = clock
         self.projects: dict[str, FakeProject] = {}
+        self.creates = asyncio.Event()
+        self.creates.set()
         self.calls: list[tuple[str, str]] = []
         self.refused_signatures = 0
         self.deploy_s = 0.0
@@ -119,6 +121,7 @@ class FakeWorker:
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
+        await self.creates.wait()
         if body["project_id"] in self.projects:
             return _problem(409, "project_exists")
         project = FakeProject(
