@@ -131,6 +131,16 @@ class User:
         assert answer.status == 200, (answer.body, (await self.ask("GET", one)).body)
         return answer.body
 
+    async def until_told_of_silence(self, deployment_id: str) -> None:
+        """The node did not answer, and went on not to for longer than a start would wait for it."""
+
+        async def is_told() -> bool:
+            shown = await self.ask("GET", f"/api/v1/deployments/{deployment_id}")
+            return "cannot be reached" in (shown.body["status_reason"] or "")
+
+        await eventually(is_told, 50)
+        await asyncio.sleep(QUICK.unreachable_s + 0.5)
+
     async def until_gone(self, deployment_id: str) -> None:
         async def is_gone() -> bool:
             return (await self.ask("GET", f"/api/v1/deployments/{deployment_id}")).status == 404
