@@ -46,6 +46,7 @@ class FakeWorker:
         self.open_streams = 0
         self.tells_events = True
         self.sends_heartbeats = True
+        self.heartbeat = asyncio.Lock()
         self._nonces: set[str] = set()
         self._runner: web.AppRunner | None = None
         # One that nobody else takes while it is away.

@@ -265,11 +265,19 @@ async def join_worker(
     return worker
 
 
+async def fall_silent(worker: FakeWorker) -> None:
+    """From here on nothing is heard of it, not even what is under way."""
+    worker.sends_heartbeats = False
+    async with worker.heartbeat:
+        pass
+
+
 async def beat(
     base_url: str, session: aiohttp.ClientSession, worker: FakeWorker, **more: object
 ) -> tuple[int, dict]:
     """With `more`, the test itself says how it is with the node, and nothing says otherwise meanwhile."""
-    worker.sends_heartbeats = worker.sends_heartbeats and not more
+    if more:
+        await fall_silent(worker)
     body = json.dumps(
         {"version": "1", "capacity": CAPACITY, "used": {"cpu_cores": 1, "memory_mb": 2, "disk_mb": 3}, **more}
     ).encode()
@@ -288,9 +296,11 @@ async def keep_beating(base_url: str, session: aiohttp.ClientSession, worker: Fa
     """However long a test takes on a busy machine, the node stays online."""
     while True:
         await asyncio.sleep(BEAT_EVERY_S)
-        if worker.is_up and worker.sends_heartbeats:
-            with suppress(aiohttp.ClientError):  # a test may stop Hoster, or start it again
-                await beat(base_url, session, worker)
+        async with worker.heartbeat:
+            if worker.is_up and worker.sends_heartbeats:
+                # A test may stop Hoster, or start it again.
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    await beat(base_url, session, worker)
 
 
 @pytest.fixture

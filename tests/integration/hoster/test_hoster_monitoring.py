@@ -8,7 +8,7 @@ from yarl import URL
 
 from hoster.monitoring.questions import DEADLINE_S
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import Hoster, User, eventually, rewrite
+from tests.integration.hoster.conftest import Hoster, User, eventually, fall_silent, rewrite
 
 PIECES = [b"retry: 2000\n\n", b'id: e-1\nevent: log\ndata: {"message":"a\\r"}\n\n', b": keep", b"-alive\n\n"]
 
@@ -258,7 +258,7 @@ async def test_every_reader_of_a_node_that_dies_comes_back_to_where_it_was(
 async def test_a_node_that_sends_no_heartbeats_and_never_answers_is_not_waited_for_long(
     hoster: Hoster, user: User, worker: FakeWorker, running: str
 ) -> None:
-    worker.sends_heartbeats = False
+    await fall_silent(worker)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"http://127.0.0.1:{mute.getsockname()[1]}"
         await rewrite(hoster, "UPDATE nodes SET last_seen_at = last_seen_at - 31, address = ?", (address,))
