@@ -34,9 +34,15 @@ class Customer:
             self.http, method, self.url + path, body, {"Authorization": f"Bearer {self.token}", **headers}
         )
 
+    async def judged(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """A billable call, made again where the platform could not tell whether it is permitted."""
+        while _counters_were_late(answer := await self.call(method, path, body, **headers)):
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return answer
+
     async def order(self, method: str, path: str, body: object = None) -> Answer:
         """A billable call, made again when the platform says so: five at once and one a second are the free plan's, and a journey may be quicker."""
-        while (answer := await self.call(method, path, body)).status == 429 or _counters_were_late(answer):
+        while (answer := await self.judged(method, path, body)).status == 429:
             await asyncio.sleep(float(answer.headers["Retry-After"]))
         return answer
 
