@@ -3,9 +3,7 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,23 +117,10 @@ def ssh_server(folder: Path, port: int, public_key: str) -> Iterator[str]:
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
     process = subprocess.Popen([sshd, "-D", "-f", str(folder / "config"), "-E", str(log)])
     try:
-        _until_it_listens(process, port)
         yield str(log)
     finally:
         process.terminate()
         process.wait(10)
-
-
-def _until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """A deploy that comes earlier is refused the connection, and fails."""
-    deadline = time.monotonic() + 30
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert process.poll() is None, "sshd ended"
-        assert time.monotonic() < deadline, "sshd did not come up"
-        time.sleep(0.05)
 
 
 def key_pair(folder: Path) -> tuple[str, str]:
