@@ -35,8 +35,8 @@ class Customer:
         )
 
     async def judged(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
-        """A billable call, made again where the platform could not tell whether it is permitted."""
-        while _counters_were_late(answer := await self.call(method, path, body, **headers)):
+        """A billable call, made again where the platform says that it had no time for it."""
+        while _had_no_time(answer := await self.call(method, path, body, **headers)):
             await asyncio.sleep(float(answer.headers["Retry-After"]))
         return answer
 
@@ -104,9 +104,9 @@ async def sign_up(http: aiohttp.ClientSession, url: str) -> Customer:
     return Customer(http, url, signed_in.body["token"], signed_in.body["user"])
 
 
-def _counters_were_late(answer: Answer) -> bool:
-    """On a machine with more to do than processors, Redis misses its 50 ms now and then, and nothing was done."""
-    return answer.status == 503 and answer.body["code"] == "counters_unavailable"
+def _had_no_time(answer: Answer) -> bool:
+    """On a machine with more to do than processors, Redis misses its 50 ms now and then, and the engine its 15 s; nothing was done."""
+    return answer.status == 503 and answer.body["code"] in {"counters_unavailable", "engine_unavailable"}
 
 
 async def send(
