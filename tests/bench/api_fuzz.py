@@ -182,7 +182,7 @@ async def _measure(base_url: str, examples: int) -> Found:
 
 
 async def _until_up(base_url: str, session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with session.get(f"{base_url}/health") as response:

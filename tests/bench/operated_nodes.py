@@ -22,8 +22,8 @@ from worker.runtime import labels
 
 APP_DOMAIN = "apps.localhost"
 
-_JOINED_WITHIN_S = 30.0
-_ENGINE_SETTLES_IN_S = 30.0
+_JOINED_WITHIN_S = 60.0
+_ENGINE_SETTLES_IN_S = 90.0
 _GONE_ALREADY = frozenset({404, 409})
 
 
