@@ -5,6 +5,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.e2e.console.furnished import TABS, Furnished
 from tests.e2e.console.person import Person
+from tests.e2e.console.settled import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -26,12 +27,7 @@ class OpenStreams:
         return len(self._open)
 
     def all_end(self) -> None:
-        """The browser tells of the end of a request a moment after the page has ended it."""
-        for _ in range(300):
-            if self.now == 0:
-                return
-            self._page.wait_for_timeout(100)
-        raise AssertionError(f"{self.now} streams are still open")
+        until(self._page, lambda: self.now == 0)
 
     def _ended(self, request: Request) -> None:
         self._open.discard(request)
