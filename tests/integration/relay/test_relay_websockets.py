@@ -247,6 +247,34 @@ async def test_on_drain_a_message_under_way_is_finished_before_both_sides_are_to
     assert bytes(byte ^ masked[2 + index % 4] for index, byte in enumerate(masked[6:])) == b"\x03\xe9"
 
 
+async def test_a_websocket_that_is_cut_tells_its_client_1008_and_ends_although_nobody_answers(
+    start_relay: Start,
+) -> None:
+    message = frame(TEXT, b"and on and on", masked=False)
+
+    async def talks_on(connection: OriginConnection) -> None:
+        await connection.head()
+        await connection.send(SWITCH)
+        while True:
+            await connection.send(message)
+            await asyncio.sleep(0.01)
+
+    async with raw_origin(talks_on) as origin:
+        relay = await start_relay(origin.port)
+        async with relay.client() as client:
+            await handshaken(relay, client)
+            await client.reader.readexactly(len(message))
+            (answer,) = relay.director.exchanges[0].ongoing
+
+            answer.cut()
+
+            async with asyncio.timeout(2):
+                assert (await client.rest()).endswith(message + b"\x88\x02\x03\xf0")
+                await origin.ended.wait()
+
+    assert [(o.status, o.ending) for o in relay.director.outcomes] == [(101, Ending.CUT)]
+
+
 @pytest.mark.parametrize(
     "upgrade", [b"h2c", b"WebSocket/13", b"websocket, h2c", b"TLS/1.0", b"websocket\r\nUpgrade: h2c"]
 )
