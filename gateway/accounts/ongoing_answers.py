@@ -63,10 +63,9 @@ class OngoingAnswers:
 
     def take_doubted(self) -> list[Ongoing]:
         """Those to be looked up now, each once."""
-        oldest_young = self._clock.monotonic() - YOUNG_S
-        while self._young and (first := next(iter(self._young))).since <= oldest_young:
-            del self._young[first]
-            self._doubted.add(first.user_id)
+        for grown in self._grown():
+            del self._young[grown]
+            self._doubted.add(grown.user_id)
         doubted, self._doubted = self._doubted, set()
         return [
             ongoing
@@ -74,6 +73,16 @@ class OngoingAnswers:
             for ongoing in self._of_user.get(user_id, ())
             if ongoing not in self._young
         ]
+
+    def _grown(self) -> list[Ongoing]:
+        """Those that are not young any more: they are in the order of their beginning."""
+        born_before = self._clock.monotonic() - YOUNG_S
+        grown: list[Ongoing] = []
+        for ongoing in self._young:
+            if ongoing.since > born_before:
+                break
+            grown.append(ongoing)
+        return grown
 
     def vouch(self, ongoing: Ongoing, ends_at: float) -> None:
         """Its credential is good until then."""
