@@ -118,8 +118,9 @@ class Tunnel:
 
     def cut(self) -> None:
         """As `leave`, but the client is told 1008 (policy violation)."""
-        self._reason = POLICY_VIOLATION
-        self._leave(Ending.CUT)
+        if self._leaving is None:
+            self._reason = POLICY_VIOLATION
+            self._leave(Ending.CUT)
 
     def _leave(self, ending: Ending) -> None:
         self._leaving = ending

@@ -268,6 +268,7 @@ async def test_a_websocket_that_is_cut_tells_its_client_1008_and_ends_although_n
             (answer,) = relay.director.exchanges[0].ongoing
 
             answer.cut()
+            answer.cut()
 
             async with asyncio.timeout(2):
                 assert await client.rest() == b"\x88\x02\x03\xf0"
