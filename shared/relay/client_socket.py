@@ -61,7 +61,8 @@ class ClientSocket:
 
     def reset_at_end(self) -> None:
         """The client is to be told with a reset that it has not got all. Without this even an abort looks like an end of its own accord."""
-        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if not self._transport.is_closing():  # else its descriptor may be somebody else's by now
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def abort(self) -> None:
         self._transport.abort()
