@@ -82,6 +82,35 @@ def test_a_hidden_tab_listens_to_nothing_and_goes_on_where_it_was(
     assert (streams.now, streams.most) == (1, 1)
 
 
+def test_a_stream_goes_on_in_a_renewed_session_and_asks_to_sign_in_after_the_last(page: Page) -> None:
+    person = Person(page).sign_up()
+    deployment = person.deploy_hello()
+    page.get_by_role("link", name="Logs", exact=True).click()
+    served = page.locator(".log-message").filter(has_text="serving on port")
+    expect(served).to_have_count(1)
+    page.wait_for_timeout(1500)  # younger ones are left alone
+
+    with page.expect_request("**/monitoring/stream*") as resumed:
+        token = person.made("/mod/auth/refresh", {})["token"]
+        page.evaluate(_RENEWED, token)
+    expect(page.locator(".stream-light")).to_have_text("Live")
+    assert "logs=" in resumed.value.headers["last-event-id"]
+    expect(served).to_have_count(1)
+
+    assert person.call("POST", "/mod/auth/logout").status == 204
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    person.sign_in()
+    expect(page.locator(".stream-light")).to_have_text("Live")
+    page.goto(deployment)
+    person.delete_it()
+
+
+_RENEWED = """token => {
+  const session = JSON.parse(localStorage.getItem("console.session"));
+  localStorage.setItem("console.session", JSON.stringify({...session, token}));
+}"""
+
+
 def _hide(page: Page, *, hidden: bool) -> None:
     """A browser without a screen never hides a tab by itself."""
     page.evaluate(

@@ -213,6 +213,21 @@ async def test_a_response_broken_off_is_broken_off_for_the_client(start_relay: S
     ]
 
 
+async def test_a_response_broken_off_is_a_reset_for_a_client_that_cannot_be_told_in_another_way(
+    start_relay: Start,
+) -> None:
+    async def script(connection: OriginConnection) -> None:
+        await connection.head()
+        await connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+
+    async with raw_origin(script) as origin:
+        relay = await start_relay(origin.port)
+        async with relay.client() as client:
+            await client.send(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+            with pytest.raises(ConnectionResetError):
+                await client.rest()
+
+
 async def test_a_body_that_ends_with_its_connection_is_chunked_for_new_clients(start_relay: Start) -> None:
     async def script(connection: OriginConnection) -> None:
         await connection.head()

@@ -248,6 +248,38 @@ async def test_on_drain_a_message_under_way_is_finished_before_both_sides_are_to
     assert bytes(byte ^ masked[2 + index % 4] for index, byte in enumerate(masked[6:])) == b"\x03\xe9"
 
 
+async def test_a_websocket_that_is_cut_tells_its_client_1008_and_ends_although_nobody_answers(
+    start_relay: Start,
+) -> None:
+    message = frame(TEXT, b"to be continued", masked=False)
+    told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def script(connection: OriginConnection) -> None:
+        await connection.head()
+        await connection.send(SWITCH + message)
+        told.set_result(await connection.reader.readexactly(8))
+        await connection.send(message)
+        await connection.reader.read()
+
+    async with raw_origin(script) as origin:
+        relay = await start_relay(origin.port)
+        async with relay.client() as client:
+            await handshaken(relay, client)
+            await client.reader.readexactly(len(message))
+            (answer,) = relay.director.exchanges[0].ongoing
+
+            answer.cut()
+            answer.cut()
+
+            async with asyncio.timeout(2):
+                assert await client.rest() == b"\x88\x02\x03\xf0"
+                await origin.ended.wait()
+            masked = await told
+
+    assert bytes(byte ^ masked[2 + index % 4] for index, byte in enumerate(masked[6:])) == b"\x03\xe9"
+    assert [(o.status, o.ending) for o in relay.director.outcomes] == [(101, Ending.CUT)]
+
+
 @pytest.mark.parametrize(
     "upgrade", [b"h2c", b"WebSocket/13", b"websocket, h2c", b"TLS/1.0", b"websocket\r\nUpgrade: h2c"]
 )
