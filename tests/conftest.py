@@ -12,6 +12,7 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from deploy.native.modules import is_current
 from tests import free_ports
@@ -88,7 +89,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         wait_until(lambda: _answers(client))
     yield url
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     log.close()
 
 
@@ -112,7 +113,7 @@ def docker_engine() -> str:
 def _answers(client: Redis) -> bool:
     try:
         return bool(client.ping())
-    except RedisConnectionError:
+    except (RedisConnectionError, RedisTimeoutError):
         return False
 
 

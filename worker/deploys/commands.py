@@ -116,8 +116,7 @@ class DeployCommands:
     async def restart(self, project_id: str) -> Project:
         """Raises ReleaseMissing, EngineUnavailable."""
         await self._with_release(project_id)
-        await self._records.projects.see(project_id, State.STARTING)
-        await self._records.projects.want(project_id, Wanted.RUNNING, restart=True)
+        await self._records.projects.want_restart(project_id)
         self._lanes.nudge(project_id)
         return await self._records.projects.get(project_id)
 

@@ -3,6 +3,8 @@
 Fact: addresses are used again. The engine may give that of a container that has just died to another organisation's before the worker
 has heard of the death. A connection was to the right one when that container, asked about after the connection was there, still runs
 since the same start and has the address: nobody else can have had it in between.
+
+Fact: the engine says nothing of a container while it starts or stops it, and that may take seconds. Just then its address may be another's.
 """
 
 import asyncio
@@ -16,6 +18,9 @@ from worker.mesh.table import Backend
 from worker.runtime.engine import ContainerSeen, EngineRefused
 
 LOOK_DEADLINE_S = 1.0
+HELD_DEADLINE_S = 10.0
+"""For an engine that answers, but not about this container."""
+_NOBODY = "0" * 64
 
 
 class Inspecting(Protocol):
@@ -23,7 +28,7 @@ class Inspecting(Protocol):
 
 
 class Occupancy:
-    """Failure policy: an engine that does not answer gives no address to anybody either, so then the connection is believed."""
+    """Failure policy: an engine that answers nothing at all gives no address to anybody either, so then the connection is believed."""
 
     def __init__(self, engine: Inspecting) -> None:
         self._engine = engine
@@ -35,9 +40,10 @@ class Occupancy:
 
         async def look() -> bool:
             try:
-                async with asyncio.timeout(LOOK_DEADLINE_S):
-                    seen = await self._engine.inspect(container_id)
-            except (EngineUnavailable, EngineRefused, TimeoutError):
+                seen = await self._inspect(container_id)
+            except TimeoutError:
+                return False
+            except (EngineUnavailable, EngineRefused):
                 structlog.get_logger("mesh").warning("occupancy_unknown", container=container_id[:12])
                 return True
             return (
@@ -48,6 +54,23 @@ class Occupancy:
             )
 
         return SharedLook(look)
+
+    async def _inspect(self, container_id: str) -> ContainerSeen | None:
+        """Raises TimeoutError when the engine answers, but not about this container."""
+        try:
+            async with asyncio.timeout(LOOK_DEADLINE_S):
+                return await self._engine.inspect(container_id)
+        except TimeoutError:
+            await self._check_engine()
+        async with asyncio.timeout(HELD_DEADLINE_S):
+            return await self._engine.inspect(container_id)
+
+    async def _check_engine(self) -> None:
+        try:
+            async with asyncio.timeout(LOOK_DEADLINE_S):
+                await self._engine.inspect(_NOBODY)
+        except TimeoutError as error:
+            raise EngineUnavailable(f"no answer within {LOOK_DEADLINE_S:.0f} s") from error
 
 
 class SharedLook:

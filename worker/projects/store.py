@@ -106,12 +106,17 @@ class ProjectStore:
     async def set_visibility(self, project_id: str, visibility: Visibility) -> None:
         await self._write("UPDATE projects SET visibility = ? WHERE project_id = ?", visibility, project_id)
 
-    async def want(self, project_id: str, wanted: Wanted, *, restart: bool = False) -> None:
+    async def want(self, project_id: str, wanted: Wanted) -> None:
         """Never takes back a wish to delete."""
         await self._write(
-            "UPDATE projects SET wanted = ?, restart_wanted = restart_wanted OR ? WHERE project_id = ? AND wanted <> 'deleted'",
-            wanted,
-            restart,
+            "UPDATE projects SET wanted = ? WHERE project_id = ? AND wanted <> 'deleted'", wanted, project_id
+        )
+
+    async def want_restart(self, project_id: str) -> None:
+        """Starting from now on, in one step: whoever sees it running meanwhile (`see`) has seen it before."""
+        await self._write(
+            "UPDATE projects SET wanted = 'running', restart_wanted = 1, state = 'starting', state_reason = ''"
+            " WHERE project_id = ? AND wanted <> 'deleted'",
             project_id,
         )
 

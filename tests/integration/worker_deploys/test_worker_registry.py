@@ -112,7 +112,7 @@ async def test_an_image_whose_pull_was_interrupted_by_kill_9_is_not_left_behind(
     registry.go_on.clear()
     body = {"image": reference, "port": 8080, "healthcheck": HEALTHY}
     begun = await agent.commander.ok("POST", "/projects/app/deploy", body)
-    await asyncio.wait_for(registry.asked_for_layers.wait(), 20)
+    await asyncio.wait_for(registry.asked_for_layers.wait(), 45)
 
     agent.kill()
     registry.go_on.set()

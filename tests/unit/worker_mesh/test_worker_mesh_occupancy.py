@@ -26,7 +26,7 @@ class Engine:
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         self.looks += 1
         assert container_id == BACKEND.container_id
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         if isinstance(self.seen, Exception):
             raise self.seen
         return self.seen
@@ -47,6 +47,37 @@ async def test_a_connection_counts_when_the_container_is_still_where_it_was_mean
     *, seen: ContainerSeen | Exception | None, is_theirs: bool
 ) -> None:
     assert await Occupancy(Engine(seen)).of(BACKEND)() is is_theirs
+
+
+class BusyEngine:
+    """Answers about a container once it has let go of it, after so many questions; about others at once."""
+
+    def __init__(self, held_for: int) -> None:
+        self._held_for = held_for
+
+    async def inspect(self, container_id: str) -> ContainerSeen | None:
+        if container_id != BACKEND.container_id:
+            return None
+        if self._held_for:
+            self._held_for -= 1
+            await asyncio.Event().wait()
+        return replace(SEEN, started_at="2026-11-22T10:00:09Z")
+
+
+class SilentEngine:
+    async def inspect(self, container_id: str) -> ContainerSeen | None:
+        await asyncio.Event().wait()
+        raise AssertionError(container_id)
+
+
+async def test_a_container_that_is_just_being_started_is_waited_for_since_its_address_may_be_anothers() -> (
+    None
+):
+    assert await Occupancy(BusyEngine(held_for=1)).of(BACKEND)() is False
+
+
+async def test_an_engine_that_answers_nothing_at_all_is_no_reason_to_refuse() -> None:
+    assert await Occupancy(SilentEngine()).of(BACKEND)() is True
 
 
 async def test_many_connections_at_once_are_two_looks_at_most_and_a_later_one_is_looked_at_anew() -> None:
