@@ -9,6 +9,7 @@ from hoster.bodies import BodyInvalid
 from hoster.deployments.model import DEPLOY_STEP, Deployment
 from hoster.deployments.readiness import services_of
 from hoster.deployments.store import DeploymentStore
+from hoster.deployments.transitions import NOT_MEANT_TO_RUN
 from hoster.monitoring.health import containers_of, overall
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
@@ -57,11 +58,12 @@ class Monitor:
         return await self._nodes.worker(deployment.node_id) if deployment.node_id else None
 
     async def health(self, deployment: Deployment) -> dict[str, object]:
-        """Unknown while the node sends no heartbeats."""
+        """Unknown while the node sends no heartbeats, and of a deployment that is not meant to run."""
         project: Mapping[str, object] = {}
         if deployment.node_id and await self._is_online(deployment.node_id):
             project = await self._ask(deployment, "")
-        containers = containers_of(services_of(project))
+        meant = deployment.status not in NOT_MEANT_TO_RUN
+        containers = containers_of(services_of(project), is_meant_to_run=meant)
         return {
             "status": overall(containers).value,
             "containers": [container.as_json() for container in containers],
