@@ -217,6 +217,23 @@ async def test_a_rollback_to_what_runs_forgets_what_waits(user: User, worker: Fa
     assert len(_project(worker).deploys) == 1
 
 
+@pytest.mark.parametrize("order", ["rollback", "redeploy", "restart"])
+async def test_what_a_deployment_says_of_itself_is_how_its_newest_order_went(
+    user: User, worker: FakeWorker, order: str
+) -> None:
+    first = await _running(user)
+    one = f"{DEPLOYMENTS}/{first['id']}"
+    worker.fail_deploys_with = "the health check answered 500"
+    await user.ask("PATCH", one, {"variables": {"TITLE": "two"}})
+    await user.ask("POST", f"{one}/redeploy")
+    assert (await user.until(first["id"], "running"))["status_reason"] is not None
+
+    worker.fail_deploys_with = None
+    body = {"release_id": first["release_id"]} if order == "rollback" else None
+    assert (await user.ask("POST", f"{one}/{order}", body)).status in {200, 202}
+    assert (await user.until(first["id"], "running"))["status_reason"] is None
+
+
 async def test_wrong_changes_are_refused_by_name_and_change_nothing(
     user: User, stranger: User, worker: FakeWorker
 ) -> None:
