@@ -12,6 +12,7 @@ from hoster.bodies import BodyInvalid
 from hoster.deployments.limits import Usage, check_capabilities, check_limits
 from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.owned import Check, owned
+from hoster.deployments.port_variable import check_port_variable
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import read_values, write_values
 from hoster.deployments.sources import TemplateSource
@@ -47,13 +48,13 @@ class DeploymentChanges:
         self._clock = clock
 
     async def apply(self, viewer: Viewer, deployment_id: str, change: Change, check: Check) -> Deployment:
-        """What changes nothing leaves everything as it is, `updated_at` too. Raises DeploymentNotFound, BodyInvalid,
-        PlanLimitReached, and what `check` raises.
+        """What changes nothing leaves everything as it is, `updated_at` too, and is not refused by `check`, which what is so already
+        cannot harm (RFC 9110, 13.1.1). Raises DeploymentNotFound, BodyInvalid, PlanLimitReached, and what `check` raises.
         """
         async with self._database.transaction() as connection:
             before = await owned(connection, deployment_id, viewer)
-            check(before)
             document = await self._document(viewer, before, change)
+            check_port_variable(before.source, change.variables)
             rewritten = False
             if change.variables or change.template_revision is not None:
                 rewritten = await self._set_values(connection, before, document, change.variables)
@@ -66,6 +67,7 @@ class DeploymentChanges:
             after = await owned(connection, deployment_id, viewer)
             if not rewritten and after == before:
                 return before
+            check(before)
             await connection.execute(
                 "UPDATE deployments SET updated_at = ? WHERE id = ?", (self._clock.now(), deployment_id)
             )

@@ -93,6 +93,26 @@ async def test_an_image_can_be_deployed_without_a_template(user: User, worker: F
     await user.until(created.body["id"], "running")
 
 
+@pytest.mark.parametrize(
+    "source", [{"image": "localhost/x:1"}, {"git": {"url": "https://git.example/x", "ref": "main"}}]
+)
+async def test_nobody_tells_an_app_to_listen_where_no_visitor_comes(user: User, source: Any) -> None:
+    body = {"name": "x", "source": {**source, "port": 8080}, "start": False}
+    for port in ("80", 80, "", True):
+        refused = await user.ask("POST", DEPLOYMENTS, {**body, "variables": {"PORT": port}})
+        assert refused.status == 422, refused.body
+        [fault] = refused.body["errors"]
+        assert fault["field"] == "variables.PORT"
+        assert "8080" in fault["message"]
+    made = await user.ask("POST", DEPLOYMENTS, {**body, "variables": {"PORT": "8080"}})
+    assert made.status == 202, made.body
+    one = f"{DEPLOYMENTS}/{made.body['id']}"
+    assert (await user.ask("PATCH", one, {"variables": {"PORT": 80}})).status == 422
+    changed = await user.ask("PATCH", one, {"variables": {"PORT": 8080, "A": "1"}})
+    assert changed.body["variables"] == {"PORT": 8080, "A": "1"}
+    assert (await user.ask("PATCH", one, {"variables": {"PORT": None}})).body["variables"] == {"A": "1"}
+
+
 @pytest.mark.usefixtures("worker")
 async def test_the_same_request_id_performs_once_and_is_answered_from_the_record(
     user: User, stranger: User, hello_id: str
