@@ -27,9 +27,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-NOT_MEANT_TO_RUN = frozenset(
-    {State.PENDING, State.STOPPING, State.STOPPED, State.DELETING, State.DELETED}
-)
+NOT_MEANT_TO_RUN = frozenset({State.PENDING, State.STOPPING, State.STOPPED, State.DELETING, State.DELETED})
 """Of what is down in these, nothing is wrong."""
 
 
