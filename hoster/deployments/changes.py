@@ -61,8 +61,14 @@ class DeploymentChanges:
             if document is not None and change.template_revision is not None:
                 await _set_revision(connection, viewer, before, document, change.template_revision)
             await connection.execute(
-                "UPDATE deployments SET name = coalesce(?, name), visibility = coalesce(?, visibility) WHERE id = ?",
-                (change.name, change.visibility, deployment_id),
+                "UPDATE deployments SET name = coalesce(:name, name), folded_name = coalesce(:folded, folded_name),"
+                " visibility = coalesce(:visibility, visibility) WHERE id = :id",
+                {
+                    "name": change.name,
+                    "folded": change.name and change.name.casefold(),
+                    "visibility": change.visibility,
+                    "id": deployment_id,
+                },
             )
             after = await owned(connection, deployment_id, viewer)
             if not rewritten and after == before:
