@@ -136,6 +136,8 @@ def _sentence(kind: str, message: str, known: Mapping[str, object]) -> str:
         return "must be one line that is not blank"
     if known.get("field_type") == "Value":  # a secret text, which pydantic counts like a list
         kind = f"string_{kind}"
+    if kind in {"string_too_short", "too_short"} and known.get("min_length") == 1:
+        return "must not be empty"
     sentence = _SENTENCES.get(kind)
     return message.removeprefix("Value error, ") if sentence is None else sentence.format_map(known)
 

@@ -100,7 +100,11 @@ async def search_of_deployments(
     database: Database, user_id: str, request: PageRequest, urls: AppUrls, sought: Sought
 ) -> Page[bytes]:
     """`total` is of what fits. All names of this user are read, from the index, and only once where one page shows everything."""
-    fits: dict[str, object] = {"user": user_id, "name": (sought.name or "").casefold(), "status": sought.status}
+    fits: dict[str, object] = {
+        "user": user_id,
+        "name": (sought.name or "").casefold(),
+        "status": sought.status,
+    }
     rows = await database.fetch_all(_FOUND, {**_parameters(user_id, request, urls), **fits})
     is_all = request.before is None and len(rows) <= request.limit
     total = len(rows) if is_all else counted(await database.fetch_one(_COUNT, fits))
