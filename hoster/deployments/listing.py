@@ -105,7 +105,7 @@ async def search_of_deployments(
         "name": (sought.name or "").casefold(),
         "status": sought.status,
     }
-    rows = await database.fetch_all(_FOUND, {**_parameters(user_id, request, urls), **fits})
+    rows = await database.fetch_all(_FOUND, _parameters(user_id, request, urls) | fits)
     is_all = request.before is None and len(rows) <= request.limit
     total = len(rows) if is_all else counted(await database.fetch_one(_COUNT, fits))
     return page_of(rows, request, lambda row: row["item"].encode(), total)
