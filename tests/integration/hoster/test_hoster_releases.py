@@ -265,6 +265,7 @@ async def test_the_nodes_record_of_a_deploy_can_be_read(user: User, worker: Fake
     first = await _running(user)
     one = f"{DEPLOYMENTS}/{first['id']}"
     [deploy] = (await user.ask("GET", f"{one}/deploys")).body["items"]
+    assert deploy["reason"] is None
     assert (deploy["deploy_id"], deploy["status"]) == ("deploy-1", "active")
     shown = (await user.ask("GET", f"{one}/deploys/deploy-1")).body
     assert shown["steps"][0]["detail"] == "image is here"
