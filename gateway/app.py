@@ -16,7 +16,7 @@ from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.process_state import ProcessState
 from gateway.observation.reports import Draining, RelayProcess
 from gateway.observation.traffic import Traffic
-from gateway.pipeline import Billing
+from gateway.pipeline import Access, Billing
 from gateway.relay_side import Outside, RelayNeeds, access_log, make_relay
 from gateway.routes.current import CurrentRoutes
 from shared.relay.server import Relay
@@ -76,9 +76,9 @@ class _OneProcess:
 
 
 def _relay(side: ControlSide, traffic: Traffic, log: AccessLog | None, outside: Outside) -> Relay:
-    accounting = side.accounting
+    accounting, accounts = side.accounting, side.accounts
     needs = RelayNeeds(
-        authenticator=side.accounts.authenticator,
+        access=Access(accounts.authenticator, accounts.ongoing_answers),
         billing=Billing(accounting.admission, accounting.meter, accounting.recovery.inquire),
         table=side.routes.table,
         traffic=traffic,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from gateway.accounts.ongoing_answers import Ongoing, OngoingAnswers
 from gateway.metering.meter import Inquire, Meter
 from gateway.metering.records import Intent
 from gateway.observation.traffic import CONTROL, Traffic
@@ -9,18 +10,22 @@ from gateway.steps.step_09_match_route import Bound
 from gateway.steps.step_13_transform_response import standing_fields, transform_response
 from gateway.steps.step_14_calculate_cost import calculate_cost
 from gateway.steps.step_15_record_usage import Ended, record_usage
-from shared.relay.director import Field, Outcome, ResponseHead
+from shared.relay.director import Field, OngoingAnswer, Outcome, ResponseHead
 
 
 class RoutedExchange:
-    """A request that is not billed."""
+    """A request that is not billed. When its answer goes on, it does so for as long as the credential is good."""
 
-    __slots__ = ("_now", "_traffic", "bound")
+    __slots__ = ("_now", "_ongoing", "_ongoing_answers", "_traffic", "bound")
 
-    def __init__(self, bound: Bound, traffic: Traffic, now: Callable[[], float]) -> None:
+    def __init__(
+        self, bound: Bound, traffic: Traffic, now: Callable[[], float], ongoing_answers: OngoingAnswers
+    ) -> None:
         self.bound = bound
         self._traffic = traffic
         self._now = now
+        self._ongoing_answers = ongoing_answers
+        self._ongoing: Ongoing | None = None
 
     def response_fields(self, head: ResponseHead) -> Sequence[Field]:
         return transform_response(self.bound, head, self._now())
@@ -28,7 +33,16 @@ class RoutedExchange:
     def fault_fields(self) -> Sequence[Field]:
         return ()
 
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        entitled = self.bound.entitled
+        if entitled is not None:
+            self._ongoing = self._ongoing_answers.begun(entitled.vouched.principal, answer)
+
     def finished(self, outcome: Outcome) -> None:
+        ongoing = self._ongoing
+        if ongoing is not None:
+            self._ongoing = None
+            self._ongoing_answers.over(ongoing)
         route = self.bound.match.route
         self._traffic.ended(route.name, route.lane, outcome)
 
@@ -62,6 +76,9 @@ class BilledExchange:
     def fault_fields(self) -> Sequence[Field]:
         return standing_fields(self.bound, self._now())
 
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """What was paid for is told to its end."""
+
     def finished(self, outcome: Outcome) -> None:
         route = self.bound.match.route
         self._traffic.ended(route.name, route.lane, outcome)
@@ -83,6 +100,9 @@ class ControlExchange:
 
     def fault_fields(self) -> Sequence[Field]:
         return ()
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """The gateway's own answers are short."""
 
     def finished(self, outcome: Outcome) -> None:
         self._traffic.ended(CONTROL, None, outcome)

@@ -16,6 +16,7 @@ from shared.relay.director import (
     FaultKind,
     Field,
     Forward,
+    OngoingAnswer,
     Outcome,
     RequestHead,
     Respond,
@@ -120,6 +121,9 @@ class _LoggedExchange:
 
     def fault_fields(self) -> Sequence[Field]:
         return self._inner.fault_fields()
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        self._inner.goes_on(answer)
 
     def finished(self, outcome: Outcome) -> None:
         self._inner.finished(outcome)

@@ -9,6 +9,7 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.accounts.ongoing_answers import OngoingAnswers
 from gateway.accounts.principal import Authenticator, Principal
 from gateway.counters.admission import Admission, Answer
 from gateway.exchanges import BilledExchange, RoutedExchange
@@ -37,6 +38,14 @@ Refuse = Callable[[RequestHead, Exception], Respond]
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who is let in, and what goes on only as long as they would be."""
+
+    authenticator: Authenticator
+    ongoing_answers: OngoingAnswers
+
+
+@dataclass(frozen=True, slots=True)
 class Billing:
     admission: Admission
     meter: Meter
@@ -46,7 +55,7 @@ class Billing:
 class Pipeline:
     def __init__(
         self,
-        authenticator: Authenticator,
+        access: Access,
         billing: Billing,
         signer: Signer,
         proxies: TrustedProxies,
@@ -54,7 +63,8 @@ class Pipeline:
         refuse: Refuse,
         clock: Clock,
     ) -> None:
-        self._authenticator = authenticator
+        self._authenticator = access.authenticator
+        self._ongoing_answers = access.ongoing_answers
         self._billing = billing
         self._signer = signer
         self._proxies = proxies
@@ -121,7 +131,7 @@ class Pipeline:
         now = self._clock.now
         exchange: Exchange
         if entitled is None or entitled.admitted is None:
-            exchange = RoutedExchange(bound, self._traffic, now)
+            exchange = RoutedExchange(bound, self._traffic, now, self._ongoing_answers)
         else:
             intent = begin_intent(rewritten, entitled.admitted, self._billing.meter, now())
             exchange = BilledExchange(

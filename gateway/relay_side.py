@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.accounts.principal import Authenticator
 from gateway.config import Config
 from gateway.director import Control, GatewayDirector, Refusals
 from gateway.logging_director import LoggingDirector
 from gateway.observation.access_log import AccessLog, write_to_standard_error
 from gateway.observation.traffic import CONTROL, Traffic
-from gateway.pipeline import Billing, Pipeline
+from gateway.pipeline import Access, Billing, Pipeline
 from gateway.problems import problem_table
 from gateway.routes.table import RouteTable
 from gateway.rules.client_address import TrustedProxies
@@ -32,7 +31,7 @@ class Outside:
 class RelayNeeds:
     """`table` is asked for with every request. `control_socket` is where the control app listens."""
 
-    authenticator: Authenticator
+    access: Access
     billing: Billing
     table: Callable[[], RouteTable]
     traffic: Traffic
@@ -50,7 +49,7 @@ def make_relay(config: Config, needs: RelayNeeds, outside: Outside) -> Relay:
     proxies = TrustedProxies(config.trusted_proxies)
     upstream = UpstreamSpec(name=CONTROL, targets=(Target("localhost", 0, needs.control_socket),))
     pipeline = Pipeline(
-        authenticator=needs.authenticator,
+        access=needs.access,
         billing=needs.billing,
         signer=Signer(config.identity_secret, outside.clock),
         proxies=proxies,

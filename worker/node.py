@@ -35,7 +35,7 @@ NODE_ID = "X-Node-ID"
 HEARTBEAT_PATH = "/nodes/v1/heartbeat"
 HEARTBEAT_S = 10.0
 RETRY_S = 0.5
-FIRST_LOOK_S = 3.0
+FIRST_LOOK_S = HEARTBEAT_S
 """How long the first heartbeat waits for it to be known whether the engine answers: until then it would say that it does not."""
 
 _MEGABYTE = 1024 * 1024

@@ -20,7 +20,7 @@ _HOT = {
         " upstream_connection"
     ),
     "gateway": "director exchanges pipeline",
-    "gateway/accounts": "authentication directory key_format principal",
+    "gateway/accounts": "authentication directory key_format ongoing_answers principal",
     "gateway/counters": "admission local_counters port redis_connection redis_counters redis_link refusals resp settlements",
     "gateway/metering": "books journal meter records",
     "gateway/observation": "latency traffic",

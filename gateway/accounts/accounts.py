@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from gateway.accounts.administration import Administration
+from gateway.accounts.answer_watch import LOOK_EVERY_S, AnswerWatch
 from gateway.accounts.api_keys import ApiKeys
 from gateway.accounts.attempts import Attempts
 from gateway.accounts.authentication import AccountAuthenticator
 from gateway.accounts.changes import AccountChanges
 from gateway.accounts.directory import Directory
 from gateway.accounts.files import database_path
+from gateway.accounts.ongoing_answers import OngoingAnswers
 from gateway.accounts.passwords import Passwords
 from gateway.accounts.sessions import Sessions
 from gateway.accounts.sign_in import SignIn
@@ -44,6 +46,7 @@ class Accounts:
     tokens: Tokens
     authenticator: AccountAuthenticator
     changes: AccountChanges
+    ongoing_answers: OngoingAnswers
 
 
 @asynccontextmanager
@@ -68,7 +71,8 @@ async def open_accounts(
     """
     async with open_database(data_dir) as database:
         tokens = await Tokens.open(data_dir, token_life_s, clock)
-        directory = Directory()
+        directory, ongoing = Directory(), OngoingAnswers(clock)
+        directory.evicted, directory.cleared = ongoing.doubt, ongoing.doubt_all
         changes = await AccountChanges.open(database, directory)
         users = Users(database, changes, clock, new_id)
         sessions = Sessions(database, changes, clock, new_id, token_life_s)
@@ -77,13 +81,16 @@ async def open_accounts(
         passwords = await asyncio.to_thread(Passwords)
         jobs: dict[str, BackgroundJob] = {
             "account_changes": partial(forever, _FOLLOW_CHANGES_S, changes.follow, "account_changes"),
+            "answers": partial(forever, LOOK_EVERY_S, AnswerWatch(database, ongoing).look, "answers"),
             "signing_keys": partial(forever, _FOLLOW_KEYS_S, tokens.follow, "signing_keys"),
             "key_use": partial(forever, _NOTE_USE_S, authenticator.note_used_keys, "key_use"),
         }
         try:
             async with supervised(jobs, on_death):
                 sign_in = SignIn(users, sessions, passwords, Attempts(clock), SignUpRate(clock))
-                yield Accounts(users, Administration(users), sign_in, keys, tokens, authenticator, changes)
+                yield Accounts(
+                    users, Administration(users), sign_in, keys, tokens, authenticator, changes, ongoing
+                )
         finally:
             passwords.close()
 

@@ -6,6 +6,7 @@ Rules:
 - Bounded: the oldest entry goes first. Each is read again after a while, so that nothing lives on for ever by being popular.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,9 @@ class Directory:
         self._entries: dict[str | bytes, tuple[Standing, float]] = {}
         self._of_user: dict[UserId, set[str | bytes]] = {}
         self.generation = 0
+        self.evicted: Callable[[UserId], None] = _nobody
+        """Called with whom `evict` was about."""
+        self.cleared: Callable[[], None] = _nothing
 
     def find(self, subject: str | bytes, now: float) -> Standing | None:
         """By session id, or by the hash of an API key."""
@@ -52,11 +56,13 @@ class Directory:
         self.generation += 1
         for subject in self._of_user.pop(user_id, ()):
             del self._entries[subject]
+        self.evicted(user_id)
 
     def clear(self) -> None:
         self.generation += 1
         self._entries.clear()
         self._of_user.clear()
+        self.cleared()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -70,3 +76,11 @@ class Directory:
         subjects.discard(subject)
         if not subjects:
             del self._of_user[user_id]
+
+
+def _nobody(_user_id: UserId) -> None:
+    """Nothing else is known of anyone."""
+
+
+def _nothing() -> None:
+    """As above."""

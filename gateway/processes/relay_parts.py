@@ -20,7 +20,7 @@ from gateway.metering.meter import Meter
 from gateway.metering.records import Doubt, Intent, Result
 from gateway.observation.own_process import OwnProcess, RelayState
 from gateway.observation.traffic import Traffic
-from gateway.pipeline import Billing
+from gateway.pipeline import Access, Billing
 from gateway.processes.link import Link, LinkEnded
 from gateway.relay_side import Outside, RelayNeeds, access_log, make_relay
 from gateway.routes.table import RouteTable
@@ -68,7 +68,7 @@ async def open_relay_parts(
             traffic = Traffic()
             log = access_log(config, clock)
             needs = RelayNeeds(
-                authenticator=accounts.authenticator,
+                access=Access(accounts.authenticator, accounts.ongoing_answers),
                 billing=Billing(admission, meter, _doubting(journal)),
                 table=place.table,
                 traffic=traffic,

@@ -53,12 +53,12 @@ class _Strict(BaseModel):
 
 
 class LimitsModel(_Strict):
-    """What Hoster enforces; passed on as it is."""
+    """What Hoster enforces. A limit that is not named is the one that Hoster takes without a header: the smallest plan's."""
 
-    max_deployments: int = Field(ge=0)
-    max_cpu_cores: float | int = Field(ge=0)
-    max_memory_mb: int = Field(ge=0)
-    max_disk_mb: int = Field(ge=0)
+    max_deployments: int = Field(default=1, ge=0)
+    max_cpu_cores: float | int = Field(default=1, ge=0)
+    max_memory_mb: int = Field(default=1024, ge=0)
+    max_disk_mb: int = Field(default=5120, ge=0)
     allowed_capabilities: list[str] = []
 
 
@@ -66,7 +66,7 @@ class PlanModel(_Strict):
     requests_per_month: int = Field(ge=-1)
     rate_per_minute: int = Field(ge=1)
     burst: int = Field(ge=0)
-    limits: LimitsModel
+    limits: LimitsModel = LimitsModel()
 
 
 class HealthModel(_Strict):

@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from shared.relay.director import Ending, Exchange, Field, Outcome, ResponseHead
+from shared.relay.director import Ending, Exchange, Field, OngoingAnswer, Outcome, ResponseHead
 
 CLIENT_LEFT: Final = 499
 
@@ -53,6 +53,14 @@ class Books:
         except Exception:  # noqa: BLE001 - see the failure policy
             _log.exception("exchange_failed", call="fault_fields")
             return ()
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        if self._closed:
+            return
+        try:
+            self._exchange.goes_on(answer)
+        except Exception:  # noqa: BLE001 - see the failure policy
+            _log.exception("exchange_failed", call="goes_on")
 
     def close(self, ending: Ending) -> None:
         if self._closed:

@@ -1,10 +1,16 @@
 """The transport of a client's connection: reading held and resumed, and a reader that takes nothing found out."""
 
 import asyncio
+import socket
+import struct
+from typing import Final
 
 from shared.relay.director import Peer
 from shared.relay.limits import Limits
 from shared.relay.outbox import Outbox, SocketWriter
+
+_RESET: Final = struct.pack("ii", 1, 0)
+"""`struct linger`: on, for no time."""
 
 
 class ClientSocket:
@@ -52,6 +58,11 @@ class ClientSocket:
         """After what has been written is sent."""
         self._writer.flush()
         self._transport.close()
+
+    def reset_at_end(self) -> None:
+        """The client is to be told with a reset that it has not got all. Without this even an abort looks like an end of its own accord."""
+        if not self._transport.is_closing():  # else its descriptor may be somebody else's by now
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
     def abort(self) -> None:
         self._transport.abort()

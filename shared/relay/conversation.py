@@ -342,6 +342,7 @@ class Conversation:
         self._forwarding = None
         self.exchange_over()
         if abruptly:
+            self._socket.reset_at_end()
             self._line.abort()
         else:
             self._hang_up()

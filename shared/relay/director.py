@@ -121,6 +121,8 @@ class Ending(StrEnum):
     """The client left, sent a broken body, or stopped sending or taking bytes."""
     UPSTREAM_FAILED = "upstream_failed"
     """No response (the client gets 502 or 504), or one that broke off."""
+    CUT = "cut"
+    """The director broke the answer off."""
 
 
 @dataclass(slots=True, init=False)
@@ -157,6 +159,16 @@ class Outcome:
         self.latency_ms = latency_ms
 
 
+class OngoingAnswer(Protocol):
+    """An answer that has begun and is not all there, or a WebSocket."""
+
+    def cut(self) -> None:
+        """Breaks it off, at once and so that the client can tell; a WebSocket is closed with 1008 within 2 s.
+
+        Not from within a call of the relay's. Nothing happens to one that is over.
+        """
+
+
 class Exchange(Protocol):
     """What the director wants to see of one forwarded request. Calls are synchronous, on the loop, and must not block."""
 
@@ -165,6 +177,9 @@ class Exchange(Protocol):
 
     def fault_fields(self) -> Sequence[Field]:
         """Fields to add when the relay itself must answer (502, 504, 413, ...)."""
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """The answer did not come in one piece. Said once at most, after `response_fields`; it is over with `finished`."""
 
     def finished(self, outcome: Outcome) -> None: ...
 

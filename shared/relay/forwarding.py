@@ -273,6 +273,8 @@ class Forwarding:
             self._phase = AWAITING
             self._refuse_unsafe()
             return
+        if not last:
+            self._books.goes_on(self)
         self._answer(data + self._encode_answer(piece, last=last), last=last)
 
     def _answer_head(self, head: ReceivedResponse, framing: BodyFraming) -> bytes:
@@ -293,7 +295,14 @@ class Forwarding:
         self._books.status = head.status
         fields = self._books.response_fields(head.status, head.fields)
         self._client.send(switching_protocols(fields, self._request_id))
-        return self._client.open_tunnel(connection, self._books)
+        tunnel = self._client.open_tunnel(connection, self._books)
+        self._books.goes_on(tunnel)
+        return tunnel
+
+    def cut(self) -> None:
+        if self._phase is STREAMING:
+            self._drop_connection()
+            self._break_off(Ending.CUT)
 
     def _answer(self, data: bytes, *, last: bool) -> None:
         if not last:
@@ -315,12 +324,15 @@ class Forwarding:
     def _refuse(self, kind: FaultKind, detail: str, ending: Ending) -> None:
         self._drop_connection()
         if self._phase is STREAMING:
-            self._end(ending)
-            self._client.break_off(abruptly=self._answer_framing.delimiter is Delimiter.CLOSE)
+            self._break_off(ending)
             return
         self._books.status = STATUS_OF_FAULT[kind]
         self._end(ending)
         self._client.answer_fault(kind, detail, self._books.fault_fields())
+
+    def _break_off(self, ending: Ending) -> None:
+        self._end(ending)
+        self._client.break_off(abruptly=self._answer_framing.delimiter is Delimiter.CLOSE)
 
     def _end(self, ending: Ending) -> None:
         self._phase = ENDED

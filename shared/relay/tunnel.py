@@ -7,7 +7,13 @@ from shared.relay.client_socket import ClientSocket
 from shared.relay.director import Ending
 from shared.relay.loss import LossReason
 from shared.relay.upstream_connection import UpstreamConnection
-from shared.relay.websocket_frames import FrameBoundaries, close_to_client, close_to_server
+from shared.relay.websocket_frames import (
+    GOING_AWAY,
+    POLICY_VIOLATION,
+    FrameBoundaries,
+    close_to_client,
+    close_to_server,
+)
 
 FAREWELL = 1.0
 """Seconds that both sides get to answer a close frame."""
@@ -32,6 +38,7 @@ class Tunnel:
         "_from_upstream",
         "_idle_timeout",
         "_leaving",
+        "_reason",
         "_upstream",
         "_upstream_ended",
     )
@@ -47,16 +54,17 @@ class Tunnel:
         self._from_upstream = FrameBoundaries()
         self._client_ended = self._upstream_ended = False
         self._deaf_to_client = self._deaf_to_upstream = False
-        self._leaving = False
+        self._leaving: Ending | None = None
+        self._reason = GOING_AWAY
         books.request_bytes = books.response_bytes = 0
 
     def client_data(self, data: bytes) -> None:
         if self._deaf_to_client:
             return
-        taken = self._from_client.follow(data, to_first_boundary=self._leaving)
+        taken = self._from_client.follow(data, to_first_boundary=self._leaving is not None)
         self._books.request_bytes += taken
         self._upstream.write(data[:taken])
-        if self._leaving:
+        if self._leaving is not None:
             self._say_goodbye()
         else:
             self._upstream.expect_within(self._idle_timeout)
@@ -64,10 +72,10 @@ class Tunnel:
     def upstream_data(self, data: bytes) -> None:
         if self._deaf_to_upstream:
             return
-        taken = self._from_upstream.follow(data, to_first_boundary=self._leaving)
+        taken = self._from_upstream.follow(data, to_first_boundary=self._leaving is not None)
         self._books.response_bytes += taken
         self._client.socket.send(data[:taken])
-        if self._leaving:
+        if self._leaving is not None:
             self._say_goodbye()
         else:
             self._upstream.expect_within(self._idle_timeout)
@@ -106,7 +114,16 @@ class Tunnel:
 
     def leave(self) -> None:
         """Sends both sides 1001 (going away) as soon as they are between two frames; what they say after that is dropped."""
-        self._leaving = True
+        self._leave(Ending.COMPLETE)
+
+    def cut(self) -> None:
+        """As `leave`, but the client is told 1008 (policy violation)."""
+        if self._leaving is None:
+            self._reason = POLICY_VIOLATION
+            self._leave(Ending.CUT)
+
+    def _leave(self, ending: Ending) -> None:
+        self._leaving = ending
         self._upstream.expect_within(FAREWELL)
         self._say_goodbye()
 
@@ -114,16 +131,16 @@ class Tunnel:
         # A side that has ended was passed on as the end of what the other side gets: nothing can follow.
         if not (self._upstream_ended or self._deaf_to_upstream) and self._from_upstream.between_frames:
             self._deaf_to_upstream = True
-            self._client.socket.send(close_to_client())
+            self._client.socket.send(close_to_client(self._reason))
         if not (self._client_ended or self._deaf_to_client) and self._from_client.between_frames:
             self._deaf_to_client = True
             self._upstream.write(close_to_server())
 
     def _ending(self, otherwise: Ending) -> Ending:
-        return Ending.COMPLETE if self._leaving else otherwise
+        return otherwise if self._leaving is None else self._leaving
 
     def _close_if_over(self) -> None:
         if self._client_ended and self._upstream_ended:
             self._upstream.close()
-            self._books.close(Ending.COMPLETE)
+            self._books.close(self._ending(Ending.COMPLETE))
             self._client.tunnel_closed()

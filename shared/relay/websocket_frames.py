@@ -3,6 +3,7 @@
 import os
 
 GOING_AWAY = b"\x03\xe9"  # 1001
+POLICY_VIOLATION = b"\x03\xf0"  # 1008
 _CLOSE_OPCODE = b"\x88"
 
 
@@ -57,8 +58,8 @@ def _payload_length(header: bytes) -> int:
             return short
 
 
-def close_to_client() -> bytes:
-    return _CLOSE_OPCODE + bytes([len(GOING_AWAY)]) + GOING_AWAY
+def close_to_client(reason: bytes) -> bytes:
+    return _CLOSE_OPCODE + bytes([len(reason)]) + reason
 
 
 def close_to_server() -> bytes:

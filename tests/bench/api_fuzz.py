@@ -35,7 +35,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.free_ports import free_port
-from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, join_worker
+from tests.integration.hoster.conftest import IDENTITY_SECRET, JOIN_TOKEN, User, join_worker, keep_beating
 from tests.servers.dns_zone import DnsZone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,16 +169,20 @@ async def _measure(base_url: str, examples: int) -> Found:
         await _until_up(base_url, session)
         worker = await join_worker(base_url, session)
         worker.streams_last_s = 0
+        # Of a node that sends none an answer is not waited for as long.
+        beating = asyncio.create_task(keep_beating(base_url, session, worker))
         try:
             user = User(base_url, session)
             ours = await _things(user)
             return await asyncio.to_thread(fuzz, user, ours, examples)
         finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
             await worker.stop()
 
 
 async def _until_up(base_url: str, session: aiohttp.ClientSession) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             try:
                 async with session.get(f"{base_url}/health") as response:

@@ -29,7 +29,7 @@ upstreams:
   app:
     targets: ["http://127.0.0.1:{port}"]
     connect_timeout: 1s
-    response_timeout: 2s
+    response_timeout: {response_timeout}
     reconcile: /internal/operations/{{request_id}}
 routes:
   - name: billing
@@ -133,11 +133,13 @@ class Platform:
 
 
 @asynccontextmanager
-async def crashing_platform(folder: Path, kind: str, chance: random.Random) -> AsyncIterator[Platform]:
+async def crashing_platform(
+    folder: Path, kind: str, chance: random.Random, response_timeout: str = "2s"
+) -> AsyncIterator[Platform]:
     """`kind` of upstream: `hoster`, or `shop` (see `tests.servers.durable_shop`)."""
     port, redis_port, upstream_port = free_port(), free_port(), free_port()
     routes = folder / "routes.yaml"
-    routes.write_text(ROUTES.format(port=upstream_port))
+    routes.write_text(ROUTES.format(port=upstream_port, response_timeout=response_timeout))
     upstream, books = _upstream(kind, folder, upstream_port, chance)
     environment = {
         "PATH": os.environ["PATH"],

@@ -166,7 +166,7 @@ async def _hoster(folder: Path) -> AsyncIterator[tuple[str, int]]:
 
 
 async def _up(base_url: str) -> None:
-    async with asyncio.timeout(30), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         while True:
             try:
                 async with session.get(f"{base_url}/health") as response:

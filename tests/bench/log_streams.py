@@ -225,7 +225,7 @@ async def many_readers(readers: int, lines: int) -> tuple[list[Seen], int, int]:
                 tasks.create_task(read(seen))
             await opened.wait()
             await at.write(lines)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while at.followed.now and time.monotonic() < deadline:
             await asyncio.sleep(0.1)
         return everyone, at.followed.most, at.followed.now

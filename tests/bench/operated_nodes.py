@@ -16,14 +16,14 @@ import aiohttp
 from deploy.images.hello.build import ensure_hello_image
 from shared.clock import Clock
 from tests.free_ports import free_port
-from tests.integration.hoster.conftest import JOIN_TOKEN, beat, join_worker
+from tests.integration.hoster.conftest import JOIN_TOKEN, beat, has_one_online, join_worker
 from tests.integration.worker_deploys.agent import Agent
 from worker.runtime import labels
 
 APP_DOMAIN = "apps.localhost"
 
-_JOINED_WITHIN_S = 30.0
-_ENGINE_SETTLES_IN_S = 30.0
+_JOINED_WITHIN_S = 60.0
+_ENGINE_SETTLES_IN_S = 90.0
 _GONE_ALREADY = frozenset({404, 409})
 
 
@@ -129,7 +129,7 @@ class RealNode:
         self._worker = Agent(self._folder, (free_port(), free_port()), session, variables=variables)
         await self.come_back()
         async with asyncio.timeout(_JOINED_WITHIN_S):
-            while not await self._is_online(hoster_url):
+            while not await has_one_online(hoster_url, session):
                 await asyncio.sleep(0.1)
 
     async def go_away(self) -> None:
@@ -223,7 +223,3 @@ class RealNode:
                 return response.status == 200
         except aiohttp.ClientError:
             return False
-
-    async def _is_online(self, hoster_url: str) -> bool:
-        async with self._session.get(f"{hoster_url}/health") as response:
-            return bool((await response.json())["nodes"]["online"] == 1)

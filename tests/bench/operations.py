@@ -20,7 +20,7 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 from typing_extensions import override
 
 from tests.bench.operated_nodes import RealNode, StandIn
-from tests.bench.random_orders import AT_MOST, Operations
+from tests.bench.random_orders import AT_MOST, TAKEN_OR_NOT, Operations
 from tests.bench.table import line
 
 EXAMPLES, STEPS = 60, 25
@@ -77,7 +77,7 @@ class OnRealNode(Operations):
 
     async def _kill_during(self, method: str, path: str, which: int, after: float) -> None:
         answer = await self._ask(method, self._one(which) + path)
-        assert answer.status in {200, 202, 404, 409}, answer.body
+        assert answer.status in TAKEN_OR_NOT, answer.body
         await asyncio.sleep(after)
         await self.real.go_away()
         await self.real.come_back()

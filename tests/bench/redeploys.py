@@ -19,6 +19,7 @@ from tests.bench.steady_load import Load
 from tests.bench.table import line, table
 from tests.free_ports import free_port
 from tests.integration.worker_deploys.agent import Agent
+from tests.integration.worker_deploys.deploying import services_of
 from tests.integration.worker_deploys.docker_cli import remove_everything_of
 
 REDEPLOYS = 20
@@ -82,7 +83,7 @@ async def _deploy(agent: Agent, image: str, text: str) -> tuple[dict[str, list[d
     body = {"image": image, "port": 8080, "healthcheck": {"path": "/"}}
     deploy = await agent.commander.ok("POST", "/projects/site/deploy?wait=60", body)
     assert deploy["status"] == "active", deploy
-    [service] = (await agent.commander.ok("GET", "/projects/site"))["services"]
+    [service] = await services_of(agent.commander, "site")
     return deploy, _unix(service["started_at"])
 
 

@@ -108,8 +108,7 @@ async def outage(before_s: float, paused_s: float, workers: int = WORKERS) -> Ou
             recovered["FLUSHALL"] = await load.served_again(time.perf_counter())
             load.stopping = True
         admitted = sum(one.status == 200 for one in load.seen[BILLING])
-        ledger = await _settled_ledger(gateway, headers, admitted)
-        counter = await asyncio.to_thread(gateway.redis.quota_used)
+        ledger, counter = await _settled_books(gateway, headers, admitted)
         return Outage(spells, recovered, admitted, counter, ledger)
 
 
@@ -136,15 +135,17 @@ async def _replace(gateway: RunningGateway, load: Load) -> float:
     return await load.served_again(time.perf_counter())
 
 
-async def _settled_ledger(gateway: RunningGateway, headers: dict[str, str], wanted: int) -> int:
-    """Events are in the ledger a moment after the answer; what is told is what is there after at most five seconds."""
-    found = 0
+async def _settled_books(gateway: RunningGateway, headers: dict[str, str], wanted: int) -> tuple[int, int]:
+    """Ledger and counter. Events are written, and units given back, a moment after the answer; what is told is what is there after five
+    seconds, or as soon as all agree.
+    """
     for _ in range(50):
-        found = await in_ledger(gateway, headers)
-        if found >= wanted:
+        ledger = await in_ledger(gateway, headers)
+        counter = await asyncio.to_thread(gateway.redis.quota_used)
+        if ledger == counter == wanted:
             break
         await asyncio.sleep(0.1)
-    return found
+    return ledger, counter
 
 
 def _spell(seen: Sequence[Seen]) -> Spell:

@@ -22,6 +22,7 @@ from shared.relay.director import (
     FaultKind,
     Field,
     Forward,
+    OngoingAnswer,
     Outcome,
     RequestHead,
     Respond,
@@ -95,6 +96,9 @@ class _Unrecorded:
 
     def fault_fields(self) -> Sequence[Field]:
         return ()
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """Nobody cuts it."""
 
     def finished(self, outcome: Outcome) -> None:
         """Nobody asks for it."""

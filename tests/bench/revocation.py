@@ -1,8 +1,10 @@
-"""`python -m tests.bench.revocation`: how long a token is still accepted somewhere after its logout was answered.
+"""`python -m tests.bench.revocation`: how long a token is still accepted somewhere after its logout was answered, and its streams go on.
 
 A hundred times: sign in, use the token on many connections so that every relay process has it cached, log out on one of them, and ask on
 all of them until each has refused. The time from the answer to the logout to the last request that was still accepted is an upper
 bound of the time for which the token outlived it.
+
+Ten times: open a stream on each of the connections, let them go on for a while, log out, and see when each is broken off.
 """
 
 import asyncio
@@ -18,6 +20,8 @@ from tests.bench.running_gateway import RunningGateway, running_gateway
 
 WORKERS = 4
 TRIES = 100
+STREAM_TRIES = 10
+LASTING_S = 1.5
 CONNECTIONS = 16
 MOST_TURNS = 6
 _ACCEPTED = 200
@@ -25,9 +29,10 @@ _ACCEPTED = 200
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`late_ms` of each try: 0 when no connection accepted the token any more. `processes` had it cached."""
+    """`late_ms` of each try: 0 when no connection accepted the token any more. `processes` had it cached. `cut_ms`: each stream's."""
 
     late_ms: list[float]
+    cut_ms: list[float]
     processes: int
 
 
@@ -37,8 +42,9 @@ async def measure() -> Found:
         clients = await _clients_of_all_processes(stack, gateway)
         await gateway.sign_up(clients[0], "ada@example.org")
         late = [await _late_ms(gateway, clients) for _ in range(TRIES)]
+        cut = [each for _ in range(STREAM_TRIES) for each in await _cut_ms(gateway, clients)]
         relays = await gateway.serving(clients[0])
-        return Found(late, sum(relay["connections"] > 0 for relay in relays))
+        return Found(late, cut, sum(relay["connections"] > 0 for relay in relays))
 
 
 async def _clients_of_all_processes(
@@ -89,6 +95,30 @@ async def _last_accepted(
     return last
 
 
+async def _cut_ms(gateway: RunningGateway, clients: list[aiohttp.ClientSession]) -> list[float]:
+    headers = await gateway.sign_in(clients[0], "ada@example.org")
+    _, *others = clients
+    streams = [asyncio.create_task(_end_of_stream(gateway, client, headers)) for client in others]
+    await asyncio.sleep(LASTING_S)
+    async with clients[0].post(f"{gateway.url}/mod/auth/logout", headers=headers) as response:
+        response.raise_for_status()
+    ended = time.perf_counter()
+    async with asyncio.timeout(5):
+        return [(await stream - ended) * 1000 for stream in streams]
+
+
+async def _end_of_stream(
+    gateway: RunningGateway, client: aiohttp.ClientSession, headers: dict[str, str]
+) -> float:
+    async with client.get(f"{gateway.url}/api/stream", headers=headers) as response:
+        response.raise_for_status()
+        try:
+            await response.read()
+        except aiohttp.ClientPayloadError:
+            return time.perf_counter()
+    raise RuntimeError("the stream was told to its end")
+
+
 async def _answer(
     gateway: RunningGateway, client: aiohttp.ClientSession, headers: dict[str, str]
 ) -> tuple[int, str]:
@@ -105,6 +135,9 @@ def main() -> int:
         "accepted after the logout's answer": f"{sum(late > 0 for late in found.late_ms)} tries",
         "median": f"{median(found.late_ms):.1f} ms",
         "slowest": f"{max(found.late_ms):.1f} ms",
+        "streams broken off": f"{len(found.cut_ms)}",
+        "median after the logout's answer": f"{median(found.cut_ms):.0f} ms",
+        "slowest of them": f"{max(found.cut_ms):.0f} ms",
     }
     print("\n".join(f"{name:36}{value:>12}" for name, value in rows.items()))  # noqa: T201 - it is what the command is for
     return 0

@@ -20,7 +20,7 @@ from redis import Redis
 from tests.free_ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
-_START_WITHIN_S = 20.0
+_START_WITHIN_S = 60.0
 
 ROUTES = """
 version: 1
@@ -157,7 +157,14 @@ async def _until_all_serve(gateway: RunningGateway, workers: int) -> None:
 
 @asynccontextmanager
 async def _upstream() -> AsyncIterator[str]:
-    """Answers after a millisecond, so that requests are in flight."""
+    """Answers after a millisecond, so that requests are in flight; `/api/stream` goes on until nobody listens."""
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        events = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await events.prepare(request)
+        while True:
+            await events.write(b": still here\n\n")
+            await asyncio.sleep(1)
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -165,6 +172,7 @@ async def _upstream() -> AsyncIterator[str]:
         return web.Response(body=b"ok")
 
     app = web.Application()
+    app.router.add_get("/api/stream", stream)
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()

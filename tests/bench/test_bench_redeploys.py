@@ -26,7 +26,6 @@ async def test_no_request_is_lost_while_an_app_is_redeployed(nginx: str, tmp_pat
     assert set(found.load.answered) == {"kept", "new connection", "posted", "slow"}
 
 
-@pytest.mark.timeout(120)
 async def test_redeploys_leave_nothing_behind(nginx: str, tmp_path: Path) -> None:
     found = await measure_many(nginx, tmp_path, 8)
 

@@ -9,6 +9,7 @@ import asyncio
 import random
 import sys
 import tempfile
+import uuid
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,6 @@ from tests.integration.worker_deploys.docker_cli import (
 from tests.integration.worker_deploys.running import eventually
 from tests.integration.worker_deploys.tiny_image import build_tiny
 
-IMAGE = "localhost/address-bench:1"
 ORGS = {"org_a": ("a-one", "a-two"), "org_b": ("b-one", "b-two")}
 PAUSE_S = 0.005
 POOL = "10.202.0.0/24"
@@ -54,8 +54,9 @@ class Seen:
 
 
 class Scene:
-    def __init__(self, agent: Agent, seen: Seen, dice: random.Random) -> None:
+    def __init__(self, agent: Agent, image: str, seen: Seen, dice: random.Random) -> None:
         self._agent = agent
+        self._image = image
         self._seen = seen
         self._dice = dice
 
@@ -65,7 +66,7 @@ class Scene:
             await self._agent.commander.ok("POST", "/projects", project)
             env = {"env": {"TEXT": project_id}}
             await self._agent.commander.ok("POST", f"/projects/{project_id}/env", env)
-            body = {"image": IMAGE, "port": 8080, "healthcheck": {"path": "/", "interval_s": 0.1}}
+            body = {"image": self._image, "port": 8080, "healthcheck": {"path": "/", "interval_s": 0.1}}
             path = f"/projects/{project_id}/deploy?wait=45"
             assert (await self._agent.commander.ok("POST", path, body))["status"] == "active"
         await self.note_addresses()
@@ -82,7 +83,7 @@ class Scene:
         for name in order:
             await asyncio.to_thread(docker, "start", found[name])
         for name in order:
-            await eventually(lambda name=name: self._serves(name), 30)
+            await eventually(lambda name=name: self._serves(name))
         await self.note_addresses()
 
     async def note_addresses(self) -> None:
@@ -120,19 +121,19 @@ class Scene:
 
 
 async def measure(rounds: int, ports: tuple[int, int]) -> Seen:
-    seen = Seen()
+    seen, image = Seen(), f"localhost/address-bench:{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory() as scratch:
-        await asyncio.to_thread(build_tiny, Path(scratch) / "image", IMAGE)
+        await asyncio.to_thread(build_tiny, Path(scratch) / "image", image)
         async with aiohttp.ClientSession() as session:
             variables = {"WORKER_SECRET": SECRET, "WORKER_NETWORK_POOL": POOL}
             agent = Agent(Path(scratch), ports, session, variables=variables)
             try:
                 await agent.start()
-                await _played(Scene(agent, seen, random.Random(7)), rounds, session)  # noqa: S311 - a fixed order
+                await _played(Scene(agent, image, seen, random.Random(7)), rounds, session)  # noqa: S311 - a fixed order
             finally:
                 agent.remove()
                 await asyncio.to_thread(remove_everything_of, agent.instance)
-                await asyncio.to_thread(docker, "rmi", "-f", IMAGE)
+                await asyncio.to_thread(docker, "rmi", "-f", image)
     return seen
 
 

@@ -1,7 +1,8 @@
 """`python -m tests.bench.worker_crashes [--short]`: the agent is killed at every step of a deploy, and its engine restarted.
 
 Needs root. It has a network and a Docker Engine of its own. After each harm it waits until every deploy has ended, one container runs
-and is the right one, and visitors get its answer; the time runs from when the agent (or the engine) is started again. The bound is 10 s.
+and is the right one, and visitors get its answer; the time runs from when the agent (or the engine) is started again. The bound is 10 s, in short,
+beside other tests, a minute.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from tests.integration.worker_deploys.running import eventually
 from tests.integration.worker_deploys.tiny_image import build_tiny
 
 BOUND_S = 10.0
+PATIENCE_S = 60.0
 STEPS = ("queued", "preparing", "creating", "starting", "checking", "switching", "draining", "active")
 SHORT_STEPS = ("creating", "draining")
 ENDED = frozenset({"active", "failed", "cancelled", "superseded"})
@@ -43,9 +45,8 @@ class Recovery:
     status: str
     seconds: float | None
 
-    @property
-    def is_good(self) -> bool:
-        return self.seconds is not None and self.seconds < BOUND_S
+    def is_good(self, bound_s: float) -> bool:
+        return self.seconds is not None and self.seconds < bound_s
 
 
 class Scene:
@@ -75,7 +76,7 @@ class Scene:
 
     async def converge(self) -> None:
         """Returns when everything is as it should be after the last deploy."""
-        await eventually(self._is_settled, 60)
+        await eventually(self._is_settled, PATIENCE_S)
 
     async def _is_settled(self) -> bool:
         items = (await self.agent.commander.ok("GET", "/projects/site/deploys"))["items"]
@@ -243,10 +244,12 @@ def _row(one: Recovery) -> list[Any]:
 
 def main(arguments: list[str]) -> int:
     leave_the_network()
-    found, reached = asyncio.run(measure(short="--short" in arguments))
+    short = "--short" in arguments
+    found, reached = asyncio.run(measure(short=short))
     table("what happened, what became of the deploy, until all was well", [_row(one) for one in found])
     line(f"a container reaches its host: {reached}")
-    good = all(one.is_good for one in found) and reached == {"management": False, "mesh": True}
+    bound_s = PATIENCE_S if short else BOUND_S
+    good = all(one.is_good(bound_s) for one in found) and reached == {"management": False, "mesh": True}
     return 0 if good else 1
 
 

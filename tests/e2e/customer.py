@@ -34,9 +34,15 @@ class Customer:
             self.http, method, self.url + path, body, {"Authorization": f"Bearer {self.token}", **headers}
         )
 
+    async def judged(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """A billable call, made again where the platform says that it had no time for it."""
+        while _had_no_time(answer := await self.call(method, path, body, **headers)):
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return answer
+
     async def order(self, method: str, path: str, body: object = None) -> Answer:
         """A billable call, made again when the platform says so: five at once and one a second are the free plan's, and a journey may be quicker."""
-        while (answer := await self.call(method, path, body)).status == 429 or _counters_were_late(answer):
+        while (answer := await self.judged(method, path, body)).status == 429:
             await asyncio.sleep(float(answer.headers["Retry-After"]))
         return answer
 
@@ -98,9 +104,9 @@ async def sign_up(http: aiohttp.ClientSession, url: str) -> Customer:
     return Customer(http, url, signed_in.body["token"], signed_in.body["user"])
 
 
-def _counters_were_late(answer: Answer) -> bool:
-    """On a machine with more to do than processors, Redis misses its 50 ms now and then, and nothing was done."""
-    return answer.status == 503 and answer.body["code"] == "counters_unavailable"
+def _had_no_time(answer: Answer) -> bool:
+    """On a machine with more to do than processors, Redis misses its 50 ms now and then, and the engine its 15 s; nothing was done."""
+    return answer.status == 503 and answer.body["code"] in {"counters_unavailable", "engine_unavailable"}
 
 
 async def send(

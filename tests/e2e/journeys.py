@@ -1,6 +1,7 @@
 """What a customer lives through, told once and run against every way of bringing the platform up."""
 
 import asyncio
+import math
 from typing import Any
 
 import aiohttp
@@ -121,7 +122,7 @@ async def a_private_app_is_for_its_organisation_only(
         assert (await visit(http, mesh_port, host, other.token)).status == 403
         assert (await visit(http, mesh_port, host, owner.token)).status == 200
 
-    await owner.order("DELETE", f"/api/v1/deployments/{deployment['id']}")
+    assert (await owner.order("DELETE", f"/api/v1/deployments/{deployment['id']}")).status == 202
     await owner.wait_for(deployment["id"], "deleted")
 
 
@@ -129,7 +130,7 @@ async def a_retried_create_is_one_deployment(http: aiohttp.ClientSession, url: s
     customer = await sign_up(http, url)
     body = {"name": "once", "template_id": await customer.hello_template()}
     tries = [
-        await customer.call("POST", "/api/v1/deployments", body, **{"Idempotency-Key": "create-once"})
+        await customer.judged("POST", "/api/v1/deployments", body, **{"Idempotency-Key": "create-once"})
         for _ in range(3)
     ]
 
@@ -138,20 +139,28 @@ async def a_retried_create_is_one_deployment(http: aiohttp.ClientSession, url: s
     assert [answer.headers.get("Idempotency-Replayed") for answer in tries] == [None, "true", "true"]
     assert await customer.billed() == ["deployment.created"]
     assert await customer.quota_used() == 1
-    await customer.call("DELETE", f"/api/v1/deployments/{tries[0].body['id']}")
+    assert (await customer.order("DELETE", f"/api/v1/deployments/{tries[0].body['id']}")).status == 202
     await customer.wait_for(tries[0].body["id"], "deleted")
 
 
 async def a_burst_meets_the_rate_limit(http: aiohttp.ClientSession, url: str) -> None:
     customer = await sign_up(http, url)
     nowhere = "/api/v1/deployments/dep_00000000000000000000000000000000/start"
-    answers = await asyncio.gather(*(customer.call("POST", nowhere) for _ in range(20)))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    answers = await asyncio.gather(*(customer.judged("POST", nowhere) for _ in range(20)))
+    took_s = loop.time() - began
 
     refused = [answer for answer in answers if answer.status == 429]
-    assert 10 <= len(refused) < 20
+    assert {answer.status for answer in answers} <= {404, 429}
+    # Of the free plan five at once, and then one each second.
+    assert 0 < len(answers) - len(refused) <= 5 + math.ceil(took_s)
     assert all(answer.body["code"] == "rate_limit_exceeded" for answer in refused)
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
-    assert await customer.quota_used() == 0
+    # What Redis has not confirmed is given back again, a moment later.
+    async with asyncio.timeout(60):
+        while await customer.quota_used() != 0:
+            await asyncio.sleep(0.1)
 
 
 async def a_made_up_identity_is_worth_nothing_at_the_door(http: aiohttp.ClientSession, url: str) -> None:

@@ -1,10 +1,12 @@
 """The same journey against `make up`: three containers and Redis, nothing but the door and the mesh published."""
 
+import asyncio
 import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import pytest
@@ -88,9 +90,16 @@ async def test_a_private_app_is_as_private(containers: Containers, http: aiohttp
 
 
 async def test_the_limits_hold_through_redis(containers: Containers, http: aiohttp.ClientSession) -> None:
-    async with http.get(f"{containers.url}/health") as health:
-        assert (await health.json())["counters"] == "redis"
+    async with asyncio.timeout(60):
+        while (told := (await _health(http, containers.url))["counters"]) == "unavailable":
+            await asyncio.sleep(0.2)  # Redis was late for what came before
+    assert told == "redis"
     await journeys.a_burst_meets_the_rate_limit(http, containers.url)
+
+
+async def _health(http: aiohttp.ClientSession, url: str) -> Any:
+    async with http.get(f"{url}/health") as response:
+        return await response.json()
 
 
 def _docker(*arguments: str) -> str:

@@ -80,7 +80,7 @@ async def test_the_url_that_a_deployment_shows_opens_as_it_is(
     )
 
     assert opened.stdout == "200", opened.stderr
-    await customer.call("DELETE", f"/api/v1/deployments/{deployment['id']}")
+    assert (await customer.order("DELETE", f"/api/v1/deployments/{deployment['id']}")).status == 202
     await customer.wait_for(deployment["id"], "deleted")
 
 
@@ -102,7 +102,7 @@ async def test_either_signal_stops_everything_and_the_next_start_brings_the_apps
         await _serves_again(http, running, host)
         customer.url = running.url
         assert (await customer.call("GET", "/mod/auth/me")).status == 200
-        await customer.call("DELETE", f"/api/v1/deployments/{deployment['id']}")
+        assert (await customer.order("DELETE", f"/api/v1/deployments/{deployment['id']}")).status == 202
         await customer.wait_for(deployment["id"], "deleted")
 
 
@@ -125,10 +125,12 @@ async def test_a_platform_that_nobody_listens_to_goes_on_and_ends_whole_when_its
     with platform(tmp_path, DOCKER_HOST=f"unix://{tmp_path}/no.sock") as running:
         await asyncio.to_thread(running.wait_until_ready)
         running.hung_up.set()
+        assert running.process.stdout is not None
+        async with asyncio.timeout(60):
+            while not running.process.stdout.closed:  # by whoever reads, at the next line
+                await sign_up(http, running.url)
         for _ in range(5):  # each is a line of the log
             await sign_up(http, running.url)
-        assert running.process.stdout is not None
-        assert running.process.stdout.closed
         assert running.process.poll() is None
 
         assert await asyncio.to_thread(running.stop, signal.SIGHUP) == 0

@@ -13,6 +13,7 @@ from shared import signature
 from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 from tests.fakes.hoster_project import KEPT_RELEASES, FakeProject, compose_of, fault_of
+from tests.free_ports import free_port
 
 PAGE = 2
 
@@ -20,12 +21,14 @@ _SUMMARY = frozenset({"project_id", "org_id", "name", "status", "hosts", "domain
 
 
 class FakeWorker:
-    """`deploy_s` is how long a deploy takes. `calls` are method and path of every verified command, in order."""
+    """`deploy_s` is how long a deploy takes; no project is made while `creates` is not set. `calls` are method and path of every verified command, in order."""
 
     def __init__(self, secret: str, clock: Clock) -> None:
         self.secret = secret.encode()
         self.clock = clock
         self.projects: dict[str, FakeProject] = {}
+        self.creates = asyncio.Event()
+        self.creates.set()
         self.calls: list[tuple[str, str]] = []
         self.refused_signatures = 0
         self.deploy_s = 0.0
@@ -43,9 +46,11 @@ class FakeWorker:
         self.open_streams = 0
         self.tells_events = True
         self.sends_heartbeats = True
+        self.heartbeat = asyncio.Lock()
         self._nonces: set[str] = set()
         self._runner: web.AppRunner | None = None
-        self.port = 0
+        # One that nobody else takes while it is away.
+        self.port = free_port()
         self.node_id = ""
 
     @property
@@ -57,7 +62,7 @@ class FakeWorker:
         return self._runner is not None
 
     async def start(self) -> None:
-        """On the port that it had before, if it had one."""
+        """On the port that it had before."""
         app = web.Application(middlewares=[self._verify])
         app.router.add_post("/projects", self._create)
         app.router.add_get("/projects", self._page)
@@ -85,7 +90,6 @@ class FakeWorker:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -118,6 +122,7 @@ class FakeWorker:
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
+        await self.creates.wait()
         if body["project_id"] in self.projects:
             return _problem(409, "project_exists")
         project = FakeProject(

@@ -15,6 +15,7 @@ from shared.relay.director import (
     FaultKind,
     Field,
     Forward,
+    OngoingAnswer,
     Outcome,
     RequestHead,
     Respond,
@@ -30,12 +31,16 @@ from shared.relay.server import Relay
 class RecordedExchange:
     outcomes: list[Outcome] = field(default_factory=list)
     when_finished: Callable[[Outcome], None] = lambda _: None
+    ongoing: list[OngoingAnswer] = field(default_factory=list)
 
     def response_fields(self, head: ResponseHead) -> Sequence[Field]:
         return head.fields
 
     def fault_fields(self) -> Sequence[Field]:
         return [(b"X-Fault", b"yes")]
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        self.ongoing.append(answer)
 
     def finished(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)

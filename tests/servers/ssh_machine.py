@@ -65,7 +65,7 @@ class SshMachine:
             [*self._within, "/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stderr=log
         )
         log.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:

@@ -83,6 +83,8 @@ class Announcer:
         gone = self._said.keys() - here.keys()
         await self._registry.release(gone, self._node)
         new = {host: entry for host, entry in here.items() if self._said.get(host) != entry}
+        # Before it is known whether it was heard: an end meanwhile must take it back too.
+        self._said = {**self._said, **dict.fromkeys(new, _UNSAID)}
         held = {host for host in await self._registry.claim(new) if here[host].running}
         for host in held - self._held:
             log.warning("host_held_by_another_node", host=host, project=here[host].project_id)

@@ -13,6 +13,7 @@ from shared.relay.director import (
     FaultKind,
     Field,
     Forward,
+    OngoingAnswer,
     Outcome,
     RequestHead,
     Respond,
@@ -194,6 +195,9 @@ class MeshExchange:
 
     def fault_fields(self) -> Sequence[Field]:
         return ()
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """A visitor's token is good until it expires, and what was begun with it to its end."""
 
     def finished(self, outcome: Outcome) -> None:
         self._backend.leave()

@@ -12,6 +12,7 @@ from shared.relay.director import (
     Ending,
     Field,
     Forward,
+    OngoingAnswer,
     Outcome,
     RequestHead,
     ResponseHead,
@@ -157,6 +158,9 @@ class _PassedOn:
 
     def fault_fields(self) -> Sequence[Field]:
         return ()
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """As in the node that runs the app."""
 
     def finished(self, outcome: Outcome) -> None:
         if outcome.ending is Ending.UPSTREAM_FAILED:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from http import HTTPStatus
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from tests.bench.peers.contender import ANSWERS, Lane, Running
 _FORGED = "somebody-else"
 _BOOKED_WITHIN_S = 5.0
 _ASKED = 3
+_TRIES = 20
 
 
 class LaneNotDone(Exception):
@@ -71,8 +73,18 @@ def _demand(kept: bool, lane: Lane, otherwise: str) -> None:  # noqa: FBT001 - i
 
 
 def _get(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    """Asked again when Redis was late, which it may be on a busy machine: such a request is not counted."""
+    for _ in range(_TRIES - 1):
+        status, body = _get_once(url, headers)
+        if status != HTTPStatus.SERVICE_UNAVAILABLE:
+            return status, body
+        time.sleep(1.0)
+    return _get_once(url, headers)
+
+
+def _get_once(url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
     place = urlsplit(url)
-    with closing(HTTPConnection(str(place.hostname), place.port, timeout=10)) as connection:
+    with closing(HTTPConnection(str(place.hostname), place.port, timeout=30)) as connection:
         connection.request("GET", place.path, headers=dict(headers))
         answer = connection.getresponse()
         return answer.status, answer.read()

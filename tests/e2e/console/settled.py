@@ -1,10 +1,13 @@
 """Pages that have come to rest, so that looking at one once is enough."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page
 
 _QUIET_FOR_MS = 200
 _LIVE_FOR_MS = 5_000
 _AT_MOST_MS = 60_000
+_LOOK_EVERY_MS = 100
 _SETTLES = """([quiet, live, most]) => new Promise((resolve) => {
   const began = performance.now();
   let changed = began;
@@ -25,6 +28,15 @@ _SETTLES = """([quiet, live, most]) => new Promise((resolve) => {
 def settled(page: Page) -> None:
     """Drawn, with all its parts fetched and filled, and nothing has come or gone for a moment; what is live may go on."""
     assert page.evaluate(_SETTLES, [_QUIET_FOR_MS, _LIVE_FOR_MS, _AT_MOST_MS]), f"{page.url} does not settle"
+
+
+def until(page: Page, is_so: Callable[[], bool]) -> None:
+    """For what the browser tells of by itself, a moment after it was done."""
+    for _ in range(_AT_MOST_MS // _LOOK_EVERY_MS):
+        if is_so():
+            return
+        page.wait_for_timeout(_LOOK_EVERY_MS)
+    raise AssertionError(f"{page.url}: the browser has not told of it")
 
 
 def turn_to(page: Page, path: str) -> None:

@@ -42,7 +42,7 @@ SLOWEST_FRAME = """async () => {
   }
   return slowest;
 }"""
-TRIES = 3
+TRIES = 10
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = (
     "/deployments", "/templates", "/deploy/image", "/deploy/git", "/nodes", "/ssh-keys", "/api-keys", "/usage", "/account",

@@ -9,10 +9,16 @@ from playwright.sync_api import BrowserContext, Dialog, Page, Request, Route, ex
 
 from tests.e2e.console.furnished import Furnished
 from tests.e2e.console.person import PASSWORD, Person
+from tests.e2e.console.settled import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 NewContext = Callable[..., BrowserContext]
+
+SAID = """window.said = [];
+new MutationObserver(() => { for (const one of document.querySelectorAll("[role=status]")) said.push(one.textContent); })
+  .observe(document, {childList: true, subtree: true, characterData: true});"""
+"""What is shown for a moment only may be gone when it is looked for."""
 
 
 def test_another_tab_that_changes_the_account_in_one_go_shows_nothing_of_the_last_one(
@@ -99,6 +105,7 @@ def test_a_page_with_unsaved_changes_is_left_only_when_it_is_said_so(
     page.get_by_role("link", name="Nodes", exact=True).click()
     page.go_back()
     expect(name).to_have_value("something else")
+    until(page, lambda: len(asked) > 1)
     assert len(asked) == 2
     expect(page).to_have_url(re.compile(f"{furnished.place.deployment}/settings$"))
 
@@ -208,6 +215,7 @@ def test_what_is_refused_is_where_the_focus_goes_and_a_busy_button_keeps_it(page
     button.press("Enter")
     expect(button).to_have_attribute("aria-busy", "true")
     expect(button).to_be_focused()
+    until(page, lambda: bool(held))
     assert len(held) == 1
     held[0].continue_()
     expect(page.get_by_role("alert")).to_be_visible()
@@ -218,9 +226,10 @@ def test_without_a_clipboard_a_text_is_copied_all_the_same(furnished_page: Page)
     page = furnished_page
     # As on every page that came over plain HTTP from another machine.
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.add_init_script(SAID)
     page.goto("/ssh-keys")
     page.get_by_role("button", name="Copy the public key deploy key").click()
-    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    page.wait_for_function("said.includes('Copied')")
     key = page.locator(".copy-text code").inner_text()
     page.goto("/deploy/image")
     page.get_by_label("Image").focus()

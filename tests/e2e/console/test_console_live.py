@@ -5,6 +5,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.e2e.console.furnished import TABS, Furnished
 from tests.e2e.console.person import Person
+from tests.e2e.console.settled import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -26,12 +27,7 @@ class OpenStreams:
         return len(self._open)
 
     def all_end(self) -> None:
-        """The browser tells of the end of a request a moment after the page has ended it."""
-        for _ in range(300):
-            if self.now == 0:
-                return
-            self._page.wait_for_timeout(100)
-        raise AssertionError(f"{self.now} streams are still open")
+        until(self._page, lambda: self.now == 0)
 
     def _ended(self, request: Request) -> None:
         self._open.discard(request)
@@ -84,6 +80,35 @@ def test_a_hidden_tab_listens_to_nothing_and_goes_on_where_it_was(
     assert "logs=" in resumed.value.headers["last-event-id"]
     expect(served).to_have_count(1)
     assert (streams.now, streams.most) == (1, 1)
+
+
+def test_a_stream_goes_on_in_a_renewed_session_and_asks_to_sign_in_after_the_last(page: Page) -> None:
+    person = Person(page).sign_up()
+    deployment = person.deploy_hello()
+    page.get_by_role("link", name="Logs", exact=True).click()
+    served = page.locator(".log-message").filter(has_text="serving on port")
+    expect(served).to_have_count(1)
+    page.wait_for_timeout(1500)  # younger ones are left alone
+
+    with page.expect_request("**/monitoring/stream*") as resumed:
+        token = person.made("/mod/auth/refresh", {})["token"]
+        page.evaluate(_RENEWED, token)
+    expect(page.locator(".stream-light")).to_have_text("Live")
+    assert "logs=" in resumed.value.headers["last-event-id"]
+    expect(served).to_have_count(1)
+
+    assert person.call("POST", "/mod/auth/logout").status == 204
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    person.sign_in()
+    expect(page.locator(".stream-light")).to_have_text("Live")
+    page.goto(deployment)
+    person.delete_it()
+
+
+_RENEWED = """token => {
+  const session = JSON.parse(localStorage.getItem("console.session"));
+  localStorage.setItem("console.session", JSON.stringify({...session, token}));
+}"""
 
 
 def _hide(page: Page, *, hidden: bool) -> None:

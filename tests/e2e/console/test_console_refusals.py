@@ -34,13 +34,21 @@ def frozen(program: str, of: PlatformProcess) -> Iterator[None]:
 
 
 def _descendants(pid: int) -> Iterator[int]:
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+    for child in _told(f"/proc/{pid}/task/{pid}/children").split():
         yield int(child)
         yield from _descendants(int(child))
 
 
 def _command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    return _told(f"/proc/{pid}/cmdline").replace("\0", " ")
+
+
+def _told(file: str) -> str:
+    """Nothing of a process that has ended meanwhile."""
+    try:
+        return Path(file).read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def test_a_machine_that_is_away_is_said_and_its_return_is_noticed(

@@ -205,10 +205,11 @@ async def test_an_unknown_user_is_refused_in_the_time_of_a_known_one(gateway: An
     await gateway.sign_up("ann@example.com")
 
     async def seconds(email: str) -> float:
-        start = time.perf_counter()
+        """Of the processor: those in which another process had it tell nothing."""
+        start = time.process_time()
         assert (await gateway.login(email, "a wrong one")).status == 401
         gateway.clock.shift += 1000.0  # past any back-off
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     known, unknown = [], []
     for _ in range(7):

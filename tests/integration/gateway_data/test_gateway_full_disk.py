@@ -33,7 +33,7 @@ async def test_on_a_full_disk_billing_is_refused_and_all_else_goes_on_until_ther
     redis_url: str,
     workers: str,
 ) -> None:
-    gateway = await start_gateway(redis_url, workers=workers)
+    gateway = await start_gateway(redis_url, workers=workers, response_timeout="60s")
     ada = await sign_up(gateway)
     assert (await ada.create())[0] == 202
     held = asyncio.ensure_future(ada.create("perform-then-hold"))
@@ -50,7 +50,7 @@ async def test_on_a_full_disk_billing_is_refused_and_all_else_goes_on_until_ther
     upstream.hold.set()
     assert (await held)[0] == 202
     assert set(upstream.performed) == performed
-    assert (await ada.get("/stats"))["journal"]["writable"] is False
+    await until(lambda: _is_writable(ada, wanted=False))
     assert gateway.log().count("journal_unwritable") <= int(workers)
 
     await asyncio.to_thread(disk.make_room)
@@ -58,7 +58,7 @@ async def test_on_a_full_disk_billing_is_refused_and_all_else_goes_on_until_ther
     await until(lambda: _has_used(ada, len(upstream.performed)))
     events = (await ada.get("/mod/usage/events?limit=100"))["items"]
     assert sorted(event["id"] for event in events if event["cost"]) == sorted(upstream.performed)
-    await until(lambda: _is_writable(ada))
+    await until(lambda: _is_writable(ada, wanted=True))
 
 
 async def test_a_rotation_that_finds_no_room_loses_no_open_request(disk: SmallDisk, tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ async def _is_accepted(visitor: Visitor) -> bool:
     return (await visitor.create())[0] == 202
 
 
-async def _is_writable(visitor: Visitor) -> bool:
-    return bool((await visitor.get("/stats"))["journal"]["writable"])
+async def _is_writable(visitor: Visitor, *, wanted: bool) -> bool:
+    return (await visitor.get("/stats"))["journal"]["writable"] is wanted
 
 
 async def _has_used(visitor: Visitor, count: int) -> bool:

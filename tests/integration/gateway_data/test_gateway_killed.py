@@ -107,7 +107,7 @@ async def test_what_was_answered_survives_the_kill(
                 answered += status == 202
 
     calls = [asyncio.ensure_future(call()) for _ in range(4)]
-    await asyncio.sleep(0.7)
+    await until(lambda: answered >= 20)
     gateway.end(signal.SIGKILL)
     await asyncio.gather(*calls)
     await gateway.start()

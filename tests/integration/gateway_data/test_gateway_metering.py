@@ -117,20 +117,21 @@ async def test_a_flipped_bit_is_not_taken_for_a_record(tmp_path: Path) -> None:
 
 
 async def test_segments_rotate_and_go_when_they_were_shipped(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
     async with desk(tmp_path, segment_bytes=2_000) as first:
         long_lived = intent()
         first.meter.begin(long_lived)
         async with supervised({"journal": first.journal.keep}, lambda: None):
-            for _ in range(5):
+            for number in range(1, 6):
                 for _ in range(10):
                     one = intent()
                     first.meter.begin(one)
                     first.meter.end(one, result(one))
-                await asyncio.sleep(0.05)
+                await until(lambda number=number: _has_rotated(journal, number))
                 await first.shipper.ship()
             await first.shipper.finish()
             await first.shipper.ship()
-        numbers = await asyncio.to_thread(segment_numbers, tmp_path / "journal")
+        numbers = await asyncio.to_thread(segment_numbers, journal)
         assert numbers[0] > 1
         assert len(numbers) <= 2
 
@@ -226,3 +227,7 @@ async def test_local_counters_begin_with_the_ledgers_count(tmp_path: Path) -> No
             request_id=new_id(), user_id=USER, period=period, quota_limit=5, rate_per_minute=60, burst=5
         )
         assert getattr(again.counters.reserve(claim, print), "quota_used", None) == 5
+
+
+async def _has_rotated(folder: Path, times: int) -> bool:
+    return (await asyncio.to_thread(segment_numbers, folder))[-1] > times

@@ -34,9 +34,11 @@ from tests.integration.gateway_data.metering_desk import (
 
 
 @pytest.fixture
-def recovery_of(upstream: Any) -> Callable[[Desk], Awaitable[Recovery]]:
-    async def make(of: Desk) -> Recovery:
-        spec = UpstreamSpec(name="hoster", targets=(parse_target(upstream.url),), response_timeout=0.4)
+def recovery_of(upstream: Any) -> Callable[..., Awaitable[Recovery]]:
+    async def make(of: Desk, response_timeout: float = 0.4) -> Recovery:
+        spec = UpstreamSpec(
+            name="hoster", targets=(parse_target(upstream.url),), response_timeout=response_timeout
+        )
         route = Route(spec, None, "/internal/operations/{request_id}")
         inquiry = Inquiry(UpstreamClient(), Secret(SECRET), CLOCK, new_id)
         price = PerformedPrice(lambda _: None)
@@ -90,7 +92,7 @@ async def test_a_request_that_was_not_performed_yet_is_asked_about_until_it_cann
     async with desk(tmp_path) as first:
         young = intent(created_at=CLOCK.now())
         first.meter.begin(young)
-        recovery = await recovery_of(first)
+        recovery = await recovery_of(first, response_timeout=60.0)
         recovery.inquire(young, replace(result(young, cost=0.0), status=502, event_type=None))
         async with supervised({"recovery": recovery.run}, lambda: None):
             await until(lambda: bool(upstream.seen))
@@ -108,13 +110,12 @@ async def test_an_upstream_that_can_cancel_ends_a_request_at_once_and_for_good(
     async with desk(tmp_path) as first:
         one = intent(created_at=CLOCK.now())
         first.meter.begin(one)
-        recovery = await recovery_of(first)
+        # Longer than it is waited for here: so it is not for this time to pass.
+        recovery = await recovery_of(first, response_timeout=300.0)
         await recovery.begin(first.journal.open_intents())
-        began = CLOCK.monotonic()
         async with supervised({"recovery": recovery.run}, lambda: None):
             await settled(recovery)
 
-        assert CLOCK.monotonic() - began < 0.4
         assert upstream.cancelled == {one.id}
         assert (await first.events(), await first.used()) == ([], 0)
         asked = upstream.seen[-1]

@@ -2,8 +2,11 @@
 
 import asyncio
 import signal
+import statistics
 import time
 from collections import Counter
+from itertools import count
+from typing import Any
 
 import aiohttp
 import pytest
@@ -13,6 +16,7 @@ from yarl import URL
 from shared.identity import Identity, SignedRequest, verify
 from tests.integration.gateway_data.conftest import (
     IDENTITY_SECRET,
+    GatewayProcess,
     OwnRedis,
     SignUp,
     StartGateway,
@@ -46,7 +50,7 @@ async def test_a_billed_operation_is_seen_in_the_usage(
     assert stats["journal"]["written"] == stats["journal"]["shipped"] == 1
     assert stats["requests"]["billing"] == {"2xx": 1}
     assert stats["counters"]["state"] == "redis"
-    assert (await ada.get("/health"))["upstreams"] == {"hoster": "healthy"}
+    await until(lambda: _upstream_is(ada, "healthy"))
 
 
 async def test_a_head_that_is_let_in_is_read_by_the_gateways_own_routes_too(
@@ -147,14 +151,13 @@ async def test_the_1001st_call_of_a_plan_of_1000_is_refused(
 async def test_a_burst_beyond_the_plan_is_429_and_other_routes_go_on(
     start_gateway: StartGateway, sign_up: SignUp, redis_url: str
 ) -> None:
-    gateway = await start_gateway(redis_url, rate=60, burst=3)
-    ada = await sign_up(gateway)
-
-    answers = [await ada.create() for _ in range(4)]
+    # One a minute, so that no place becomes free while the test is at work.
+    gateway = await start_gateway(redis_url, rate=1, burst=3)
+    ada, answers = await _whom_redis_answered_in_time(gateway, sign_up)
 
     assert [status for status, _, _ in answers] == [202, 202, 202, 429]
     assert answers[3][2]["code"] == "rate_limit_exceeded"
-    assert answers[3][1]["Retry-After"] == "1"
+    assert 0 < int(answers[3][1]["Retry-After"]) <= 60
     for _ in range(10):
         await ada.get("/api/v1/deployments/1/monitoring/stats")
     assert (await ada.get("/mod/usage"))["quota"]["used"] == 3
@@ -166,9 +169,9 @@ async def test_a_client_that_hangs_up_pays_for_what_was_done(
     gateway = await start_gateway(redis_url)
     ada = await sign_up(gateway)
 
-    with pytest.raises(asyncio.TimeoutError):
-        async with asyncio.timeout(0.5):
-            await ada.create("perform-then-hold")
+    order = asyncio.ensure_future(ada.create("perform-then-hold"))
+    await upstream.performed_one.wait()
+    order.cancel()
 
     await _until_events(ada, 1)
     (event,) = (await ada.get("/mod/usage/events"))["items"]
@@ -189,21 +192,21 @@ async def test_a_frozen_redis_refuses_billed_requests_quickly_and_no_others(
     assert (await ada.create())[0] == 202
 
     redis.send_signal(signal.SIGSTOP)
-    began = time.monotonic()
-    status, headers, body = await ada.create()
-    first_took = time.monotonic() - began
-    answers = [(await ada.create())[0] for _ in range(5)]
-    took = time.monotonic() - began
+    answers, took = [], []
+    for _ in range(7):
+        began = time.monotonic()
+        answers.append(await ada.create_once())
+        took.append(time.monotonic() - began)
     await ada.get("/api/v1/me")
     assert (await ada.get("/health"))["counters"] == "unavailable"
     assert (await ada.get("/mod/usage"))["quota"]["used"] == 1
     assert (await ada.get("/mod/auth/me"))["quota"]["remaining"] == 999
     redis.send_signal(signal.SIGCONT)
 
-    assert (status, body["code"], headers["Retry-After"]) == (503, "counters_unavailable", "1")
-    assert first_took < 0.3
-    assert answers == [503] * 5
-    assert took < 1.0
+    for status, headers, body in answers:
+        assert (status, body["code"], headers["Retry-After"]) == (503, "counters_unavailable", "1")
+    # Mostly: a busy machine may let any one of them wait.
+    assert statistics.median(took) < 0.2
     await _until_status(ada, 202)
     await _until_used(ada, 2)
 
@@ -221,8 +224,13 @@ async def test_an_open_route_goes_on_without_redis_and_is_counted_after(
     redis.send_signal(signal.SIGCONT)
 
     assert answers == [202, 422, 202]
-    await _until_used(ada, 3)
-    assert (await ada.create())[1]["X-Quota-Used"] == "4"
+    for used in count(3):
+        await until(lambda: _is_settled(ada))
+        await _until_used(ada, used)
+        headers = (await ada.create())[1]
+        if "X-Quota-Used" in headers:  # otherwise Redis was late again, and it is counted after
+            break
+    assert headers["X-Quota-Used"] == str(used + 1)
 
 
 async def test_an_emptied_redis_is_filled_from_the_ledger(
@@ -254,20 +262,40 @@ async def test_the_relays_own_refusals_are_problems_too(
         assert response.headers["Content-Type"] == "application/problem+json"
 
 
-async def _until_events(visitor: Visitor, count: int) -> None:
-    await until(lambda: _count_is(visitor, count))
+async def _whom_redis_answered_in_time(
+    gateway: GatewayProcess, sign_up: SignUp
+) -> tuple[Visitor, list[tuple[int, dict[str, str], Any]]]:
+    """Four orders at once, of a new user as long as one of them comes back unjudged: it may have taken a place in the rate for good."""
+    for number in range(20):
+        visitor = await sign_up(gateway, f"user{number}@example.org")
+        answers = [await visitor.create_once() for _ in range(4)]
+        if 503 not in {status for status, _, _ in answers}:
+            return visitor, answers
+    raise AssertionError("Redis was late twenty times")
 
 
-async def _count_is(visitor: Visitor, count: int) -> bool:
-    return len((await visitor.get("/mod/usage/events"))["items"]) == count
+async def _upstream_is(visitor: Visitor, state: str) -> bool:
+    return bool((await visitor.get("/health"))["upstreams"] == {"hoster": state})
 
 
-async def _until_used(visitor: Visitor, count: int) -> None:
-    await until(lambda: _used_is(visitor, count))
+async def _is_settled(visitor: Visitor) -> bool:
+    return not (await visitor.get("/stats"))["counters"]["unsettled"]
 
 
-async def _used_is(visitor: Visitor, count: int) -> bool:
-    return ((await visitor.get("/mod/usage"))["quota"] or {}).get("used") == count
+async def _until_events(visitor: Visitor, events: int) -> None:
+    await until(lambda: _count_is(visitor, events))
+
+
+async def _count_is(visitor: Visitor, events: int) -> bool:
+    return len((await visitor.get("/mod/usage/events"))["items"]) == events
+
+
+async def _until_used(visitor: Visitor, used: int) -> None:
+    await until(lambda: _used_is(visitor, used))
+
+
+async def _used_is(visitor: Visitor, used: int) -> bool:
+    return ((await visitor.get("/mod/usage"))["quota"] or {}).get("used") == used
 
 
 async def _until_status(visitor: Visitor, status: int) -> None:

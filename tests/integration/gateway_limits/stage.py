@@ -96,7 +96,7 @@ def running_stage(folder: Path, routes: str, **variables: str) -> Iterator[Stage
 
 
 def _until_healthy(stage: Stage) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         assert stage.process.poll() is None, stage.log.read_text()
         assert time.monotonic() < deadline, stage.log.read_text()

@@ -13,6 +13,7 @@ from gateway.accounts.users import UserChange
 from gateway.tokens.claims import Claims, sign
 from gateway.tokens.key_files import key_folder, read_keys
 from shared.clock import SystemClock, rfc3339
+from tests.conftest import wait_until
 from tests.integration.gateway_limits.stage import PASSWORD, Reply, Stage, bearer, running_stage
 from tests.servers.threaded_origin import threaded_origin
 
@@ -24,12 +25,14 @@ plans:
   spent: {{requests_per_month: 0, rate_per_minute: 60, burst: 5, limits: *none}}
   slow: {{requests_per_month: 100, rate_per_minute: 1, burst: 1, limits: *none}}
 upstreams:
-  app: {{targets: ["http://127.0.0.1:{port}"], response_timeout: 500ms}}
+  app: {{targets: ["http://127.0.0.1:{port}"]}}
+  silent: {{targets: ["http://127.0.0.1:{port}"], response_timeout: 500ms}}
   gone: {{targets: ["http://127.0.0.1:1"], connect_timeout: 1s}}
 routes:
   - {{name: bill, path: "/bill*", priority: 9, auth_required: true, billing: true, upstream: app}}
   - {{name: gone, path: "/gone", priority: 9, auth_required: false, upstream: gone}}
   - {{name: broken, path: "/broken", priority: 9, auth_required: false, upstream: app, path_rewrite: "params.nothing"}}
+  - {{name: silent, path: "/silent", priority: 9, auth_required: false, upstream: silent}}
   - {{name: small, path: "/small", priority: 9, auth_required: false, upstream: app, max_body: 1KiB}}
   - {{name: private, path: "/private", priority: 8, auth_required: true, upstream: app}}
   - {{name: open, path: "/open*", priority: 7, auth_required: false, upstream: app}}
@@ -116,18 +119,28 @@ def expired_key(stage: Stage) -> Reply:
 def suspended(stage: Stage) -> Reply:
     token = stage.sign_up("suspended")
     stage.change("suspended", UserChange(status=UserStatus.SUSPENDED))
-    time.sleep(1.0)  # what another process has changed is in force within a second
-    return stage.ask("GET", "/private", bearer(token))
+    return until_refused(lambda: stage.ask("GET", "/private", bearer(token)))
 
 
-def with_plan(plan: str, requests: int) -> Callable[[Stage], Reply]:
+def with_plan(plan: str) -> Callable[[Stage], Reply]:
     def provoke(stage: Stage) -> Reply:
         token = stage.sign_up(plan)
         stage.change(plan, UserChange(plan_id=PlanId(plan)))
-        time.sleep(1.0)
-        return [stage.ask("POST", "/bill", bearer(token)) for _ in range(requests)][-1]
+        return until_refused(lambda: stage.ask("POST", "/bill", bearer(token)))
 
     return provoke
+
+
+def until_refused(ask: Callable[[], Reply]) -> Reply:
+    """What another process has changed is in force a moment later."""
+    replies: list[Reply] = []
+
+    def is_refused() -> bool:
+        replies.append(ask())
+        return replies[-1].status != 200
+
+    wait_until(is_refused)
+    return replies[-1]
 
 
 def journal_full(stage: Stage) -> Reply:
@@ -141,12 +154,14 @@ def journal_full(stage: Stage) -> Reply:
         limits(before)
 
 
-def wrong_password(times: int) -> Callable[[Stage], Reply]:
-    def provoke(stage: Stage) -> Reply:
-        body = {"email": f"guess{times}@example.org", "password": "wrong" + PASSWORD}
-        return [stage.post("/mod/auth/login", body) for _ in range(times)][-1]
+def wrong_password(stage: Stage, who: str = "careless") -> Reply:
+    return stage.post("/mod/auth/login", {"email": f"{who}@example.org", "password": "wrong" + PASSWORD})
 
-    return provoke
+
+def many_guesses(stage: Stage) -> Reply:
+    """After a few each makes the next one wait longer: one of them comes too early, however slow they are."""
+    replies = (wrong_password(stage, "guesser") for _ in range(20))
+    return next(reply for reply in replies if reply.status != 401)
 
 
 def taken(stage: Stage) -> Reply:
@@ -180,8 +195,8 @@ CASES: dict[str, tuple[int, str, Callable[[Stage], Reply]]] = {
     "a token after logout": (401, "token_revoked", revoked_token),
     "an expired key": (401, "key_expired", expired_key),
     "a deleted key": (401, "key_revoked", revoked_key),
-    "a wrong password": (401, "invalid_credentials", wrong_password(1)),
-    "a quota of none": (402, "quota_exceeded", with_plan("spent", 1)),
+    "a wrong password": (401, "invalid_credentials", wrong_password),
+    "a quota of none": (402, "quota_exceeded", with_plan("spent")),
     "a suspended user": (403, "user_suspended", suspended),
     "no route": (404, "route_not_found", public("GET", "/nowhere")),
     "no path of the gateway": (404, "not_found", public("GET", "/mod/nothing")),
@@ -214,8 +229,8 @@ CASES: dict[str, tuple[int, str, Callable[[Stage], Reply]]] = {
         "validation_failed",
         lambda stage: stage.post("/mod/auth/register", {"email": "x", "password": "short"}),
     ),
-    "a rate used up": (429, "rate_limit_exceeded", with_plan("slow", 2)),
-    "too many guesses": (429, "too_many_attempts", wrong_password(6)),
+    "a rate used up": (429, "rate_limit_exceeded", with_plan("slow")),
+    "too many guesses": (429, "too_many_attempts", many_guesses),
     "many fields": (431, "headers_too_large", public("GET", "/open", *(f"X-{n}: 1" for n in range(101)))),
     "a large field": (431, "headers_too_large", public("GET", "/open", "X-Large: " + "x" * 33_000)),
     "a rewrite that fails": (500, "rewrite_failed", public("GET", "/broken")),
@@ -223,7 +238,7 @@ CASES: dict[str, tuple[int, str, Callable[[Stage], Reply]]] = {
     "the upstream hangs up": (502, "upstream_error", public("POST", "/open/hang-up")),
     "the upstream says nonsense": (502, "upstream_error", public("GET", "/open/garbage")),
     "the journal is full": (503, "journal_unavailable", journal_full),
-    "the upstream is silent": (504, "upstream_timeout", public("GET", "/open/silent")),
+    "the upstream is silent": (504, "upstream_timeout", public("GET", "/silent")),
     "another version": (505, "version_not_supported", raw("GET / HTTP/2.0\r\nHost: a\r\n\r\n")),
 }
 RETRY_AFTER = {"quota_exceeded", "rate_limit_exceeded", "too_many_attempts", "journal_unavailable"}

@@ -22,6 +22,10 @@ from tests.integration.gateway_processes.conftest import (
 )
 
 CLIENTS = 50
+ALONE_S = 5.0
+"""What a relay process gives its requests when its control process is gone."""
+LAST_REQUEST_S = 0.5
+"""How long one that ends waits for a request on a connection that has none."""
 
 
 async def test_a_killed_relay_process_is_replaced_and_what_it_did_is_recorded(
@@ -47,19 +51,21 @@ async def test_a_killed_relay_process_is_replaced_and_what_it_did_is_recorded(
 
     calls = [asyncio.ensure_future(call()) for _ in range(16)]
     await asyncio.sleep(1)
+    await until_all_serve(ada)
     victim = max(await serving(ada), key=lambda relay: relay["connections"])
     others = {relay["pid"] for relay in await serving(ada)} - {victim["pid"]}
+    (waiting,) = set(children(gateway)) - others - {victim["pid"]}
     os.kill(victim["pid"], signal.SIGKILL)
-    began = time.monotonic()
     await until(lambda: _serve_instead(ada, others))
-    replaced_after = time.monotonic() - began
+    instead = {relay["pid"] for relay in await serving(ada)} - others
     await asyncio.sleep(1)
     stop.set()
     await asyncio.gather(*calls)
     await until_all_serve(ada)
     await until(lambda: _is_settled(ada))
 
-    assert replaced_after < 1
+    # Nobody had to wait until a process was started.
+    assert instead == {waiting}
     assert answers[202] > 0
     # Those of the killed process, in flight or idle; nobody else's.
     assert answers["broken"] <= victim["connections"]
@@ -67,10 +73,9 @@ async def test_a_killed_relay_process_is_replaced_and_what_it_did_is_recorded(
     assert set(answers) <= {202, "broken", "counters_unavailable"}
     (total,) = (await ada.get("/mod/usage"))["totals"]
     assert total["count"] == total["cost"] == len(upstream.performed)
-    assert (await ada.get("/mod/usage"))["quota"]["used"] == len(upstream.performed)
+    await until(lambda: _has_used(ada, len(upstream.performed)))
     assert (await ada.get("/stats"))["processes"]["replaced"] == 1
-    folders = sorted(path.name for path in (gateway.folder / "data/journal").glob("relay-*"))
-    assert f"relay-{victim['number']}" not in folders
+    await until(lambda: not (gateway.folder / f"data/journal/relay-{victim['number']}").exists())
 
 
 @pytest.mark.parametrize(("do", "performed"), [("perform-then-hold", 1), ("hold", 0)])
@@ -80,12 +85,15 @@ async def test_what_a_killed_relay_process_was_doing_is_settled(
     gateway = await start_processes()
     ada = await sign_up(gateway)
     await until_all_serve(ada)
-    call = asyncio.ensure_future(_create(gateway, ada, do))
+    call = asyncio.ensure_future(_create(ada, do))
     await upstream.performed_one.wait()
-    # The process that holds it, and perhaps the one that is asked which.
-    for relay in await serving(ada):
-        if relay["in_flight"]:
-            os.kill(relay["pid"], signal.SIGKILL)
+    # The process that holds it, and perhaps the one that is asked which. One that has much to do says later that it holds something.
+    while not call.done():
+        for relay in await serving(ada):
+            if relay["in_flight"]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(relay["pid"], signal.SIGKILL)
+        await asyncio.wait([call], timeout=0.5)
     with contextlib.suppress(aiohttp.ClientError):
         await call
     await until(lambda: _recovered(ada, 1))
@@ -94,7 +102,7 @@ async def test_what_a_killed_relay_process_was_doing_is_settled(
     events = (await ada.get("/mod/usage/events"))["items"]
     assert [event["id"] for event in events] == list(upstream.performed)
     assert len(events) == performed
-    assert (await ada.get("/mod/usage"))["quota"]["used"] == performed
+    await until(lambda: _has_used(ada, performed))
 
 
 async def test_a_gateway_whose_relay_processes_are_all_killed_comes_back(
@@ -116,7 +124,8 @@ async def test_a_gateway_whose_relay_processes_are_all_killed_comes_back(
         await until_all_serve(again)
         await until(lambda: _is_settled(again))
         stats = await again.get("/stats")
-        assert (await again.get("/mod/usage"))["quota"]["used"] == len(upstream.performed) == 2
+        await until(lambda: _has_used(again, 2))
+        assert len(upstream.performed) == 2
     assert stats["processes"]["replaced"] == len(before)
     # What the killed processes had counted is kept, but for the last moment.
     assert stats["requests"]["control"]["2xx"] > 1
@@ -128,9 +137,9 @@ async def test_a_client_that_hangs_up_pays_for_what_was_done_in_any_process(
     gateway = await start_processes()
     ada = await sign_up(gateway)
 
-    with pytest.raises(asyncio.TimeoutError):
-        async with asyncio.timeout(0.5):
-            await ada.create("perform-then-hold")
+    order = asyncio.ensure_future(ada.create("perform-then-hold"))
+    await upstream.performed_one.wait()
+    order.cancel()
 
     await until(lambda: _has_events(ada, 1))
     (event,) = (await ada.get("/mod/usage/events"))["items"]
@@ -172,11 +181,11 @@ async def test_reloads_and_replacements_by_sigterm_drop_nothing(
 async def test_stopping_under_load_drops_nothing_and_leaves_nobody(
     start_processes: StartProcesses, sign_up: SignUp, upstream: Upstream
 ) -> None:
-    gateway = await start_processes()
+    gateway = await start_processes(response_timeout="60s")
     ada = await sign_up(gateway)
     await until_all_serve(ada)
     answers: Counter[int | str] = Counter()
-    held = asyncio.ensure_future(_create(gateway, ada, "hold"))
+    held = asyncio.ensure_future(_create(ada, "hold"))
     await upstream.performed_one.wait()
     calls = [
         asyncio.ensure_future(_call_until(asyncio.Event(), gateway, ada, answers)) for _ in range(CLIENTS)
@@ -207,24 +216,28 @@ async def test_no_process_outlives_a_killed_control_process(
     assert (await ada.create())[0] == 202
     pids = children(gateway)
     assert len(pids) == WORKERS + STANDING_BY
-    held = asyncio.ensure_future(_create(gateway, ada, "perform-then-hold"))
+    held = asyncio.ensure_future(_create(ada, "perform-then-hold"))
     await until(lambda: len(upstream.performed) == 2)
 
+    killed_at = time.monotonic()
     gateway.end(signal.SIGKILL)
-    await until(lambda: sum(is_alive(pid) for pid in pids) == 1, 2)
+    await until(lambda: sum(is_alive(pid) for pid in pids) <= 1)
     # The next one can start at once, and takes up what the last one's relay process is still doing.
     starting = asyncio.ensure_future(gateway.start())
     # Less than the time that a relay process on its own gives its requests, however long the next gateway takes to start.
     await asyncio.sleep(2)
     upstream.hold.set()
-    assert await held == 202
+    try:
+        assert await held == 202
+    except aiohttp.ClientError:
+        assert time.monotonic() - killed_at >= ALONE_S
     await starting
-    await until(lambda: not any(is_alive(pid) for pid in pids), 6)
+    await until(lambda: not any(is_alive(pid) for pid in pids))
 
     ada = await sign_up(gateway)
     await until(lambda: _has_events(ada, 2))
     await until(lambda: _is_settled(ada))
-    assert (await ada.get("/mod/usage"))["quota"]["used"] == 2
+    await until(lambda: _has_used(ada, 2))
 
 
 async def test_a_websocket_is_told_when_its_process_drains(
@@ -238,7 +251,7 @@ async def test_a_websocket_is_told_when_its_process_drains(
         await socket.send_str("hello")
         assert await socket.receive_str() == "hello"
         gateway.process.send_signal(signal.SIGTERM)
-        closing = await socket.receive(5)
+        closing = await socket.receive(30)
         assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 1001)
     assert await asyncio.to_thread(gateway.process.wait, 10) == 0
 
@@ -246,9 +259,15 @@ async def test_a_websocket_is_told_when_its_process_drains(
 async def _call_until(
     stop: asyncio.Event, gateway: GatewayProcess, visitor: Visitor, answers: Counter[int | str]
 ) -> None:
-    """One client with a kept connection, until it is told or refused a connection. It repeats nothing by itself."""
+    """One client with a kept connection, until it is told or refused a connection. It repeats nothing by itself.
+
+    It asks at once again. When it was held up for so long that a process that ends no longer waited for it, its next request may be
+    lost: only then it goes without an answer.
+    """
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as client:
+        asked = time.monotonic()
         while not stop.is_set():
+            before, asked = asked, time.monotonic()
             try:
                 async with client.post(f"{gateway.url}/api/v1/me", headers=visitor.headers) as response:
                     await response.read()
@@ -257,15 +276,13 @@ async def _call_until(
                 answers["refused"] += 1
                 return
             except aiohttp.ClientError as error:
-                answers[type(error).__name__] += 1
+                if asked - before < LAST_REQUEST_S:
+                    answers[type(error).__name__] += 1
 
 
-async def _create(gateway: GatewayProcess, visitor: Visitor, do: str) -> int:
-    async with (
-        aiohttp.ClientSession() as client,
-        client.post(f"{gateway.url}/api/v1/deployments?do={do}", headers=visitor.headers) as response,
-    ):
-        return response.status
+async def _create(visitor: Visitor, do: str) -> int:
+    async with aiohttp.ClientSession() as client:
+        return (await visitor.create(do, client))[0]
 
 
 async def _serve_instead(visitor: Visitor, others: set[int]) -> bool:
@@ -281,6 +298,10 @@ async def _recovered(visitor: Visitor, count: int) -> bool:
 async def _is_settled(visitor: Visitor) -> bool:
     stats = await visitor.get("/stats")
     return not stats["journal"]["unsettled"] and not stats["counters"]["unsettled"]
+
+
+async def _has_used(visitor: Visitor, count: int) -> bool:
+    return bool((await visitor.get("/mod/usage"))["quota"]["used"] == count)
 
 
 async def _has_events(visitor: Visitor, count: int) -> bool:

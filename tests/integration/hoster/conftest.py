@@ -131,11 +131,27 @@ class User:
         assert answer.status == 200, (answer.body, (await self.ask("GET", one)).body)
         return answer.body
 
+    async def until_told_of_silence(self, deployment_id: str) -> None:
+        """The node did not answer, and went on not to for longer than a start would wait for it."""
+
+        async def is_told() -> bool:
+            shown = await self.ask("GET", f"/api/v1/deployments/{deployment_id}")
+            return "cannot be reached" in (shown.body["status_reason"] or "")
+
+        await eventually(is_told, 50)
+        await asyncio.sleep(QUICK.unreachable_s + 0.5)
+
     async def until_gone(self, deployment_id: str) -> None:
         async def is_gone() -> bool:
             return (await self.ask("GET", f"/api/v1/deployments/{deployment_id}")).status == 404
 
         await eventually(is_gone, 50)
+
+
+async def has_one_online(base_url: str, session: aiohttp.ClientSession) -> bool:
+    """Whether one node can be placed on. Hoster says 503, and nothing of nodes, while its database has to be waited for."""
+    async with session.get(f"{base_url}/health") as response:
+        return response.status == 200 and (await response.json())["nodes"]["online"] == 1
 
 
 def config_for(folder: Path, **more: str) -> Config:
@@ -249,11 +265,19 @@ async def join_worker(
     return worker
 
 
+async def fall_silent(worker: FakeWorker) -> None:
+    """From here on nothing is heard of it, not even what is under way."""
+    worker.sends_heartbeats = False
+    async with worker.heartbeat:
+        pass
+
+
 async def beat(
     base_url: str, session: aiohttp.ClientSession, worker: FakeWorker, **more: object
 ) -> tuple[int, dict]:
     """With `more`, the test itself says how it is with the node, and nothing says otherwise meanwhile."""
-    worker.sends_heartbeats = worker.sends_heartbeats and not more
+    if more:
+        await fall_silent(worker)
     body = json.dumps(
         {"version": "1", "capacity": CAPACITY, "used": {"cpu_cores": 1, "memory_mb": 2, "disk_mb": 3}, **more}
     ).encode()
@@ -272,9 +296,11 @@ async def keep_beating(base_url: str, session: aiohttp.ClientSession, worker: Fa
     """However long a test takes on a busy machine, the node stays online."""
     while True:
         await asyncio.sleep(BEAT_EVERY_S)
-        if worker.is_up and worker.sends_heartbeats:
-            with suppress(aiohttp.ClientError):  # a test may stop Hoster, or start it again
-                await beat(base_url, session, worker)
+        async with worker.heartbeat:
+            if worker.is_up and worker.sends_heartbeats:
+                # A test may stop Hoster, or start it again.
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    await beat(base_url, session, worker)
 
 
 @pytest.fixture

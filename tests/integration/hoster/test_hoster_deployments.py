@@ -237,7 +237,7 @@ async def test_a_failed_deploy_says_why_and_can_be_started_again(
 async def test_waiting_ends_as_not_yet_when_the_time_is_over(
     user: User, worker: FakeWorker, hello_id: str
 ) -> None:
-    worker.deploy_s = 5
+    worker.deploy_s = 600
     created = await user.create(hello_id)
     answer = await user.ask("GET", f"{DEPLOYMENTS}/{created.body['id']}/wait?status=running&timeout=0")
 
@@ -245,7 +245,7 @@ async def test_waiting_ends_as_not_yet_when_the_time_is_over(
 
 
 async def test_a_delete_while_it_is_starting_wins(user: User, worker: FakeWorker, hello_id: str) -> None:
-    worker.deploy_s = 15
+    worker.deploy_s = 600
     created = await user.create(hello_id)
     await user.until(created.body["id"], "starting")
     deleting = await user.ask("DELETE", f"{DEPLOYMENTS}/{created.body['id']}")

@@ -16,6 +16,7 @@ from tests.integration.hoster.conftest import (
     Hoster,
     User,
     beat,
+    fall_silent,
     join_worker,
     rewrite,
 )
@@ -132,7 +133,7 @@ async def test_a_node_that_moved_is_commanded_at_its_new_address(
 async def test_a_node_without_heartbeats_goes_offline_and_takes_no_deployments(
     hoster: Hoster, user: User, worker: FakeWorker, hello_id: str
 ) -> None:
-    worker.sends_heartbeats = False
+    await fall_silent(worker)
     created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
     await user.until(created.body["id"], "running")
     one = f"/api/v1/deployments/{created.body['id']}/monitoring/health"
@@ -252,6 +253,7 @@ async def test_a_lost_node_holds_nothing_back(
     stopped, running, deleting = (f"/api/v1/deployments/{one}" for one in ids)
     await user.ask("POST", f"{stopped}/stop")
     await user.until(ids[0], "stopped")
+    await beat(hoster.base_url, session, lost)
     assert (await user.ask("DELETE", f"{node}?lost=true")).body["code"] == "node_online"
     await lost.stop()
     assert (await user.ask("DELETE", deleting)).status == 202
@@ -311,7 +313,7 @@ async def test_the_operator_takes_its_own_node_out_of_placement_and_removes_it(
     assert (status, "1 deployments" in told) == (2, True)
     status, told = await run("remove", worker.node_id, "--lost")
     assert (status, "heartbeats" in told) == (2, True)
-    worker.sends_heartbeats = False
+    await fall_silent(worker)
     await rewrite(hoster, "UPDATE nodes SET last_seen_at = last_seen_at - 60")
     assert (await run("remove", worker.node_id, "--lost"))[0] == 0
     await user.ask("DELETE", f"/api/v1/deployments/{made.body['id']}")

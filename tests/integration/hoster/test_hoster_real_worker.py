@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -10,7 +11,7 @@ import pytest
 
 from hoster.templates.catalog import read_catalog
 from hoster.templates.document import write_document
-from tests.integration.hoster.conftest import JOIN_TOKEN, Hoster, User, eventually
+from tests.integration.hoster.conftest import JOIN_TOKEN, Hoster, User, eventually, has_one_online
 from tests.integration.hoster.stand_ins import build
 from tests.integration.worker_deploys.agent import Agent
 from tests.integration.worker_deploys.docker_cli import container_ids, docker, remove_everything_of
@@ -77,6 +78,8 @@ async def agent(
                 "WORKER_ALLOW_LOCAL_GIT": "1",
             }
         )
+        # It joins by itself, a moment after it answers.
+        await eventually(partial(has_one_online, hoster.base_url, session), 60)
         yield process
     finally:
         process.remove()
@@ -87,13 +90,6 @@ async def agent(
 
 def _volumes(instance: str) -> list[str]:
     return docker("volume", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
-
-
-async def _node_of(user: User) -> None:
-    async def has_node() -> bool:
-        return (await user.ask("GET", "/api/v1/nodes")).body["total"] == 1
-
-    await eventually(has_node, 20)
 
 
 async def _template(user: User, web: str, database: str) -> str:
@@ -111,7 +107,6 @@ async def _template(user: User, web: str, database: str) -> str:
 async def test_two_services_get_their_variables_keep_their_data_and_go_back_to_an_earlier_release(
     user: User, agent: Agent, session: aiohttp.ClientSession, stand_ins: tuple[str, str]
 ) -> None:
-    await _node_of(user)
     template_id = await _template(user, *stand_ins)
     body = {"name": "blog", "template_id": template_id, "variables": {"DB_PASSWORD": HARD_TO_QUOTE}}
     created = await user.ask("POST", DEPLOYMENTS, body)
@@ -161,7 +156,9 @@ async def _events_of(
         headers["Last-Event-ID"] = last_seen
     found: list[tuple[str, dict]] = []
     event_id = ""
-    async with user.session.get(user.base_url + target, headers=headers) as response:
+    # It lasts as long as the deploy that it tells of.
+    endless = aiohttp.ClientTimeout(total=None)
+    async with user.session.get(user.base_url + target, headers=headers, timeout=endless) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
         listening.set()
         async for line in response.content:
@@ -193,7 +190,6 @@ async def test_a_repository_is_built_with_the_owners_key_and_a_redeploy_brings_i
         "source": {"git": git, "port": 8080},
         "variables": {"GREETING": HARD_TO_QUOTE},
     }
-    await _node_of(user)
 
     async def page(path: str) -> str:
         async with session.get(agent.mesh + path, headers={"Host": made.body["hosts"][0]}) as response:

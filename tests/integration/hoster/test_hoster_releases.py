@@ -1,6 +1,5 @@
 """Changing what is deployed: pending changes, redeploy, releases, rollback. None of it is billed."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -159,7 +158,7 @@ async def test_a_redeploy_waits_for_its_node_and_never_says_what_it_does_not_kno
     one = f"{DEPLOYMENTS}/{first['id']}"
     await worker.stop()
     assert (await user.ask("POST", f"{one}/redeploy")).status == 202
-    await asyncio.sleep(2)  # longer than a start would wait for a silent node
+    await user.until_told_of_silence(first["id"])
     waiting = (await user.ask("GET", one)).body
     assert waiting["status"] == "starting"
     assert "cannot be reached" in waiting["status_reason"]

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hoster.deployments.work import DELETE_DEADLINE_S
 from hoster.nodes.model import Worker
 from hoster.nodes.worker_client import WorkerClient, WorkerRefused
 from shared.clock import SystemClock
@@ -40,7 +41,9 @@ class Subject:
     async def ask(
         self, method: str, target: str, body: Mapping[str, object] | None = None
     ) -> Mapping[str, Any]:
-        return (await self.client.command(self.worker, method, target, body)).members
+        """With as much time as Hoster gives to the longest of commands."""
+        answer = await self.client.command(self.worker, method, target, body, deadline_s=DELETE_DEADLINE_S)
+        return answer.members
 
     async def refused(self, method: str, target: str, body: Mapping[str, object] | None = None) -> int:
         with pytest.raises(WorkerRefused) as refusal:
@@ -50,7 +53,7 @@ class Subject:
     def body(self, key: str, **service: object) -> dict[str, object]:
         web = {
             "image": self.image, "expose": ["80"], "environment": {"A": "$x ${Y}"}, "x-web": True,
-            "healthcheck": {"x-path": "/", "x-deadline": "4s"}, **service,
+            "healthcheck": {"x-path": "/", "x-deadline": "30s"}, **service,
         }  # fmt: skip
         return {"compose": {"services": {"web": web}}, "web": "web", "idempotency_key": key}
 

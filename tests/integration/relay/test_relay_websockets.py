@@ -172,10 +172,11 @@ async def test_a_slow_end_holds_the_other_back(start_relay: Start, slow_end: str
         async with relay.client() as client:
             await handshaken(relay, client)
             other = asyncio.create_task(pour(client) if slow_end == "upstream" else drink(client.reader))
-            await asyncio.sleep(1)
-            held_at = sent
-            await asyncio.sleep(0.2)
-            assert sent == held_at < pieces / 2
+            held_at = -1
+            while held_at != sent:
+                held_at = sent
+                await asyncio.sleep(0.5)
+            assert held_at < pieces / 2
             go.set()
             await asyncio.wait_for(other, 20)
             assert await asyncio.wait_for(drunk, 20) == pieces * len(piece)
@@ -211,7 +212,7 @@ async def test_each_side_may_end_on_its_own_and_still_hear_the_other(start_relay
             assert await client.rest() == b"no more from me"
             await client.send(b"still here")
             client.writer.write_eof()
-            await asyncio.wait_for(origin.ended.wait(), 2)
+            await origin.ended.wait()
         await until(lambda: relay.director.outcomes)
     assert relay.director.outcomes[0].ending is Ending.COMPLETE
 
@@ -245,6 +246,38 @@ async def test_on_drain_a_message_under_way_is_finished_before_both_sides_are_to
 
     assert masked[:2] == b"\x88\x82"
     assert bytes(byte ^ masked[2 + index % 4] for index, byte in enumerate(masked[6:])) == b"\x03\xe9"
+
+
+async def test_a_websocket_that_is_cut_tells_its_client_1008_and_ends_although_nobody_answers(
+    start_relay: Start,
+) -> None:
+    message = frame(TEXT, b"to be continued", masked=False)
+    told: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def script(connection: OriginConnection) -> None:
+        await connection.head()
+        await connection.send(SWITCH + message)
+        told.set_result(await connection.reader.readexactly(8))
+        await connection.send(message)
+        await connection.reader.read()
+
+    async with raw_origin(script) as origin:
+        relay = await start_relay(origin.port)
+        async with relay.client() as client:
+            await handshaken(relay, client)
+            await client.reader.readexactly(len(message))
+            (answer,) = relay.director.exchanges[0].ongoing
+
+            answer.cut()
+            answer.cut()
+
+            async with asyncio.timeout(2):
+                assert await client.rest() == b"\x88\x02\x03\xf0"
+                await origin.ended.wait()
+            masked = await told
+
+    assert bytes(byte ^ masked[2 + index % 4] for index, byte in enumerate(masked[6:])) == b"\x03\xe9"
+    assert [(o.status, o.ending) for o in relay.director.outcomes] == [(101, Ending.CUT)]
 
 
 @pytest.mark.parametrize(

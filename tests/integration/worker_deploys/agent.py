@@ -64,7 +64,7 @@ class Agent:
             self._process = await asyncio.to_thread(
                 subprocess.Popen, [sys.executable, "-m", "worker"], cwd=ROOT, env=environment, stderr=log
             )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(45):
             while not await self._answers():
                 assert self._process.poll() is None, self.log.read_text()
                 await asyncio.sleep(0.1)
@@ -79,7 +79,7 @@ class Agent:
         """The exit status after SIGTERM."""
         assert self._process is not None
         self._process.terminate()
-        return await asyncio.to_thread(self._process.wait, 20)
+        return await asyncio.to_thread(self._process.wait, 40)
 
     def lose_everything(self) -> None:
         """While it is down: containers, networks and records are gone; it is still the same node."""

@@ -29,7 +29,7 @@ def shop(image: str, word: str, **changes: Any) -> dict[str, Any]:
         "healthcheck": {
             "test": ["CMD", "/bin/busybox", "test", "-f", "/data/word"],
             "interval": "500ms",
-            "timeout": "2s",
+            "timeout": "20s",
         },
         **changes.pop("db", {}),
     }

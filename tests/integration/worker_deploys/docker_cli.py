@@ -83,14 +83,23 @@ def _parents() -> dict[str, str]:
 
 
 def remove_everything_of(instance: str) -> None:
-    containers = container_ids(instance)
-    if containers:
-        docker("rm", "-f", "-v", *containers)
-    for network in network_ids(instance):
-        docker("network", "rm", network)
-    volumes = docker("volume", "ls", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
-    if volumes:
-        docker("volume", "rm", *volumes)
-    images = docker("images", "-q", f"--filter=label={labels.INSTANCE}={instance}").split()
-    if images:
-        docker("rmi", "-f", *set(images))
+    """The engine ends what a worker that was killed had asked of it: what comes after one look is seen by the next."""
+    for _turn in range(20):
+        left = _everything_of(instance)
+        if not left:
+            return
+        for command, names in left.items():
+            subprocess.run(["docker", *command, *names], capture_output=True, timeout=120, check=False)
+    raise AssertionError(f"docker does not let go of {_everything_of(instance)}")
+
+
+def _everything_of(instance: str) -> dict[tuple[str, ...], set[str]]:
+    """What is there by the command that removes it, in the order in which it can go."""
+    ours = f"--filter=label={labels.INSTANCE}={instance}"
+    found = {
+        ("rm", "-f", "-v"): container_ids(instance),
+        ("network", "rm"): network_ids(instance),
+        ("volume", "rm", "-f"): docker("volume", "ls", "-q", ours).split(),
+        ("rmi", "-f"): docker("images", "-q", ours).split(),
+    }
+    return {command: set(names) for command, names in found.items() if names}

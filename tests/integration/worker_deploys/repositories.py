@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,10 +118,18 @@ def ssh_server(folder: Path, port: int, public_key: str) -> Iterator[str]:
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
     process = subprocess.Popen([sshd, "-D", "-f", str(folder / "config"), "-E", str(log)])
     try:
+        _until_it_listens(log)
         yield str(log)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _until_it_listens(log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not log.exists() or "Server listening" not in log.read_text():
+        assert time.monotonic() < deadline, "sshd did not come up"
+        time.sleep(0.02)
 
 
 def key_pair(folder: Path) -> tuple[str, str]:

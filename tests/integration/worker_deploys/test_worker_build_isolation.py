@@ -1,6 +1,7 @@
 """What a build gets of other projects: no image, no step out of the cache, and not the whole machine."""
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.worker_deploys.conftest import Worker
-from tests.integration.worker_deploys.deploying import HEALTHY, create
+from tests.integration.worker_deploys.deploying import HEALTHY, cancel, create
 from tests.integration.worker_deploys.docker_cli import build_image, descendants, docker, inspect
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.repositories import Repository
@@ -51,15 +52,16 @@ async def test_a_base_image_whose_trigger_names_another_image_by_its_id_is_refus
 ) -> None:
     beginning = secret_image.removeprefix("sha256:")[:12]
     lines = (f"FROM {tiny_image}", f"ONBUILD COPY --from={beginning} /www/secret /www/stolen")
-    _built(tmp_path / "base", "localhost/worker-thief:1", *lines)
-    repository.commit({"Dockerfile": "FROM localhost/worker-thief:1\n"})
+    thief = f"localhost/worker-thief:{uuid.uuid4().hex[:12]}"
+    _built(tmp_path / "base", thief, *lines)
+    repository.commit({"Dockerfile": f"FROM {thief}\n"})
     async with Registry().listening() as registry:
         try:
             await create(building_worker, "app")
             local = await _deploy(building_worker, "app", repository)
-            pulled_name = await registry.take("localhost/worker-thief:1", "thief")
+            pulled_name = await registry.take(thief, "thief")
         finally:
-            docker("rmi", "localhost/worker-thief:1")
+            docker("rmi", thief)
         repository.commit({"Dockerfile": f"FROM {pulled_name}\n"})
         pulled = await _deploy(building_worker, "app", repository)
 
@@ -71,11 +73,10 @@ async def test_a_base_image_whose_trigger_names_another_image_by_its_id_is_refus
 async def test_a_trigger_that_harms_nobody_runs_and_its_layers_are_known_to_be_ours(
     building_worker: Worker, repository: Repository, tiny_image: str, tmp_path: Path
 ) -> None:
-    _built(
-        tmp_path / "base", "localhost/worker-onbuild:1", f"FROM {tiny_image}", "ONBUILD COPY page /www/page"
-    )
+    base = f"localhost/worker-onbuild:{uuid.uuid4().hex[:12]}"
+    _built(tmp_path / "base", base, f"FROM {tiny_image}", "ONBUILD COPY page /www/page")
     try:
-        repository.commit({"Dockerfile": "FROM localhost/worker-onbuild:1\n", "page": "triggered\n"})
+        repository.commit({"Dockerfile": f"FROM {base}\n", "page": "triggered\n"})
         await create(building_worker, "app")
 
         ended = await _deploy(building_worker, "app", repository)
@@ -83,9 +84,9 @@ async def test_a_trigger_that_harms_nobody_runs_and_its_layers_are_known_to_be_o
         assert ended["status"] == "active", ended
         assert await building_worker.get("app.zexio.app", "/page") == (200, "triggered\n")
         await building_worker.commander.ok("DELETE", "/projects/app")
-        await eventually(lambda: _is_childless("localhost/worker-onbuild:1"))
+        await eventually(lambda: _is_childless(base))
     finally:
-        docker("rmi", "localhost/worker-onbuild:1")
+        docker("rmi", base)
 
 
 @pytest.mark.parametrize("base", ["x/../../containers/json", "x//y", "${NOTHING}"])
@@ -141,7 +142,7 @@ async def test_a_step_is_used_again_by_the_same_project_only(
 async def test_a_step_of_a_build_has_its_share_of_the_machine_and_no_more(
     building_worker: Worker, repository: Repository, tiny_image: str
 ) -> None:
-    repository.commit({"Dockerfile": f'FROM {tiny_image}\nRUN ["/bin/busybox", "sleep", "53"]\n'})
+    repository.commit({"Dockerfile": f'FROM {tiny_image}\nRUN ["/bin/busybox", "sleep", "531"]\n'})
     await create(building_worker, "app")
     body = {"git": {"url": repository.url}, "port": 8080}
     begun = await building_worker.commander.ok("POST", "/projects/app/deploy", body)
@@ -157,7 +158,7 @@ async def test_a_step_of_a_build_has_its_share_of_the_machine_and_no_more(
     script = f"/bin/busybox cat {' '.join(files)} 2>/dev/null; true"
     in_force = await asyncio.to_thread(docker, "exec", step, "/bin/sh", "-c", script)
     host = inspect(step)["HostConfig"]
-    await building_worker.commander.ok("DELETE", f"/projects/app/deploys/{begun['deploy_id']}")
+    await cancel(building_worker.commander, f"/projects/app/deploys/{begun['deploy_id']}")
 
     assert in_force.split() == ["1024"]
     assert (host["Memory"], host["MemorySwap"]) == (2 * 1024**3, 2 * 1024**3)
@@ -168,7 +169,7 @@ async def test_a_step_of_a_build_has_its_share_of_the_machine_and_no_more(
 
 async def _steps() -> list[str]:
     listed = await asyncio.to_thread(docker, "ps", "--no-trunc", "--format", "{{.ID}} {{.Command}}")
-    return [line.split()[0] for line in listed.splitlines() if "sleep 53" in line]
+    return [line.split()[0] for line in listed.splitlines() if "sleep 531" in line]
 
 
 async def _is_childless(image: str) -> bool:

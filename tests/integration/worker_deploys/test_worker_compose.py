@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.worker_deploys.composing import deploy_compose, shop
 from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
-from tests.integration.worker_deploys.deploying import create
+from tests.integration.worker_deploys.deploying import cancel, create, services_of
 from tests.integration.worker_deploys.docker_cli import (
     container_ids,
     docker,
@@ -45,8 +45,8 @@ async def test_two_shops_of_one_organisation_each_reach_their_own_database(
     for _turn in range(5):
         assert await worker.get("one.zexio.app", "/cgi-bin/ask") == (200, "first\n")
         assert await worker.get("two.zexio.app", "/cgi-bin/ask") == (200, "second\n")
-    project = await worker.commander.ok("GET", "/projects/one")
-    assert [(s["name"], s["status"], s["health"]) for s in project["services"]] == [
+    services = await services_of(worker.commander, "one")
+    assert [(s["name"], s["status"], s["health"]) for s in services] == [
         ("db", "running", "healthy"),
         ("web", "running", "healthy"),
     ]
@@ -83,7 +83,7 @@ async def test_a_volume_is_handed_over_while_requests_wait(worker: Worker, tiny_
         tasks.create_task(count_databases())
         second = await deploy_compose(worker, "shop", shop(tiny_image, "other"))
         failed = await deploy_compose(
-            worker, "shop", shop(tiny_image, "other", healthcheck={"x-path": "/no", "x-deadline": "1s"})
+            worker, "shop", shop(tiny_image, "other", healthcheck={"x-path": "/no", "x-deadline": "5s"})
         )
         stop.set()
 
@@ -126,8 +126,8 @@ async def test_a_task_runs_once_before_what_waits_for_its_completion(worker: Wor
     }
     ended = await deploy_compose(worker, "tasks", compose)
     assert ended["status"] == "active", ended
-    project = await worker.commander.ok("GET", "/projects/tasks")
-    assert [(s["name"], s["status"]) for s in project["services"]] == [
+    services = await services_of(worker.commander, "tasks")
+    assert [(s["name"], s["status"]) for s in services] == [
         ("db", "running"),
         ("migrate", "completed"),
         ("web", "running"),
@@ -169,7 +169,8 @@ async def test_a_service_that_dies_or_is_removed_comes_back_alone(worker: Worker
             and await worker.get("repair.zexio.app", "/cgi-bin/ask") == (200, "again\n")
         )
 
-    await eventually(is_back, timeout_s=20)
+    await eventually(is_back)
+    await eventually(lambda: _has_status(worker, "repair", "running"))
     assert by_service(worker, "repair")["web"] == before["web"]
     await worker.commander.ok("POST", "/projects/repair/restart")
     await eventually(lambda: _has_status(worker, "repair", "running"))
@@ -192,9 +193,9 @@ async def test_a_deploy_cancelled_during_the_handover_brings_the_old_release_bac
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(worker.get("shop.zexio.app", "/cgi-bin/ask"))
         await asyncio.sleep(0.3)
-        cancelled = await worker.commander.ok("DELETE", path)
+        ended = await cancel(worker.commander, path)
 
-    assert cancelled["status"] == "cancelled"
+    assert ended == "cancelled"
     assert waiting.result() == (200, "kept\n"), "who came meanwhile was made to wait, not sent away"
     await eventually(lambda: _has_status(worker, "shop", "running"))
     assert (await worker.commander.ok("GET", "/projects/shop"))["release"] == first["deploy_id"]

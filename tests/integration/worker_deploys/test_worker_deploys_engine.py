@@ -1,5 +1,6 @@
 """What the worker makes of its engine: images, registries, its own container, and an engine that comes later."""
 
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def bystander(tiny_image: str) -> Iterator[Callable[[], str]]:
 async def test_the_copy_on_the_node_is_used_when_the_registry_cannot_be_reached(
     worker: Worker, tagged: Callable[[str], str]
 ) -> None:
-    image = tagged("127.0.0.1:1/worker-deploys-test:1")
+    image = tagged(f"127.0.0.1:1/worker-deploys-test:{uuid.uuid4().hex[:12]}")
     await worker.commander.ok("POST", "/projects", {"project_id": "p", "org_id": "o"})
 
     body = {"image": image, "port": 8080, "healthcheck": HEALTHY}

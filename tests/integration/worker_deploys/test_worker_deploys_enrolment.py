@@ -104,7 +104,7 @@ async def test_a_worker_that_is_killed_before_it_hears_that_it_has_joined_is_the
     hoster.unanswered.append(accepted)
     variables = {"HOSTER_URL": hoster.url, "WORKER_JOIN_TOKEN": TOKEN}
     await agent.start(variables)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         await accepted.wait()
     agent.kill()
     assert not (agent.folder / "data" / "identity.json").exists()

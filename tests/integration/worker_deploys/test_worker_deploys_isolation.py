@@ -45,13 +45,13 @@ async def test_organisations_cannot_reach_each_others_containers(worker: Worker,
         for project_id in ("mine", "ours", "theirs")
     }
 
-    def fetches(address: str) -> bool:
+    def fetches(address: str, patience_s: int) -> bool:
         [mine] = container_ids(worker.instance, project="mine")
-        ask = f"echo 'GET / HTTP/1.0' | /bin/busybox nc -w 2 {address} 8080 || echo no connection"
+        ask = f"echo 'GET / HTTP/1.0' | /bin/busybox nc -w {patience_s} {address} 8080 || echo no connection"
         return "200 OK" in docker("exec", mine, "/bin/sh", "-c", ask)
 
-    assert fetches(addresses["ours"])
-    assert not fetches(addresses["theirs"])
+    assert fetches(addresses["ours"], 30)
+    assert not fetches(addresses["theirs"], 2)
 
 
 NASTY = {
@@ -83,6 +83,7 @@ async def test_the_environment_arrives_byte_for_byte(worker: Worker, tiny_image:
     assert {f"{name}={value}" for name, value in NASTY.items()} <= set(entries)
 
 
+@pytest.mark.timeout(300)
 async def test_containers_that_swap_addresses_never_answer_for_each_other(
     worker: Worker, tiny_image: str
 ) -> None:
@@ -108,8 +109,9 @@ async def test_containers_that_swap_addresses_never_answer_for_each_other(
     async with asyncio.TaskGroup() as visitors:
         for name in ids:
             visitors.create_task(visit(name))
-        # The worker starts them again as well, so which of them gets the lower address is a matter of luck.
-        for _turn in range(10):
+        # The worker starts them again as well, so which of them gets the lower address is a matter of luck: about every third time
+        # it is the other one.
+        for _turn in range(40):
             await asyncio.to_thread(docker, "stop", "-t", "1", *ids.values())
             await asyncio.to_thread(docker, "start", ids["right"])
             await asyncio.to_thread(docker, "start", ids["left"])
@@ -138,12 +140,18 @@ async def test_two_workers_on_one_engine_leave_each_other_alone(worker: Worker, 
 
 async def test_a_container_of_ours_without_a_project_is_removed(worker: Worker, tiny_image: str) -> None:
     label = f"io.plane.instance={worker.instance}"
-    docker("create", "--label", label, "--label", "io.plane.project=forgotten", tiny_image)
+    removed = []
+    for _turn in range(3):
+        docker("create", "--label", label, "--label", "io.plane.project=forgotten", tiny_image)
+        removed.append((await worker.commander.ok("POST", "/sync"))["orphans_removed"])
+        await eventually(lambda: _has_none(worker))
 
-    answer = await worker.commander.ok("POST", "/sync")
+    # The worker looks by itself too, when it has found its engine and every half a minute, and may come first.
+    assert max(removed) == 1
 
-    assert answer["orphans_removed"] == 1
-    assert container_ids(worker.instance) == []
+
+async def _has_none(worker: Worker) -> bool:
+    return not await asyncio.to_thread(container_ids, worker.instance)
 
 
 async def _serves(worker: Worker, name: str) -> bool:

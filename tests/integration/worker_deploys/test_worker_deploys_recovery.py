@@ -96,7 +96,7 @@ async def test_a_deletion_that_was_begun_is_finished_after_a_crash(agent: Agent,
     async def is_gone() -> bool:
         return await _is_unknown(agent) and not await asyncio.to_thread(container_ids, agent.instance)
 
-    await eventually(is_gone, timeout_s=25)
+    await eventually(is_gone)
 
 
 async def _is_unknown(agent: Agent) -> bool:

@@ -34,6 +34,7 @@ async def test_either_worker_is_a_door_to_what_runs_on_the_other(
                 await create(home, "site")
                 await eventually(lambda: _answers(door, 503))
                 await deploy(home, "site", tiny_image)
+                await eventually(lambda: _answers(door, 200))
                 assert await door.get("site.zexio.app") == (200, "hello\n")
                 await home.commander.ok("POST", "/projects/site/stop")
                 await eventually(lambda: _answers(door, 503))

@@ -41,6 +41,7 @@ async def test_numbers_records_and_visitors_do_not_wait_for_an_engine_that_hangs
             await deploy(worker, "site", tiny_image)
             proxy.answering.clear()
 
+            # Of the fifteen seconds after which the worker gives its engine up.
             async with asyncio.timeout(13):
                 numbers, project, served = await asyncio.gather(
                     _stats(worker), worker.commander.ok("GET", "/projects/site"), worker.get("site.zexio.app")

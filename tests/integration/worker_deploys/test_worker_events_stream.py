@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.worker_deploys.conftest import Worker
+from tests.integration.worker_deploys.deploying import HEALTHY
 
 pytestmark = pytest.mark.engine
 
@@ -58,7 +59,7 @@ async def test_a_reader_that_comes_back_hears_what_it_missed_and_nothing_twice(
     opened = asyncio.Event()
     live = asyncio.create_task(read(worker, "deploy_active", opened=opened))
     await opened.wait()
-    body = {"image": tiny_image, "port": 8080}
+    body = {"image": tiny_image, "port": 8080, "healthcheck": HEALTHY}
     assert (await hoster.call("POST", "/projects/told/deploy?wait=30", body))[0] == 202
 
     heard = await live

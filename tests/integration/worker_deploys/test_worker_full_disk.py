@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.gateway_data.small_disk import SmallDisk, small_disk
 from tests.integration.worker_deploys.agent import Agent
-from tests.integration.worker_deploys.deploying import HEALTHY
+from tests.integration.worker_deploys.deploying import HEALTHY, services_of
 from tests.integration.worker_deploys.docker_cli import remove_everything_of
 
 pytestmark = pytest.mark.engine
@@ -50,6 +50,7 @@ async def test_a_full_disk_changes_nothing_and_stops_no_app(
     )
     answers = [await commander.call(*command) for command in changing]
     shown = await commander.ok("GET", "/projects/site")
+    [service] = await services_of(commander, "site")
     async with agent.session.get(f"{agent.mesh}/", headers={"Host": "site.zexio.app"}) as response:
         served = await response.text()
     await asyncio.to_thread(disk.make_room)
@@ -57,7 +58,7 @@ async def test_a_full_disk_changes_nothing_and_stops_no_app(
     assert [(status, answer["code"]) for status, answer in answers] == [(503, "storage_unavailable")] * len(
         changing
     )
-    assert (shown["status"], shown["services"][0]["health"], served) == ("running", "healthy", "hello\n")
+    assert (shown["status"], service["health"], served) == ("running", "healthy", "hello\n")
     for command in changing[1:3]:
         await commander.ok(*command)
     assert len((await commander.ok("GET", "/projects"))["items"]) == 1

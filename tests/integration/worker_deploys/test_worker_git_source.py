@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from tests.integration.worker_deploys.conftest import Worker
-from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy
+from tests.integration.worker_deploys.deploying import HEALTHY, cancel, create, deploy
 from tests.integration.worker_deploys.docker_cli import (
     build_image,
     container_ids,
@@ -124,9 +124,8 @@ async def test_a_build_can_be_cancelled(
         return "Step 3" in str((await worker.commander.ok("GET", path))["log_tail"])
 
     await eventually(is_building)
-    cancelled = await worker.commander.ok("DELETE", path)
 
-    assert cancelled["status"] == "cancelled"
+    assert await cancel(worker.commander, path) == "cancelled"
     building = f"label={labels.INSTANCE}={worker.instance}"
     assert docker("ps", "-q", "--filter", building) == ""
     await eventually(lambda: _no_build_runs(tiny_image))
@@ -257,7 +256,6 @@ async def test_a_rollback_runs_what_was_built_then_with_the_variables_of_then(
     assert (stolen[0], stolen[1]["code"]) == (404, "unknown_release")
 
 
-@pytest.mark.timeout(120)
 async def test_images_beyond_the_last_five_releases_go_and_foreign_ones_stay(
     building_worker: Worker, repository: Repository, tiny_image: str, foreign_image: str
 ) -> None:

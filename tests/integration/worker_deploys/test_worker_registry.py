@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def versions(tiny_image: str, tmp_path: Path) -> Iterator[list[str]]:
         folder.mkdir()
         (folder / "page").write_text(f"{version}\n")
         (folder / "Dockerfile").write_text(f"FROM {tiny_image}\nCOPY page /www/page\n")
-        names.append(f"localhost/worker-registry-{version}:1")
+        names.append(f"localhost/worker-registry-{version}:{uuid.uuid4().hex[:12]}")
         build_image(folder, names[-1])
     yield names
     for name in names:
@@ -123,7 +124,7 @@ async def test_an_image_whose_pull_was_interrupted_by_kill_9_is_not_left_behind(
         path = f"/projects/app/deploys/{begun['deploy_id']}"
         return (await agent.commander.ok("GET", path))["status"] == "active"
 
-    await eventually(has_ended, 30)
+    await eventually(has_ended)
     assert len(container_ids(agent.instance)) == 1
     await agent.commander.ok("DELETE", "/projects/app")
     await eventually(lambda: _is_gone(reference))

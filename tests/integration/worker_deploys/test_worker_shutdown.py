@@ -22,17 +22,13 @@ async def _read_to_the_end(agent: Agent, path: str, opened: asyncio.Semaphore) -
 
 async def _visit(agent: Agent) -> tuple[int, str]:
     headers = {"Host": "site.zexio.app"}
-    async with agent.session.get(f"{agent.mesh}/cgi-bin/slow?4", headers=headers) as response:
+    async with agent.session.get(f"{agent.mesh}/cgi-bin/slow?8", headers=headers) as response:
         return response.status, await response.text()
 
 
-async def _is_at_work(agent: Agent) -> bool:
+async def _is_at_work(container: str) -> bool:
     """Whether the app has the visit."""
-    processes = [
-        await asyncio.to_thread(docker, "top", one, "-eo", "pid,args")
-        for one in await asyncio.to_thread(container_ids, agent.instance)
-    ]
-    return any("sleep 4" in text for text in processes)
+    return "sleep 8" in await asyncio.to_thread(docker, "top", container, "-eo", "pid,args")
 
 
 async def test_a_worker_that_is_asked_to_end_lets_nobody_wait_for_what_will_not_come(
@@ -43,6 +39,7 @@ async def test_a_worker_that_is_asked_to_end_lets_nobody_wait_for_what_will_not_
     await commander.ok("POST", "/projects", {"project_id": "site", "org_id": "org_a", "visibility": "public"})
     source = {"image": tiny_image, "port": 8080, "healthcheck": HEALTHY}
     await commander.ok("POST", "/projects/site/deploy?wait=45", source)
+    [serving] = await asyncio.to_thread(container_ids, agent.instance)
     paths = ("/stats/stream", "/projects/site/logs/stream", "/projects/site/events/stream")
     opened = asyncio.Semaphore(0)
     streams = [asyncio.create_task(_read_to_the_end(agent, path, opened)) for path in paths]
@@ -57,12 +54,12 @@ async def test_a_worker_that_is_asked_to_end_lets_nobody_wait_for_what_will_not_
 
     await eventually(is_checking)
     visit = asyncio.create_task(_visit(agent))
-    await eventually(lambda: _is_at_work(agent))
+    await eventually(lambda: _is_at_work(serving))
     asked = time.monotonic()
     status = await agent.stop()
 
     assert status == 0
-    assert time.monotonic() - asked < 15
+    assert time.monotonic() - asked < 25, "requests may take thirty seconds to end, and the deploy a hundred"
     assert (await waiting)[1]["status"] == "checking"
     assert await visit == (200, "slow\n")
     assert all(ended.startswith(b"retry: 2000\n\n") for ended in await asyncio.gather(*streams))
@@ -74,4 +71,4 @@ async def test_a_worker_that_is_asked_to_end_lets_nobody_wait_for_what_will_not_
         stopped = (await commander.ok("GET", "/projects/site"))["status"] == "stopped"
         return stopped and len(await asyncio.to_thread(container_ids, agent.instance)) == 1
 
-    await eventually(is_stopped, 30)
+    await eventually(is_stopped)

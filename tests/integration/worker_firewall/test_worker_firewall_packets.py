@@ -66,7 +66,7 @@ async def test_udp_is_filtered_like_tcp(machines: Machines, node: Node) -> None:
     def bound(where: str, port: int) -> socket.socket:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         made.bind((where, port))
-        made.settimeout(1)
+        made.settimeout(30)
         return made
 
     with (
@@ -188,6 +188,7 @@ async def test_without_nft_the_worker_works_and_says_so(machines: Machines, node
 async def test_unsigned_changes_are_refused(machines: Machines, node: Node, path: str) -> None:
     await node.start()
     with machines.node.connect("127.0.0.1", PORT) as unsigned:
+        unsigned.settimeout(30)
         unsigned.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode())
         answer = await asyncio.to_thread(unsigned.recv, 1000)
 
@@ -225,6 +226,6 @@ def test_every_policy_is_one_that_the_kernel_takes(machines: Machines, *, isolat
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(45):
         while not await asyncio.to_thread(holds):
             await asyncio.sleep(0.1)

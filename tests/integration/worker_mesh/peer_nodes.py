@@ -91,6 +91,17 @@ class PeerNode:
     async def ask(
         self, host: str, headers: dict[str, str] | None = None, **more: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Again while the registry does not answer within the quarter of a second that it has."""
+        while True:
+            async with self.ask_once(host, headers, **more) as response:
+                if response.status != 503 or (await response.json())["code"] != "registry_unavailable":
+                    yield response
+                    return
+
+    @asynccontextmanager
+    async def ask_once(
+        self, host: str, headers: dict[str, str] | None = None, **more: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         method = more.pop("method", "GET")
         url = URL(f"http://127.0.0.1:{self.port}{more.pop('target', '/')}", encoded=True)
         async with self.http.request(
@@ -130,7 +141,7 @@ async def peer_node(
         )
         async with AsyncExitStack() as stack:
             neighbours = await stack.enter_async_context(neighbourhood(config, name, table, tokens, clock))
-            director = MeshDirector(table, tokens, traffic, 5.0, neighbours.elsewhere)
+            director = MeshDirector(table, tokens, traffic, 60.0, neighbours.elsewhere)
             relay = Relay(director, clock=clock, new_request_id=request_ids(clock))
             await relay.serve(listener)
             stack.push_async_callback(relay.close)

@@ -81,6 +81,13 @@ def route(project: str, apps: dict[str, EchoApp], **changes: Any) -> ProjectRout
 
 @pytest.fixture
 async def mesh(http: aiohttp.ClientSession) -> AsyncIterator[Mesh]:
+    async with serving_mesh(http) as served:
+        yield served
+
+
+@asynccontextmanager
+async def serving_mesh(http: aiohttp.ClientSession, response_timeout_s: float = 60.0) -> AsyncIterator[Mesh]:
+    """`response_timeout_s` is how long an app may think."""
     clock = MovableClock()
     issuer = TokenIssuer()
     table = MeshTable("zexio.internal", "zexio.app")
@@ -93,7 +100,7 @@ async def mesh(http: aiohttp.ClientSession) -> AsyncIterator[Mesh]:
         table.put(route(STOPPED, {}, public_hosts=frozenset({f"{STOPPED}.zexio.app", DOMAIN})))
         traffic = Traffic()
         relay = Relay(
-            MeshDirector(table, MeshTokens(keys, clock), traffic, 1.0),
+            MeshDirector(table, MeshTokens(keys, clock), traffic, response_timeout_s),
             clock=SystemClock(),
             new_request_id=request_ids(SystemClock()),
         )
@@ -305,14 +312,14 @@ async def test_a_switch_waits_for_requests_that_chose_the_old_backend(mesh: Mesh
     async def entered() -> bool:
         return old.in_flight == 1
 
-    await eventually(entered, 5)
+    await eventually(entered)
     mesh.table.put(route(PUBLIC, {"web": mesh.api}, visibility=Visibility.PUBLIC))
     await mesh.echo(f"{PUBLIC}.zexio.app")
 
     assert (mesh.api.accepted, old.in_flight, old.idle.is_set()) == (1, 1, False)
     mesh.app.release.set()
     assert await waiting == "ok"
-    await asyncio.wait_for(old.idle.wait(), 5)
+    await asyncio.wait_for(old.idle.wait(), 30)
 
 
 async def test_a_broken_app_is_502_and_leaves_its_backend(mesh: Mesh) -> None:
@@ -331,17 +338,19 @@ async def test_a_broken_app_is_502_and_leaves_its_backend(mesh: Mesh) -> None:
     assert (gone.in_flight, gone.idle.is_set()) == (0, True)
 
 
-async def test_a_slow_app_is_504_and_leaves_its_backend(mesh: Mesh) -> None:
-    async def think(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        await mesh.app.release.wait()
+async def test_a_slow_app_is_504_and_leaves_its_backend(http: aiohttp.ClientSession) -> None:
+    async with serving_mesh(http, response_timeout_s=1.0) as mesh:
 
-    mesh.app.answer = think
-    assert await mesh.status(f"{PUBLIC}.zexio.app") == (504, "upstream_timeout")
-    mesh.app.release.set()
-    found = mesh.table.find(f"{PUBLIC}.zexio.app")
-    assert found is not None
-    assert found.backend is not None
-    assert found.backend.in_flight == 0
+        async def think(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await mesh.app.release.wait()
+
+        mesh.app.answer = think
+        assert await mesh.status(f"{PUBLIC}.zexio.app") == (504, "upstream_timeout")
+        mesh.app.release.set()
+        found = mesh.table.find(f"{PUBLIC}.zexio.app")
+        assert found is not None
+        assert found.backend is not None
+        assert found.backend.in_flight == 0
 
 
 async def test_a_websocket_of_a_private_project_needs_a_token_and_goes_through(mesh: Mesh) -> None:
@@ -370,7 +379,7 @@ async def test_a_websocket_of_a_private_project_needs_a_token_and_goes_through(m
         assert found is not None
         assert found.backend is not None
         assert found.backend.in_flight == 1
-    await asyncio.wait_for(found.backend.idle.wait(), 5)
+    await asyncio.wait_for(found.backend.idle.wait(), 30)
     await runner.cleanup()
 
 

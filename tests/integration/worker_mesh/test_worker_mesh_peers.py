@@ -85,7 +85,7 @@ async def test_a_body_and_a_websocket_go_through_both_nodes(pair: Pair) -> None:
     url = f"http://127.0.0.1:{pair.edge.port}/ws"
     async with pair.edge.http.ws_connect(url, headers={"Host": LIVE}) as websocket:
         await websocket.send_str("hello")
-        assert (await websocket.receive(5)).data == "hello"
+        assert (await websocket.receive(30)).data == "hello"
 
 
 async def test_a_stream_arrives_piece_by_piece_through_both_nodes(pair: Pair) -> None:

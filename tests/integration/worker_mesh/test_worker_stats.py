@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +131,13 @@ async def test_ten_listeners_share_one_sampler_that_ends_with_the_last(
     async with project_stats(counting, Traffic()) as (url, _stats):
         address = f"{url}/projects/{PROJECT}/stats/stream"
         async with AsyncExitStack() as stack:
-            responses = [await stack.enter_async_context(http.get(address)) for _ in range(10)]
             begun = asyncio.get_running_loop().time()
+            responses = [await stack.enter_async_context(http.get(address)) for _ in range(10)]
             readers = [EventReader(response) for response in responses]
             first, second = zip(*await asyncio.gather(*(reader.take(2) for reader in readers)), strict=True)
 
-            assert len({event.event_id for event in first}) == 1
+            told = {event.event_id: event for event in (*first, *second)}
+            assert all(event == told[event.event_id] for event in (*first, *second))
             assert {event.name for event in first} == {"stats"}
             assert first[0].payload["collected_at"] != second[0].payload["collected_at"]
             # One for the difference, one for each report, and there is a report every two seconds.
@@ -180,13 +182,18 @@ async def test_the_machine_is_shown_as_the_kernel_has_it(
 
     stats = HostStats(tmp_path, source, projects, "1.2.3", SystemClock())
     async with serving(lambda app, streams: add_host_stats_routes(app, stats, streams)) as url:
-        answer = await get(http, f"{url}/stats")
+
+        async def seen() -> tuple[Machine, dict[str, Any], Machine] | None:
+            """Again when the engine did not count its containers in the two seconds that it has."""
+            before = await asyncio.to_thread(seen_otherwise, tmp_path)
+            answer = await get(http, f"{url}/stats")
+            after = await asyncio.to_thread(seen_otherwise, tmp_path)
+            return None if answer["containers"] is None else (before, answer, after)
+
+        before, answer, after = await eventually(seen)
         async with http.get(f"{url}/stats/stream") as response:
             event = (await EventReader(response).take(1))[0]
     await stats.close()
-    total, available = await asyncio.to_thread(memory_by_free)
-    booted = float((await asyncio.to_thread(Path("/proc/uptime").read_text)).split()[0])
-    disk = shutil.disk_usage(tmp_path)
 
     assert set(answer) == {
         *(
@@ -203,14 +210,17 @@ async def test_the_machine_is_shown_as_the_kernel_has_it(
     assert answer["cpu_cores"] == os.cpu_count()
     # One core is kept busy by the container.
     assert 60 / (os.cpu_count() or 1) < answer["cpu_usage"] <= 100
-    assert answer["memory_total"] == total
-    assert answer["memory_used"] == pytest.approx(total - available, rel=0.2)
-    assert answer["disk_total"] == disk.total
-    assert answer["disk_used"] == pytest.approx(disk.used, rel=0.05)
+    assert answer["memory_total"] == before.memory_total
+    assert is_between(answer["memory_used"], before.memory_used, after.memory_used, 0.2)
+    assert answer["disk_total"] == before.disk_total
+    assert is_between(answer["disk_used"], before.disk_used, after.disk_used, 0.05)
     assert 0 < answer["memory_percent"] < 100
-    assert answer["load"] == pytest.approx(os.getloadavg(), abs=2)
+    assert all(
+        min(was, now) - 2 <= shown <= max(was, now) + 2
+        for shown, was, now in zip(answer["load"], before.load, after.load, strict=True)
+    )
     assert (answer["projects"], answer["containers"], answer["version"]) == (7, 2, "1.2.3")
-    assert answer["uptime"] == pytest.approx(booted, abs=5)
+    assert before.uptime - 1 <= answer["uptime"] <= after.uptime + 1
     assert event.name == "stats"
     assert set(event.payload) == set(answer)
 
@@ -226,6 +236,30 @@ async def test_the_machine_is_shown_without_an_engine_too(tmp_path: Path) -> Non
 
     assert report["containers"] is None
     assert isinstance(report["memory_used"], int)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The numbers of this machine by other means."""
+
+    memory_total: int
+    memory_used: int
+    disk_total: int
+    disk_used: int
+    load: tuple[float, float, float]
+    uptime: float
+
+
+def seen_otherwise(folder: Path) -> Machine:
+    total, available = memory_by_free()
+    disk = shutil.disk_usage(folder)
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return Machine(total, total - available, disk.total, disk.used, os.getloadavg(), uptime)
+
+
+def is_between(shown: float, before: float, after: float, tolerance: float) -> bool:
+    """Others are at work on the machine meanwhile."""
+    return min(before, after) * (1 - tolerance) <= shown <= max(before, after) * (1 + tolerance)
 
 
 def memory_by_free() -> tuple[int, int]:

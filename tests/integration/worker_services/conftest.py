@@ -46,7 +46,7 @@ wait
 ASK = """\
 without=${VAULT_URL#vault://*:}; password=${without%@*}; place=${without#*@}; host=${place%:*}; port=${place#*:}
 address=$(/bin/busybox nslookup "$host" 127.0.0.11 | /bin/busybox awk '/^Address/ && !/127.0.0.11/ {print $NF}' | /bin/busybox tail -1)
-answer=$(echo "$password" | /bin/busybox nc -w 3 "${address%%:7000}" "$port")
+answer=$(echo "$password" | /bin/busybox nc -w 15 "${address%%:7000}" "$port")
 echo "${answer:-no answer}" > /www/index.html
 exec /bin/busybox httpd -f -p $PORT -h /www
 """
@@ -64,9 +64,9 @@ def vault(image: str, **more: Any) -> dict[str, Any]:
         "variable": "VAULT_URL",
         "url": "vault://{user}:{password}@{host}:{port}",
         "health": {
-            "test": ["CMD", "/bin/sh", "-c", 'echo "$VAULT_PASSWORD" | /bin/busybox nc -w 1 127.0.0.1 7000'],
+            "test": ["CMD", "/bin/sh", "-c", 'echo "$VAULT_PASSWORD" | /bin/busybox nc -w 10 127.0.0.1 7000'],
             "interval_s": 0.5,
-            "timeout_s": 2,
+            "timeout_s": 15,
             "retries": 2,
         },
         "limits": {"cpu": 0.5, "memory_mb": 32, "pids": 32},

@@ -34,7 +34,7 @@ async def until(worker: Worker | Agent, service_id: str, status: str) -> dict[st
         shown.update(await worker.commander.ok("GET", f"/services/{service_id}"))
         return bool(shown["status"] == status)
 
-    await eventually(is_so, 30)
+    await eventually(is_so)
     return shown
 
 
@@ -175,7 +175,7 @@ async def test_a_service_whose_container_is_taken_away_comes_back_with_its_data(
         return len(found) == 1 and found != [first] and shown["status"] == "running"
 
     await worker.commander.ok("POST", "/sync", {})
-    await eventually(is_back, 30)
+    await eventually(is_back)
     [second] = container_ids(worker.instance)
     assert password_of(second) == password
 
@@ -220,7 +220,12 @@ async def test_a_removal_that_was_begun_is_finished_after_a_crash(agent: Agent) 
     await until(agent, installed["service_id"], "running")
     path = f"/services/{installed['service_id']}?volumes=delete"
     removing = asyncio.create_task(agent.commander.call("DELETE", path))
-    await asyncio.sleep(0.15)
+
+    async def is_removing() -> bool:
+        status, answer = await agent.commander.call("GET", f"/services/{installed['service_id']}")
+        return status == 404 or answer["status"] == "removing"
+
+    await eventually(is_removing)
     agent.kill()
     await asyncio.gather(removing, return_exceptions=True)
 
@@ -230,5 +235,5 @@ async def test_a_removal_that_was_begun_is_finished_after_a_crash(agent: Agent) 
         status, _answer = await agent.commander.call("GET", f"/services/{installed['service_id']}")
         return status == 404
 
-    await eventually(is_gone, 20)
+    await eventually(is_gone)
     assert (container_ids(agent.instance), volumes_of(agent.instance)) == ([], [])

@@ -1,6 +1,7 @@
 """The image of a service is brought here for it, and goes with it."""
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,7 @@ async def test_the_image_of_a_service_stays_with_its_data_and_goes_when_they_go(
     free_port: Callable[[], int],
     session: aiohttp.ClientSession,
 ) -> None:
-    local = "localhost/worker-services-images:1"
+    local = f"localhost/worker-services-images:{uuid.uuid4().hex[:12]}"
     folder = tmp_path / "image"
     folder.mkdir()
     (folder / "Dockerfile").write_text(f"FROM {vault_image}\nCOPY Dockerfile /marker\n")

@@ -3,12 +3,13 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.accounts.ongoing_answers import OngoingAnswers
 from gateway.accounts.principal import (
     ApiKey,
     Credential,
@@ -32,7 +33,7 @@ from gateway.metering.meter import Meter
 from gateway.metering.records import Intent, Result
 from gateway.metering.segments import START
 from gateway.observation.traffic import Traffic
-from gateway.pipeline import Billing, Pipeline
+from gateway.pipeline import Access, Billing, Pipeline
 from gateway.problems import problem_table
 from gateway.routes.compiling import load_table
 from gateway.rules.client_address import TrustedProxies, parse_networks
@@ -113,7 +114,8 @@ class Bench:
     traffic: Traffic
     counters: LocalCounters
     seeding: Seeding
-    inquiries: list[tuple[Intent, Result | None]] = field(default_factory=list)
+    inquiries: list[tuple[Intent, Result | None]]
+    ongoing_answers: OngoingAnswers
 
     def direct(self, head: RequestHead) -> Any:
         return self.director.direct(head)
@@ -155,12 +157,12 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
         seeding = Seeding(counters, NothingCharged())
         journal = await asyncio.to_thread(Journal.open, tmp_path / f"journal{len(journals)}", START)
         journals.append(journal)
-        traffic = Traffic()
+        traffic, ongoing = Traffic(), OngoingAnswers(clock)
         proxies = TrustedProxies(parse_networks(trusted))
         problems = Refusals(problem_table(clock.now), traffic)
         inquiries: list[tuple[Intent, Result | None]] = []
         pipeline = Pipeline(
-            authenticator=FakeAuthenticator(),
+            access=Access(FakeAuthenticator(), ongoing),
             billing=Billing(
                 Admission(counters, refusals, seeding, settlements),
                 Meter(journal, counters, settlements),
@@ -176,7 +178,7 @@ def make_bench(tmp_path: Path) -> Iterator[MakeBench]:
             UpstreamSpec(name="control", targets=(Target("localhost", 0, "/x"),)), proxies, traffic
         )
         director = GatewayDirector(lambda: table, pipeline, control, problems)
-        return Bench(director, journal, traffic, counters, seeding, inquiries)
+        return Bench(director, journal, traffic, counters, seeding, inquiries, ongoing)
 
     yield make
     for journal in journals:

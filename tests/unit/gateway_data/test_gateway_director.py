@@ -259,6 +259,26 @@ def outcome(status: int, *, reached: bool = True) -> Outcome:
     return Outcome(status, Ending.COMPLETE, reached, 3, 5, 12.5)
 
 
+class NeverCut:
+    def cut(self) -> None:
+        raise AssertionError("nobody is to cut this")
+
+
+async def test_only_answers_that_a_credential_let_in_and_nobody_pays_for_are_watched_and_to_their_end(
+    bench: Bench, head: MakeHead
+) -> None:
+    watched = {}
+    for path in ("/page", "/bill", "/mod/usage", "/api/x"):
+        forward = await bench.forward(head(path, token=TOKEN))
+        forward.exchange.response_fields(ResponseHead(200, []))
+        forward.exchange.goes_on(NeverCut())
+        watched[path] = len(bench.ongoing_answers)
+        forward.exchange.finished(outcome(200))
+
+    assert watched == {"/page": 0, "/bill": 0, "/mod/usage": 0, "/api/x": 1}
+    assert len(bench.ongoing_answers) == 0
+
+
 async def test_a_quota_of_three_admits_three(bench: Bench, head: MakeHead) -> None:
     for _ in range(3):
         forward = await bench.forward(head("/bill", token=TOKEN))

@@ -1,9 +1,12 @@
 """The route file: every fault at once, each with its line."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.routes.compiling import load_table
 from gateway.routes.file import RouteFileInvalid
+from hoster.deployments.limits import parse_limits
 
 GOOD = """version: 1
 default_plan: free
@@ -128,3 +131,15 @@ def test_header_values_are_cel_where_they_are_and_text_where_they_are_not() -> N
     compiled = table.routes[0].request_edits
     assert compiled.literal == ((b"X-B", b"no-store"), (b"X-C", b"max-age=60"), (b"X-D", b"7"))
     assert [name for name, _ in compiled.computed] == [b"X-A"]
+
+
+def test_a_limit_that_a_plan_does_not_name_is_what_hoster_takes_without_one() -> None:
+    some = "{max_deployments: 7, allowed_capabilities: [gpu]}"
+    every = "{max_deployments: 1, max_cpu_cores: 1, max_memory_mb: 1, max_disk_mb: 1}"
+    named = load_table(GOOD.replace(every, some), {}).plans.default
+    unnamed = load_table(GOOD.replace(f", limits: {every}", ""), {}).plans.default
+
+    assert parse_limits(unnamed.limits_text) == parse_limits("")
+    assert parse_limits(named.limits_text) == replace(
+        parse_limits(""), max_deployments=7, allowed_capabilities=frozenset({"gpu"})
+    )

@@ -17,7 +17,7 @@ from gateway.steps.step_11_rewrite_path import rewrite_path
 from gateway.steps.step_12_forward_upstream import Signer, forward_upstream
 from shared import identity
 from shared.config import Secret
-from shared.relay.director import Field, Outcome, ResponseHead
+from shared.relay.director import Field, OngoingAnswer, Outcome, ResponseHead
 from shared.relay.fields import standing_lines
 from tests.unit.gateway_steps.matching import NOW, REQUEST_ID, bound, match, principal
 
@@ -39,6 +39,9 @@ class NoExchange:
 
     def fault_fields(self) -> list[Field]:
         return []
+
+    def goes_on(self, answer: OngoingAnswer) -> None:
+        """As below."""
 
     def finished(self, outcome: Outcome) -> None:
         """Nothing is sent here."""

@@ -135,8 +135,9 @@ class Stream {
     );
     if (response.ok) return response;
     const problem = await problemOf(response);
-    // A renewed session of another tab is simply used at the next try.
-    if (isSessionOver(problem) && currentSession()?.token === token) endSession();
+    // A renewed session, also of another tab, is simply used at the next try. A renewal ends the streams of the old session, perhaps
+    // before this tab has the new one: that it is over is believed at the second time.
+    if (isSessionOver(problem) && currentSession()?.token === token && this.attempt > 1) endSession();
     throw problem;
   }
 }
