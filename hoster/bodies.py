@@ -15,6 +15,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from shared.field_faults import sentence
 from shared.problem import FieldFault
 
 Body = TypeVar("Body", bound="StrictBody")
@@ -44,29 +45,6 @@ def _as_scalar(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 ScalarField = Annotated[str | int | float | bool, WrapValidator(_as_scalar)]
 """A text, a number or a truth value; anything else is one fault, not one of each."""
-
-_SENTENCES = {
-    "extra_forbidden": "is not a field of this body",
-    "missing": "is required",
-    "bool_type": "must be true or false",
-    "dict_type": "must be an object",
-    "finite_number": "must be a finite number",
-    "float_type": "must be a number",
-    "greater_than_equal": "must be at least {ge}",
-    "int_from_float": "must be a whole number",
-    "int_type": "must be a whole number",
-    "less_than_equal": "must be at most {le}",
-    "list_type": "must be a list",
-    "literal_error": "must be {expected}",
-    "model_type": "must be an object",
-    "string_pattern_mismatch": "must match {pattern}",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_type": "must be a text",
-    "too_long": "must have at most {max_length} items",
-    "too_short": "must have at least {min_length} items",
-}
-"""By pydantic's type of error; braces are filled from what it knows of it."""
 
 
 class BodyMalformed(Exception):
@@ -134,10 +112,7 @@ def faults_of(error: ValidationError) -> list[FieldFault]:
 def _sentence(kind: str, message: str, known: Mapping[str, object]) -> str:
     if known.get("pattern") == _ONE_LINE:
         return "must be one line that is not blank"
-    if known.get("field_type") == "Value":  # a secret text, which pydantic counts like a list
-        kind = f"string_{kind}"
-    sentence = _SENTENCES.get(kind)
-    return message.removeprefix("Value error, ") if sentence is None else sentence.format_map(known)
+    return sentence(kind, message, known)
 
 
 def query_integer(query: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:

@@ -48,7 +48,9 @@ class Database:
 
     @classmethod
     async def open(cls, path: Path, migrations: Path) -> Self:
-        """Creates or upgrades the file. `migrations` holds `0001_name.sql`, `0002_...`, applied once each, in one transaction."""
+        """Creates or upgrades the file. `migrations` holds `0001_name.sql`, `0002_...`, applied once each, in one transaction. They
+        may use `casefold`: SQLite's own `lower` knows ASCII alone.
+        """
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
         writer = await _connect(path)
         try:
@@ -123,6 +125,7 @@ async def _connect(path: Path) -> aiosqlite.Connection:
     await connection.execute("PRAGMA synchronous = FULL")
     await connection.execute("PRAGMA foreign_keys = ON")
     await connection.execute(f"PRAGMA cache_size = -{CACHE_MOST_KIB}")
+    await connection.create_function("casefold", 1, str.casefold, deterministic=True)
     return connection
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from gateway.accounts.email import normalise
 from gateway.accounts.passwords import LEAST_CHARACTERS, MOST_CHARACTERS
 from gateway.accounts.principal import PlanId, Role, UserStatus
+from shared.field_faults import sentence
 from shared.problem import FieldFault
 
 MAX_BODY = 64 * 1024
@@ -94,7 +95,7 @@ async def read_body(request: web.Request, form: type[B]) -> B:
         return form.model_validate_json(content)
     except ValidationError as error:
         # The values stay out of what is raised: one of them may be a password.
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = error.errors(include_url=False, include_input=False)
     if any(fault["type"] == "json_invalid" for fault in faults):
         raise BadJson
     raise BodyInvalid([_field_fault(fault) for fault in faults[:_MOST_FAULTS]])
@@ -111,4 +112,6 @@ def read_page(query: Mapping[str, str], *, usual: int, most: int) -> tuple[int, 
 def _field_fault(fault: Mapping[str, object]) -> FieldFault:
     place = fault["loc"]
     path = ".".join(str(part) for part in place) if isinstance(place, tuple) else ""
-    return FieldFault(path[:_LONGEST_FIELD], str(fault["msg"]).removeprefix("Value error, "))
+    known = fault.get("ctx")
+    said = sentence(str(fault["type"]), str(fault["msg"]), known if isinstance(known, Mapping) else {})
+    return FieldFault(path[:_LONGEST_FIELD], said)

@@ -15,6 +15,7 @@ from hoster.deployments.commands import (
     Order,
     Performed,
 )
+from hoster.deployments.listing import Sought
 from hoster.deployments.model import AppUrls, Deployment, Visibility
 from hoster.deployments.owned import Check, DeploymentNotFound
 from hoster.deployments.source_body import SourceBody
@@ -30,6 +31,7 @@ from shared.identity import EVENT_TYPE
 APP_URLS = web.AppKey("app_urls", AppUrls)
 COLLECTION = "/api/v1/deployments"
 WAIT_MOST_S = 300
+LISTED = tuple(state for state in State if state is not State.DELETED)
 
 
 class WaitNotOver(Exception):
@@ -95,9 +97,14 @@ async def create(request: web.Request) -> web.Response:
 
 async def list_deployments(request: web.Request) -> web.Response:
     asked, urls = parse_page(request.query), request.app[APP_URLS]
-    return written_page_response(
-        await request.app[DEPLOYMENT_STORE].page(request[VIEWER].user_id, asked, urls)
-    )
+    page = await request.app[DEPLOYMENT_STORE].page(request[VIEWER].user_id, asked, urls, _sought(request))
+    return written_page_response(page)
+
+
+def _sought(request: web.Request) -> Sought:
+    """A parameter without a value was not given. Raises BodyInvalid."""
+    status = State(query_choice(request.query, "status", "", LISTED)) if request.query.get("status") else None
+    return Sought(name=request.query.get("q", "").strip() or None, status=status)
 
 
 async def show(request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from hoster.bodies import BodyInvalid
 from hoster.deployments.limits import Usage, check_capabilities, check_limits
 from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.owned import Check, owned
+from hoster.deployments.port_variable import check_port_variable
 from hoster.deployments.resources import Resources
 from hoster.deployments.settings import read_values, write_values
 from hoster.deployments.sources import TemplateSource
@@ -47,25 +48,32 @@ class DeploymentChanges:
         self._clock = clock
 
     async def apply(self, viewer: Viewer, deployment_id: str, change: Change, check: Check) -> Deployment:
-        """What changes nothing leaves everything as it is, `updated_at` too. Raises DeploymentNotFound, BodyInvalid,
-        PlanLimitReached, and what `check` raises.
+        """What changes nothing leaves everything as it is, `updated_at` too, and is not refused by `check`, which what is so already
+        cannot harm (RFC 9110, 13.1.1). Raises DeploymentNotFound, BodyInvalid, PlanLimitReached, and what `check` raises.
         """
         async with self._database.transaction() as connection:
             before = await owned(connection, deployment_id, viewer)
-            check(before)
             document = await self._document(viewer, before, change)
+            check_port_variable(before.source, change.variables)
             rewritten = False
             if change.variables or change.template_revision is not None:
                 rewritten = await self._set_values(connection, before, document, change.variables)
             if document is not None and change.template_revision is not None:
                 await _set_revision(connection, viewer, before, document, change.template_revision)
             await connection.execute(
-                "UPDATE deployments SET name = coalesce(?, name), visibility = coalesce(?, visibility) WHERE id = ?",
-                (change.name, change.visibility, deployment_id),
+                "UPDATE deployments SET name = coalesce(:name, name), folded_name = coalesce(:folded, folded_name),"
+                " visibility = coalesce(:visibility, visibility) WHERE id = :id",
+                {
+                    "name": change.name,
+                    "folded": change.name and change.name.casefold(),
+                    "visibility": change.visibility,
+                    "id": deployment_id,
+                },
             )
             after = await owned(connection, deployment_id, viewer)
             if not rewritten and after == before:
                 return before
+            check(before)
             await connection.execute(
                 "UPDATE deployments SET updated_at = ? WHERE id = ?", (self._clock.now(), deployment_id)
             )

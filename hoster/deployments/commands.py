@@ -21,6 +21,7 @@ from hoster.deployments.model import Deployment, Visibility
 from hoster.deployments.moves import Effects, move
 from hoster.deployments.owned import Check, check_engine, check_policy, owned
 from hoster.deployments.placement import Demand, NoNodeAvailable, Refusal, choose
+from hoster.deployments.port_variable import check_port_variable
 from hoster.deployments.resources import Resources
 from hoster.deployments.rows import read_also_deleted
 from hoster.deployments.sources import GitSource, ImageSource, Source, TemplateSource
@@ -217,6 +218,7 @@ class DeploymentCommands:
 
     async def _prepare(self, viewer: Viewer, order: Order) -> NewDeployment:
         source, document = await self._source(viewer, order)
+        check_port_variable(source, order.variables)
         return NewDeployment(
             id=new_id("dep_"),
             user_id=viewer.user_id,

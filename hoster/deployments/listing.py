@@ -4,9 +4,12 @@ For the 200 of a page that takes a quarter of the time that reading, showing and
 answered meanwhile. That both show the same is held by a test over every kind of deployment.
 """
 
+from dataclasses import dataclass
+
 from hoster.deployments.model import AppUrls
 from hoster.deployments.naming import INTERNAL_SUFFIX, visitors_port
-from hoster.paging import Page, PageRequest, page_of
+from hoster.deployments.transitions import State
+from hoster.paging import Page, PageRequest, counted, page_of
 from hoster.templates.model import HIDDEN
 from shared.database import Database
 
@@ -42,7 +45,7 @@ _PENDING_CHANGES = """
           (SELECT 1 FROM deployment_variables v WHERE v.deployment_id = d.id AND v.name = r.name)
       ORDER BY change)
 """
-_PAGE = f"""
+_ITEMS = f"""
     SELECT d.seq, json_object(
       'id', d.id,
       'name', d.name,
@@ -64,21 +67,55 @@ _PAGE = f"""
       'started_at', {_moment("d.started_at")},
       'stopped_at', {_moment("d.stopped_at")}) AS item
     FROM deployments d
-    WHERE d.status <> 'deleted' AND d.user_id = :user AND d.seq < :before ORDER BY d.seq DESC LIMIT :limit
 """  # noqa: S608 - constant text
+_LIVE = "d.status <> 'deleted' AND d.user_id = :user"
+_PAGE = f"{_ITEMS} WHERE {_LIVE} AND d.seq < :before ORDER BY d.seq DESC LIMIT :limit"
+_FITS = f"{_LIVE} AND instr(d.folded_name, :name) > 0 AND (:status IS NULL OR d.status = :status)"
+_FOUND = f"""
+    {_ITEMS} WHERE d.seq IN (SELECT d.seq FROM deployments d WHERE {_FITS} AND d.seq < :before ORDER BY d.seq DESC LIMIT :limit)
+    ORDER BY d.seq DESC
+"""  # noqa: S608 - constant text
+_COUNT = f"SELECT count(*) FROM deployments d WHERE {_FITS}"  # noqa: S608 - constant text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """`name` is a part of the name, whatever its case; None is any."""
+
+    name: str | None
+    status: State | None
+
+
+EVERYTHING = Sought(name=None, status=None)
 
 
 async def page_of_deployments(
     database: Database, user_id: str, request: PageRequest, urls: AppUrls, total: int
 ) -> Page[bytes]:
-    rows = await database.fetch_all(
-        _PAGE,
-        {
-            "user": user_id,
-            "before": request.below,
-            "limit": request.limit + 1,
-            "domain": urls.domain,
-            "port": visitors_port(urls.port),
-        },
-    )
+    rows = await database.fetch_all(_PAGE, _parameters(user_id, request, urls))
     return page_of(rows, request, lambda row: row["item"].encode(), total)
+
+
+async def search_of_deployments(
+    database: Database, user_id: str, request: PageRequest, urls: AppUrls, sought: Sought
+) -> Page[bytes]:
+    """`total` is of what fits. All names of this user are read, from the index, and only once where one page shows everything."""
+    fits: dict[str, object] = {
+        "user": user_id,
+        "name": (sought.name or "").casefold(),
+        "status": sought.status,
+    }
+    rows = await database.fetch_all(_FOUND, _parameters(user_id, request, urls) | fits)
+    is_all = request.before is None and len(rows) <= request.limit
+    total = len(rows) if is_all else counted(await database.fetch_one(_COUNT, fits))
+    return page_of(rows, request, lambda row: row["item"].encode(), total)
+
+
+def _parameters(user_id: str, request: PageRequest, urls: AppUrls) -> dict[str, object]:
+    return {
+        "user": user_id,
+        "before": request.below,
+        "limit": request.limit + 1,
+        "domain": urls.domain,
+        "port": visitors_port(urls.port),
+    }

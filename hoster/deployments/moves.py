@@ -63,6 +63,14 @@ async def move(
     )
 
 
+async def forget_reason(connection: aiosqlite.Connection, deployment_id: str, now: float) -> None:
+    """After an order that went well where it was: what failed before it is not the newest any more."""
+    await connection.execute(
+        "UPDATE deployments SET status_reason = NULL, updated_at = ? WHERE id = ? AND status_reason IS NOT NULL",
+        (now, deployment_id),
+    )
+
+
 async def advance(
     connection: aiosqlite.Connection, deployment_id: str, trigger: Trigger, effects: Effects, now: float
 ) -> bool:

@@ -8,7 +8,7 @@ import aiosqlite
 from aiohttp import web
 
 from hoster.deployments.limits import Usage
-from hoster.deployments.listing import page_of_deployments
+from hoster.deployments.listing import EVERYTHING, Sought, page_of_deployments, search_of_deployments
 from hoster.deployments.model import AppUrls, Deployment, Event, Happening, Visibility
 from hoster.deployments.moves import Effects, advance, write_happening
 from hoster.deployments.resources import NOTHING, Resources
@@ -74,8 +74,12 @@ class DeploymentStore:
         row = await self._database.fetch_one("SELECT status FROM deployments WHERE id = ?", (deployment_id,))
         return State.DELETED if row is None else State(row["status"])
 
-    async def page(self, user_id: str, request: PageRequest, urls: AppUrls) -> Page[bytes]:
+    async def page(
+        self, user_id: str, request: PageRequest, urls: AppUrls, sought: Sought = EVERYTHING
+    ) -> Page[bytes]:
         """What is shown of each, as JSON."""
+        if sought != EVERYTHING:
+            return await search_of_deployments(self._database, user_id, request, urls, sought)
         total = (await self.usage(user_id)).deployments
         return await page_of_deployments(self._database, user_id, request, urls, total)
 
@@ -89,6 +93,7 @@ class DeploymentStore:
             "user_id": new.user_id,
             "org_id": new.org_id,
             "name": new.name,
+            "folded_name": new.name.casefold(),
             "project_id": new.project_id,
             **source_columns(new.source),
             "visibility": new.visibility.value,

@@ -27,6 +27,10 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+NOT_MEANT_TO_RUN = frozenset({State.PENDING, State.STOPPING, State.STOPPED, State.DELETING, State.DELETED})
+"""Of what is down in these, nothing is wrong."""
+
+
 class Trigger(StrEnum):
     START = "start"
     BEGIN = "begin"
@@ -45,11 +49,29 @@ class Trigger(StrEnum):
     RECOVERED = "recovered"
 
 
+_REFUSED: Mapping[Trigger, str] = {
+    Trigger.START: "be started",
+    Trigger.STOP: "be stopped",
+    Trigger.RESTART: "be restarted",
+    Trigger.REDEPLOY: "be redeployed",
+    Trigger.ROLLBACK: "be rolled back",
+    Trigger.DELETE: "be deleted",
+}
+_ADVICE: Mapping[Trigger, str] = {
+    Trigger.RESTART: "start it instead",
+    Trigger.REDEPLOY: "start it, which also deploys what waits",
+    Trigger.ROLLBACK: "start it first",
+}
+"""Where a start is what can be ordered."""
+
+
 class InvalidTransition(Exception):
     """This order makes no sense in this state."""
 
     def __init__(self, state: State, trigger: Trigger) -> None:
-        super().__init__(f"A deployment that is {state} cannot take {trigger!s}.")
+        advice = _ADVICE.get(trigger) if (state, Trigger.START) in TRANSITIONS else None
+        refused = f"A deployment in state {state} cannot {_REFUSED.get(trigger, f'take {trigger}')}"
+        super().__init__(f"{refused}: {advice}." if advice else f"{refused}.")
         self.state = state
         self.trigger = trigger
 

@@ -62,10 +62,9 @@ class DeploymentWork:
 
     async def _dispatch(self, job: Job, deployment: Deployment, worker: Worker | None) -> Outcome:
         if worker is None:
-            return Settled(
-                Trigger.GONE if job.kind is Kind.DELETE else Trigger.FAIL,
-                "It is on no node. Start it to have it placed on one.",
-            )
+            if job.kind is Kind.DELETE:
+                return Settled(Trigger.GONE)
+            return Settled(Trigger.FAIL, "It is on no node. Start it to have it placed on one.")
         match job.kind:
             case Kind.START:
                 return await self._start(job, deployment, worker)

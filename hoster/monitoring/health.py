@@ -18,17 +18,18 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """`status` and `reported_health` are the node's words."""
+    """`status` and `reported_health` are the node's words. What is not meant to run is neither well nor ill."""
 
     name: str
     status: str
     reported_health: str | None
     started_at: str | None
     restarts: int
+    is_meant_to_run: bool
 
     @property
     def health(self) -> Health:
-        if self.status == "unknown":
+        if self.status == "unknown" or not self.is_meant_to_run:
             return Health.UNKNOWN
         if self.status == COMPLETED:
             return Health.HEALTHY
@@ -50,7 +51,7 @@ class Container:
         }
 
 
-def containers_of(services: Iterable[Mapping[str, object]]) -> list[Container]:
+def containers_of(services: Iterable[Mapping[str, object]], *, is_meant_to_run: bool) -> list[Container]:
     """From a project's `services`, as the worker shows them."""
     return [
         Container(
@@ -59,6 +60,7 @@ def containers_of(services: Iterable[Mapping[str, object]]) -> list[Container]:
             reported_health=_text(service.get("health")),
             started_at=_text(service.get("started_at")),
             restarts=_count(service.get("restarts")),
+            is_meant_to_run=is_meant_to_run,
         )
         for service in services
     ]

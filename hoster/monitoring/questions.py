@@ -9,6 +9,7 @@ from hoster.bodies import BodyInvalid
 from hoster.deployments.model import DEPLOY_STEP, Deployment
 from hoster.deployments.readiness import services_of
 from hoster.deployments.store import DeploymentStore
+from hoster.deployments.transitions import NOT_MEANT_TO_RUN
 from hoster.monitoring.health import containers_of, overall
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
@@ -57,11 +58,12 @@ class Monitor:
         return await self._nodes.worker(deployment.node_id) if deployment.node_id else None
 
     async def health(self, deployment: Deployment) -> dict[str, object]:
-        """Unknown while the node sends no heartbeats."""
+        """Unknown while the node sends no heartbeats, and of a deployment that is not meant to run."""
         project: Mapping[str, object] = {}
         if deployment.node_id and await self._is_online(deployment.node_id):
             project = await self._ask(deployment, "")
-        containers = containers_of(services_of(project))
+        meant = deployment.status not in NOT_MEANT_TO_RUN
+        containers = containers_of(services_of(project), is_meant_to_run=meant)
         return {
             "status": overall(containers).value,
             "containers": [container.as_json() for container in containers],
@@ -95,12 +97,13 @@ class Monitor:
     async def deploys(self, deployment: Deployment) -> list[dict[str, object]]:
         """How each release was deployed, newest first, as the node has recorded it."""
         answer = await self._ask(deployment, "/deploys")
-        return _select(answer.get("items"), _DEPLOY_FIELDS)
+        return [_explained(one) for one in _select(answer.get("items"), _DEPLOY_FIELDS)]
 
     async def deploy(self, deployment: Deployment, deploy_id: str) -> dict[str, object] | None:
         """With its steps, health attempts and last log lines. None when the node does not know it."""
         answer = await self._ask(deployment, f"/deploys/{deploy_id}")
-        return next(iter(_select([answer], (*_DEPLOY_FIELDS, *_DEPLOY_DETAILS))), None) if answer else None
+        found = _select([answer] if answer else [], (*_DEPLOY_FIELDS, *_DEPLOY_DETAILS))
+        return next((_explained(one) for one in found), None)
 
     async def _ask(self, deployment: Deployment, what: str) -> Mapping[str, object]:
         worker = await self.worker(deployment)
@@ -133,6 +136,11 @@ def cannot_answer(worker: Worker, refused: WorkerRefused) -> BodyInvalid | NodeU
 
 def target_of(path: str, query: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _explained(deploy: dict[str, object]) -> dict[str, object]:
+    """The node's empty reason is none, as everywhere else here."""
+    return {**deploy, "reason": deploy["reason"] or None}
 
 
 def _select(items: object, fields: tuple[str, ...]) -> list[dict[str, object]]:

@@ -31,7 +31,7 @@ class WorkerRefused(Exception):
 
     def __init__(self, status: int, code: str, detail: str, faults: Sequence[FieldFault] = ()) -> None:
         named = "; ".join(f"{fault.field} {fault.message}" for fault in faults) or detail
-        super().__init__(f"{code}: {named}"[:REASON_MOST] if named else code)
+        super().__init__(named[:REASON_MOST] or code)
         self.faults = faults
         self.status = status
         self.code = code

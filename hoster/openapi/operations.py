@@ -2,7 +2,7 @@
 
 from hoster.bodies import EmptyBody
 from hoster.deployments.api import COLLECTION as DEPLOYMENTS
-from hoster.deployments.api import WAIT_MOST_S, ChangeBody, CreateBody
+from hoster.deployments.api import LISTED, WAIT_MOST_S, ChangeBody, CreateBody
 from hoster.deployments.transitions import State
 from hoster.domains.api import NewDomainBody
 from hoster.jobs.model import Volumes
@@ -43,7 +43,13 @@ DEPLOYMENT_OPERATIONS = {
         headers=("Location", "X-Event-Type"),
     ),
     ("GET", DEPLOYMENTS): Operation(
-        summary="Your deployments", query=_PAGE, answers={200: page_of("Deployment")}
+        summary="Your deployments, newest first",
+        query=(
+            *_PAGE,
+            Query("q", TEXT, "a part of the name, whatever its case; `total` is then of what fits"),
+            Query("status", one_of(LISTED)),
+        ),
+        answers={200: page_of("Deployment")},
     ),
     ("GET", _DEPLOYMENT): Operation(summary="A deployment", answers={200: ref("Deployment"), 304: NO_BODY}),
     ("PATCH", _DEPLOYMENT): Operation(

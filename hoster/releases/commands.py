@@ -8,7 +8,7 @@ from aiohttp import web
 from hoster.bodies import BodyInvalid
 from hoster.deployments.changes import check_growth
 from hoster.deployments.model import Deployment
-from hoster.deployments.moves import Effects, move
+from hoster.deployments.moves import Effects, forget_reason, move
 from hoster.deployments.owned import Check, check_engine, check_policy, owned
 from hoster.deployments.transitions import InvalidTransition, Move, State, Trigger, decide
 from hoster.jobs.model import Kind, Patience
@@ -72,6 +72,7 @@ class ReleaseCommands:
             if release.id == deployment.release_id and deployment.status is State.RUNNING:
                 if deployment.needs_release:
                     await restore(connection, release, now)
+                await forget_reason(connection, deployment_id, now)
                 return Rolled(await owned(connection, deployment_id, viewer), begun=False)
             step = _move(deployment, Trigger.ROLLBACK)
             await check_growth(connection, viewer, deployment, release.resources)

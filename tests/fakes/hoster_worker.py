@@ -201,7 +201,7 @@ class FakeWorker:
     async def _deploys(self, request: web.Request) -> web.Response:
         project = self._project(request)
         items = [
-            {"deploy_id": deploy_id, "status": deploy["status"], "reason": None, "created_at": "2026-11-22T00:00:00Z",
+            {"deploy_id": deploy_id, "status": deploy["status"], "reason": "", "created_at": "2026-11-22T00:00:00Z",
              "finished_at": None}
             for deploy_id, deploy in reversed(project.deploys.items())
         ]  # fmt: skip

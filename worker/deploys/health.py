@@ -84,7 +84,7 @@ class Probes:
         except TimeoutError:
             return False, f"no answer within {gate.check.timeout_s:g} s"
         except (aiohttp.ClientError, OSError) as error:
-            return False, _in_words(error)
+            return False, f"{_in_words(error)} on port {gate.port}"
 
     async def until_healthy(self, container_id: str, gate: Gate) -> Healthy:
         """Raises Unhealthy at the deadline or when the container is gone, and whatever `gate.watch` raises."""

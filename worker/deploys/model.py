@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class HealthAttempt:
-    """`outcome` is for a person: `200`, `connection refused`."""
+    """`outcome` is for a person: `HTTP 200`, `connection refused on port 80`."""
 
     at: float
     outcome: str

@@ -114,3 +114,30 @@ def _written(person: Person) -> str:
         "resources": {"cpu_cores": 0.25, "memory_mb": 64, "disk_mb": 64},
     }
     return str(person.made("/api/v1/templates", body)["id"])
+
+
+def test_what_was_deployed_from_a_withdrawn_template_can_still_be_changed(page: Page) -> None:
+    person = Person(page).sign_up()
+    template = person.made(
+        "/api/v1/templates",
+        {
+            "name": "Short lived",
+            "description": "Withdrawn soon.",
+            "category": "examples",
+            "version": "1.0.0",
+            "compose": REFUSED.replace("    privileged: true\n", ""),
+            "variables": [{"name": "GREETING", "default": "hello"}],
+            "resources": {"cpu_cores": 0.25, "memory_mb": 64, "disk_mb": 64},
+        },
+    )
+    body = {"name": "kept", "template_id": template["id"], "start": False}
+    made = person.made("/api/v1/deployments", body)
+    assert person.call("DELETE", f"/api/v1/templates/{template['id']}").status == 204
+
+    page.goto(f"/deployments/{made['id']}/variables")
+    expect(page.get_by_text("The template was withdrawn")).to_be_visible()
+    page.get_by_label("GREETING").fill("still here")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    shown = person.call("GET", f"/api/v1/deployments/{made['id']}").json()
+    assert shown["variables"] == {"GREETING": "still here"}

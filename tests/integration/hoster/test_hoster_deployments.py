@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from tests.fakes.hoster_worker import FakeWorker
-from tests.integration.hoster.conftest import Hoster, User, beat, eventually
+from tests.integration.hoster.conftest import Hoster, User, beat, eventually, rewrite
 
 EVENT = "X-Event-Type"
 DEPLOYMENTS = "/api/v1/deployments"
@@ -91,6 +91,61 @@ async def test_an_image_can_be_deployed_without_a_template(user: User, worker: F
     assert service["environment"] == {"A": "1", "N": "2"}
     assert project.visibility == "private"
     await user.until(created.body["id"], "running")
+
+
+@pytest.mark.parametrize(
+    "source", [{"image": "localhost/x:1"}, {"git": {"url": "https://git.example/x", "ref": "main"}}]
+)
+async def test_nobody_tells_an_app_to_listen_where_no_visitor_comes(user: User, source: Any) -> None:
+    body = {"name": "x", "source": {**source, "port": 8080}, "start": False}
+    for port in ("80", 80, "", True):
+        refused = await user.ask("POST", DEPLOYMENTS, {**body, "variables": {"PORT": port}})
+        assert refused.status == 422, refused.body
+        [fault] = refused.body["errors"]
+        assert fault["field"] == "variables.PORT"
+        assert "8080" in fault["message"]
+    made = await user.ask("POST", DEPLOYMENTS, {**body, "variables": {"PORT": "8080"}})
+    assert made.status == 202, made.body
+    one = f"{DEPLOYMENTS}/{made.body['id']}"
+    assert (await user.ask("PATCH", one, {"variables": {"PORT": 80}})).status == 422
+    changed = await user.ask("PATCH", one, {"variables": {"PORT": 8080, "A": "1"}})
+    assert changed.body["variables"] == {"PORT": 8080, "A": "1"}
+    assert (await user.ask("PATCH", one, {"variables": {"PORT": None}})).body["variables"] == {"A": "1"}
+
+
+async def test_deployments_are_found_by_name_and_status_page_by_page(
+    hoster: Hoster, user: User, stranger: User, hello_id: str
+) -> None:
+    made = {}
+    for name in ("Shop one", "STRASSE", "shop 100% _two_", "Çay Shop", "blog"):
+        made[name] = (await user.create(hello_id, name=name, start=False)).body["id"]
+    await stranger.create(hello_id, name="shop of a stranger", start=False)
+    await user.ask("PATCH", f"{DEPLOYMENTS}/{made['blog']}", {"name": "The old Shop"})
+    await rewrite(hoster, "UPDATE deployments SET status = 'failed' WHERE id = ?", (made["Shop one"],))
+
+    async def found(query: str) -> list[str]:
+        answer = await user.ask("GET", f"{DEPLOYMENTS}?{query}")
+        assert answer.status == 200, answer.body
+        assert answer.body["total"] == len(answer.body["items"])
+        return [item["name"] for item in answer.body["items"]]
+
+    assert await found("q=SHOP") == ["The old Shop", "Çay Shop", "shop 100% _two_", "Shop one"]
+    assert await found("q=stra%C3%9Fe") == ["STRASSE"]
+    assert await found("q=%C3%87AY") == ["Çay Shop"]
+    assert await found("q=%25") == await found("q=_two_") == ["shop 100% _two_"]
+    assert await found("q=blog") == []
+    assert await found("q=shop&status=failed") == await found("status=failed") == ["Shop one"]
+    assert len(await found("q=+&status=")) == 5
+    refused = await user.ask("GET", f"{DEPLOYMENTS}?status=deleted")
+    assert [fault["field"] for fault in refused.body["errors"]] == ["status"]
+
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = (await user.ask("GET", f"{DEPLOYMENTS}?q=shop&limit=3&cursor={cursor}")).body
+        assert page["total"] == 4
+        seen += [item["name"] for item in page["items"]]
+        cursor = page["next_cursor"]
+    assert seen == await found("q=shop")
 
 
 @pytest.mark.usefixtures("worker")

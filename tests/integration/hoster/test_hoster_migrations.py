@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 from hoster.__main__ import MIGRATIONS
+from hoster.deployments.listing import Sought
+from hoster.deployments.model import AppUrls
 from hoster.deployments.store import DeploymentStore
 from hoster.paging import PageRequest
 from hoster.releases.store import ReleaseStore
@@ -35,7 +37,7 @@ async def test_what_ran_before_releases_were_recorded_has_one_with_its_passwords
             await connection.execute(
                 "INSERT INTO deployments (id, user_id, org_id, name, project_id, source, visibility, status, required_capabilities,"
                 " cpu_millis, memory_mb, disk_mb, release_id, node_id, created_at, updated_at)"
-                " VALUES (?, 'u', 'o', 'n', ?, ?, 'public', ?, '[]', 500, 256, 512, ?, ?, 1, 1)",
+                " VALUES (?, 'u', 'o', 'Ärger', ?, ?, 'public', ?, '[]', 500, 256, 512, ?, ?, 1, 1)",
                 (
                     f"d{seq}",
                     f"p{seq}",
@@ -65,6 +67,9 @@ async def test_what_ran_before_releases_were_recorded_has_one_with_its_passwords
         running = await deployments.get("d0")
         assert running is not None
         assert (running.release_id, running.pending_changes) == ("dpl_1", ())
+        named = Sought(name="ÄRGER", status=None)
+        found = await deployments.page("u", PageRequest(10, None), AppUrls("apps.localhost", 0), named)
+        assert (found.total, len(found.items)) == (3, 3)
         page = await releases.page("d0", PageRequest(10, None))
         assert [(one.id, one.node_release, one.status) for one in page.items] == [
             ("dpl_1", "dpl_1", "deployed")

@@ -105,6 +105,24 @@ async def test_a_deployment_that_is_nowhere_has_no_containers(user: User, hello_
     assert (await user.ask("GET", f"{at}/logs/stream")).status == 409
 
 
+async def test_a_deployment_that_was_stopped_is_not_unhealthy(
+    user: User, worker: FakeWorker, hello_id: str
+) -> None:
+    created = await user.ask("POST", "/api/v1/deployments", {"name": "x", "template_id": hello_id})
+    one = f"/api/v1/deployments/{created.body['id']}"
+    await user.until(created.body["id"], "running")
+    await user.ask("POST", f"{one}/stop")
+    await user.until(created.body["id"], "stopped")
+
+    health = (await user.ask("GET", f"{one}/monitoring/health")).body
+    assert health["status"] == "unknown"
+    assert [(seen["status"], seen["health"]) for seen in health["containers"]] == [("exited", "unknown")]
+
+    await user.ask("POST", f"{one}/start")
+    await user.until(created.body["id"], "running")
+    assert (await user.ask("GET", f"{one}/monitoring/health")).body["status"] == "healthy"
+
+
 async def test_a_stream_is_carried_byte_for_byte_and_ends_with_its_reader(
     user: User, worker: FakeWorker, running: str
 ) -> None:

@@ -216,6 +216,23 @@ async def test_a_rollback_to_what_runs_forgets_what_waits(user: User, worker: Fa
     assert len(_project(worker).deploys) == 1
 
 
+@pytest.mark.parametrize("order", ["rollback", "redeploy", "restart"])
+async def test_what_a_deployment_says_of_itself_is_how_its_newest_order_went(
+    user: User, worker: FakeWorker, order: str
+) -> None:
+    first = await _running(user)
+    one = f"{DEPLOYMENTS}/{first['id']}"
+    worker.fail_deploys_with = "the health check answered 500"
+    await user.ask("PATCH", one, {"variables": {"TITLE": "two"}})
+    await user.ask("POST", f"{one}/redeploy")
+    assert (await user.until(first["id"], "running"))["status_reason"] is not None
+
+    worker.fail_deploys_with = None
+    body = {"release_id": first["release_id"]} if order == "rollback" else None
+    assert (await user.ask("POST", f"{one}/{order}", body)).status in {200, 202}
+    assert (await user.until(first["id"], "running"))["status_reason"] is None
+
+
 async def test_wrong_changes_are_refused_by_name_and_change_nothing(
     user: User, stranger: User, worker: FakeWorker
 ) -> None:
@@ -247,6 +264,7 @@ async def test_the_nodes_record_of_a_deploy_can_be_read(user: User, worker: Fake
     first = await _running(user)
     one = f"{DEPLOYMENTS}/{first['id']}"
     [deploy] = (await user.ask("GET", f"{one}/deploys")).body["items"]
+    assert deploy["reason"] is None
     assert (deploy["deploy_id"], deploy["status"]) == ("deploy-1", "active")
     shown = (await user.ask("GET", f"{one}/deploys/deploy-1")).body
     assert shown["steps"][0]["detail"] == "image is here"
@@ -273,6 +291,8 @@ async def test_what_has_changed_since_it_was_read_is_neither_changed_nor_deleted
     assert (unchanged.status, unchanged.raw, unchanged.headers["ETag"]) == (304, b"", tag)
     changed = await ask("PATCH", {"name": "new"}, If_Match=tag)
     assert (changed.status, changed.headers["ETag"] != tag) == (200, True)
+    again = await ask("PATCH", {"name": "new"}, If_Match=tag)
+    assert (again.status, again.headers["ETag"]) == (200, changed.headers["ETag"])
     for method, body in (("PATCH", {"name": "newer"}), ("DELETE", None)):
         refused = await ask(method, body, If_Match=tag)
         assert (refused.status, refused.body["code"]) == (412, "precondition_failed")

@@ -43,7 +43,7 @@ FAILURES = {
             "command": ["/bin/busybox", "httpd", "-f", "-p", "8080"],
             "healthcheck": {**HEALTHY, "deadline_s": 2},
         },
-        "refused",
+        "connection refused on port 9",
     ),
     "missing image": Failure({"image": "localhost/no-such-image:7"}, "localhost/no-such-image:7"),
     "no such program": Failure({"command": ["/no/such/program"]}, "exit code 127", ("/no/such/program",)),

@@ -40,7 +40,7 @@ class _Body(StrictBody):
         ({"code": "A1"}, "code", "must match ^[a-z]+$"),
         ({"many": [1, 2]}, "many", "must have at most 1 items"),
         ({"many": "1"}, "many", "must be a list"),
-        ({"some": []}, "some", "must have at least 1 items"),
+        ({"some": []}, "some", "must not be empty"),
         ({"secret": "a"}, "secret", "must have at least 2 characters"),
         ({"secret": "abcd"}, "secret", "must have at most 3 characters"),
         ({"size": 0}, "size", "must be at least 1.0"),

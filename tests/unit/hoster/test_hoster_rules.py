@@ -64,7 +64,15 @@ def _service(**more: Any) -> Any:
     ],
 )
 def test_health_is_judged_from_the_containers(services: Any, health: Any) -> None:
-    assert overall(containers_of(services)) is health
+    assert overall(containers_of(services, is_meant_to_run=True)) is health
+
+
+@pytest.mark.parametrize(
+    "services", [[_service(status="exited")], [_service(), _service(status="completed")]]
+)
+def test_what_is_not_meant_to_run_is_neither_well_nor_ill(services: Any) -> None:
+    containers = containers_of(services, is_meant_to_run=False)
+    assert {overall(containers), *(container.health for container in containers)} == {Health.UNKNOWN}
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,23 @@ def test_a_stopped_deployment_cannot_be_stopped_into_failure() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "trigger", "said"),
+    [
+        (State.STOPPED, Trigger.RESTART, "in state stopped cannot be restarted: start it instead."),
+        (State.STOPPED, Trigger.ROLLBACK, "in state stopped cannot be rolled back: start it first."),
+        (State.STARTING, Trigger.REDEPLOY, "in state starting cannot be redeployed."),
+        (State.FAILED, Trigger.STOP, "in state failed cannot be stopped."),
+    ],
+)
+def test_a_refused_order_is_told_with_what_can_be_done_instead(
+    state: State, trigger: Trigger, said: str
+) -> None:
+    with pytest.raises(InvalidTransition) as refused:
+        decide(state, trigger)
+    assert str(refused.value) == f"A deployment {said}"
+
+
+@pytest.mark.parametrize(
     ("state", "target", "sensible"),
     [
         (State.SCHEDULED, State.RUNNING, True),

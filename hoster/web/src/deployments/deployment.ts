@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { request } from "@/session/request";
 import { useList } from "@/session/use_list";
 import type { Resources, Scalar } from "@/templates/template";
+import { type DeploymentFilter, queryOf } from "./deployment_filter";
 
 export interface GitSource {
   readonly url: string;
@@ -46,6 +47,7 @@ export interface Deployment {
 const MOVING = new Set(["scheduled", "starting", "stopping", "deleting"]);
 const LOOK_WHILE_MOVING_MS = 1_000;
 const A_PAGE = 50;
+const COLLECTION = "/api/v1/deployments";
 
 /** Something is being done to it, so its state will change by itself. */
 export function isMoving(deployment: Deployment): boolean {
@@ -53,15 +55,26 @@ export function isMoving(deployment: Deployment): boolean {
 }
 
 export function pathOf(id: string): string {
-  return `/api/v1/deployments/${encodeURIComponent(id)}`;
+  return `${COLLECTION}/${encodeURIComponent(id)}`;
 }
 
 /** Asked again only while something moves, the longer the list the less often; at rest nothing is asked. */
 export function useDeployments() {
-  return useList<Deployment>(["deployments"], "/api/v1/deployments", {
-    lookAgain: (items) =>
-      items.some(isMoving) ? LOOK_WHILE_MOVING_MS * Math.ceil(items.length / A_PAGE) : false,
+  return useList<Deployment>(["deployments"], COLLECTION, { lookAgain });
+}
+
+/** What the API finds, for a list that is not all here. */
+export function useFoundDeployments(filter: DeploymentFilter, wanted: boolean) {
+  const query = queryOf(filter);
+  return useList<Deployment>(["deployments", "found", query], `${COLLECTION}?${query}`, {
+    lookAgain,
+    wanted: wanted && query !== "",
+    staysMeanwhile: true,
   });
+}
+
+function lookAgain(items: readonly Deployment[]): number | false {
+  return items.some(isMoving) ? LOOK_WHILE_MOVING_MS * Math.ceil(items.length / A_PAGE) : false;
 }
 
 export function useDeployment(id: string) {

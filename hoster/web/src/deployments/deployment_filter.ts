@@ -12,7 +12,15 @@ export function isNarrow({ text, state }: DeploymentFilter): boolean {
   return text.trim() !== "" || state !== null;
 }
 
-/** By their names and addresses. */
+/** As the API is asked for it: by their names. */
+export function queryOf({ text, state }: DeploymentFilter): string {
+  const asked = new URLSearchParams();
+  if (text.trim() !== "") asked.set("q", text.trim());
+  if (state !== null) asked.set("status", state);
+  return asked.toString();
+}
+
+/** Those that are here, by their names and addresses. */
 export function chosen(
   deployments: readonly Deployment[],
   { text, state }: DeploymentFilter,
@@ -22,9 +30,15 @@ export function chosen(
   );
 }
 
-/** The states there are, and the one that was chosen even when none is in it any more. */
-export function statesOf(deployments: readonly Deployment[], chosenState: string | null): readonly string[] {
-  const states = new Set(deployments.map((one) => one.status));
+const STATES = ["pending", "scheduled", "starting", "running", "stopping", "stopped", "deleting", "failed"];
+
+/** The states there are, and the one that was chosen even when none is in it any more; any, where not all of them are here. */
+export function statesOf(
+  deployments: readonly Deployment[],
+  chosenState: string | null,
+  isAll: boolean,
+): readonly string[] {
+  const states = new Set(isAll ? deployments.map((one) => one.status) : STATES);
   if (chosenState !== null) states.add(chosenState);
   return [...states].sort();
 }

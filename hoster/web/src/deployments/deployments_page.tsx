@@ -2,21 +2,27 @@ import { counted } from "@/elements/amounts";
 import { Empty } from "@/elements/empty";
 import { Filter } from "@/elements/filter";
 import { Listed } from "@/elements/listed";
+import { Loaded } from "@/elements/loaded";
 import { Moment } from "@/elements/moment";
+import { More } from "@/elements/more";
 import { PageHeading } from "@/elements/page_heading";
 import { sentence } from "@/elements/sentence";
 import { StateBadge } from "@/elements/state_badge";
+import { useSettled } from "@/elements/use_settled";
 import { Link } from "@/routing/link";
-import { useRest } from "@/session/use_list";
-import { type Deployment, useDeployments } from "./deployment";
-import { chosen, type DeploymentFilter, isNarrow, statesOf } from "./deployment_filter";
+import { type Deployment, useDeployments, useFoundDeployments } from "./deployment";
+import { chosen, isNarrow, statesOf } from "./deployment_filter";
 import { useFilter } from "./use_filter";
 import { WhatItRuns } from "./what_it_runs";
 
 export function DeploymentsPage() {
   const deployments = useDeployments();
   const [filter, show] = useFilter();
-  useRest(deployments, isNarrow(filter));
+  const isAll = !deployments.hasNextPage;
+  // What is not here is looked for by the API.
+  const elsewhere = isNarrow(filter) && !isAll;
+  const found = useFoundDeployments({ text: useSettled(filter.text), state: filter.state }, elsewhere);
+  const shown = elsewhere ? (found.data ?? []) : chosen(deployments.data ?? [], filter);
   return (
     <>
       <PageHeading title="Deployments">
@@ -24,45 +30,49 @@ export function DeploymentsPage() {
           New deployment
         </Link>
       </PageHeading>
-      <Listed query={deployments} empty={<First />} lines={6}>
-        {(items) => <Deployments items={items} filter={filter} onFilter={show} />}
-      </Listed>
+      <Loaded query={deployments} lines={6}>
+        {(items) =>
+          items.length === 0 ? (
+            <First />
+          ) : (
+            <>
+              {(items.length > 1 || isNarrow(filter)) && (
+                <Filter
+                  label="Search deployments"
+                  text={filter.text}
+                  onText={(text) => show({ ...filter, text })}
+                  kindsLabel="State"
+                  kinds={statesOf(items, filter.state, isAll)}
+                  kind={filter.state}
+                  onKind={(state) => show({ ...filter, state })}
+                  found={counted(shown.length, "deployment")}
+                />
+              )}
+              {elsewhere ? (
+                <Listed query={found} empty={<NoneFits />} lines={6}>
+                  {(rows) => <Rows items={rows} />}
+                </Listed>
+              ) : (
+                <>
+                  {shown.length === 0 ? <NoneFits /> : <Rows items={shown} />}
+                  <More query={deployments} />
+                </>
+              )}
+            </>
+          )
+        }
+      </Loaded>
     </>
   );
 }
 
-interface DeploymentsProps {
-  readonly items: readonly Deployment[];
-  readonly filter: DeploymentFilter;
-  readonly onFilter: (filter: DeploymentFilter) => void;
-}
-
-function Deployments({ items, filter, onFilter }: DeploymentsProps) {
-  const shown = chosen(items, filter);
+function NoneFits() {
   return (
-    <>
-      {(items.length > 1 || isNarrow(filter)) && (
-        <Filter
-          label="Search deployments"
-          text={filter.text}
-          onText={(text) => onFilter({ ...filter, text })}
-          kindsLabel="State"
-          kinds={statesOf(items, filter.state)}
-          kind={filter.state}
-          onKind={(state) => onFilter({ ...filter, state })}
-          found={counted(shown.length, "deployment")}
-        />
-      )}
-      {shown.length === 0 ? (
-        <Empty title="No deployment fits">
-          <p>
-            Try fewer words or another state, or <Link to="/deployments">see all of them</Link>.
-          </p>
-        </Empty>
-      ) : (
-        <Rows items={shown} />
-      )}
-    </>
+    <Empty title="No deployment fits">
+      <p>
+        Try fewer words or another state, or <Link to="/deployments">see all of them</Link>.
+      </p>
+    </Empty>
   );
 }
 

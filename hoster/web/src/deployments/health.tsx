@@ -20,6 +20,11 @@ interface HealthReport {
 }
 
 export function Health({ deployment }: { readonly deployment: Deployment }) {
+  if (deployment.status === "stopped") return <p class="muted">It is stopped, so nothing is checked.</p>;
+  return <Checked deployment={deployment} />;
+}
+
+function Checked({ deployment }: { readonly deployment: Deployment }) {
   const health = useQuery({
     queryKey: ["deployment", deployment.id, "health", deployment.status],
     queryFn: () => request<HealthReport>(`${pathOf(deployment.id)}/monitoring/health`),

@@ -2,6 +2,25 @@ import type { Scalar, Variable } from "@/templates/template";
 import type { Entries } from "@/templates/variable_values";
 import type { Variables } from "./deployment";
 
+const HIDDEN = "***";
+
+/** What can be told of the variables where their template is not there to say it. */
+export function variablesOf(values: Variables): readonly Variable[] {
+  return Object.entries(values).map(([name, value]) => ({
+    name,
+    label: name,
+    type: typeof value === "string" ? (value === HIDDEN ? "password" : "string") : kindOf(value),
+    default: null,
+    required: false,
+    options: [],
+    pattern: null,
+  }));
+}
+
+function kindOf(value: number | boolean): "number" | "boolean" {
+  return typeof value === "number" ? "number" : "boolean";
+}
+
 /** What the form shows for a deployment's present values. Passwords are never shown: their entries are empty. */
 export function entriesOf(variables: readonly Variable[], values: Variables): Entries {
   return Object.fromEntries(

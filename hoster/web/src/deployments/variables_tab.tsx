@@ -3,6 +3,7 @@ import { Button } from "@/elements/button";
 import { Loaded } from "@/elements/loaded";
 import { ProblemNotice } from "@/elements/problem_notice";
 import { useSubmit } from "@/elements/use_submit";
+import { Problem } from "@/problems/problem";
 import { useUnsaved } from "@/routing/unsaved";
 import { request } from "@/session/request";
 import { useKept } from "@/session/use_kept";
@@ -12,7 +13,7 @@ import { type Entries, faultsOf } from "@/templates/variable_values";
 import { type Deployment, isMoving, pathOf } from "./deployment";
 import { EnvironmentForm } from "./environment_form";
 import { PendingChanges } from "./pending_changes";
-import { changesOf, entriesOf } from "./variable_changes";
+import { changesOf, entriesOf, variablesOf } from "./variable_changes";
 
 export default function VariablesTab({ deployment }: { readonly deployment: Deployment }) {
   return (
@@ -44,6 +45,16 @@ function OfTemplate({
   readonly templateId: string;
 }) {
   const template = useTemplate(templateId);
+  if (template.error instanceof Problem && template.error.code === "template_not_found") {
+    return (
+      <>
+        <p class="notice">
+          The template was withdrawn. What was deployed from it goes on, and can be changed.
+        </p>
+        <VariablesForm deployment={deployment} variables={variablesOf(deployment.variables)} />
+      </>
+    );
+  }
   return (
     <Loaded query={template}>
       {(found) => <VariablesForm deployment={deployment} variables={found.variables} />}

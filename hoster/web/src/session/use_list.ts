@@ -10,6 +10,10 @@ type Cursor = string | null;
 interface ListOptions<Item> {
   /** Milliseconds until the next look, judged by what the list holds now; false rests. */
   readonly lookAgain?: (items: readonly Item[]) => number | false;
+  /** Whether it is asked for at all. */
+  readonly wanted?: boolean;
+  /** What was shown under another key stays until this one's answer is there: for what is typed. */
+  readonly staysMeanwhile?: boolean;
 }
 
 /** A list of the API, page by page; `data` is all items so far. */
@@ -20,6 +24,8 @@ export function useList<Item>(key: readonly unknown[], path: string, options: Li
     initialPageParam: null,
     getNextPageParam: (page) => page.next_cursor ?? null,
     select: itemsOf,
+    enabled: options.wanted ?? true,
+    placeholderData: (before) => (options.staysMeanwhile ? before : undefined),
     refetchInterval: (query) => options.lookAgain?.(itemsOf(query.state.data)) ?? false,
   });
 }

@@ -67,7 +67,7 @@ function SourceForm({ source }: { readonly source: "image" | "git" }) {
             value={port}
             onValue={setPort}
             fault={fault("source.port")}
-            hint="On which the app listens inside its container."
+            hint="On which the app listens inside its container. It finds the number in PORT."
             input={{ type: "number", min: 1, max: 65535, inputMode: "numeric" }}
           />
           <TextArea
