@@ -48,11 +48,12 @@ class DeploymentChanges:
         self._clock = clock
 
     async def apply(self, viewer: Viewer, deployment_id: str, change: Change, check: Check) -> Deployment:
-        """What changes nothing leaves everything as it is, `updated_at` too, and is not refused by `check`, which what is so already
-        cannot harm (RFC 9110, 13.1.1). Raises DeploymentNotFound, BodyInvalid, PlanLimitReached, and what `check` raises.
+        """What changes nothing leaves everything as it is, `updated_at` too. Raises DeploymentNotFound, BodyInvalid,
+        PlanLimitReached, and what `check` raises.
         """
         async with self._database.transaction() as connection:
             before = await owned(connection, deployment_id, viewer)
+            check(before)
             document = await self._document(viewer, before, change)
             check_port_variable(before.source, change.variables)
             rewritten = False
@@ -73,7 +74,6 @@ class DeploymentChanges:
             after = await owned(connection, deployment_id, viewer)
             if not rewritten and after == before:
                 return before
-            check(before)
             await connection.execute(
                 "UPDATE deployments SET updated_at = ? WHERE id = ?", (self._clock.now(), deployment_id)
             )

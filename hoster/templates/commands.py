@@ -45,19 +45,17 @@ class TemplateCommands:
     async def revise(
         self, viewer: Viewer, template_id: str, changes: Mapping[str, object], check: Check
     ) -> Template:
-        """A new revision, if `changes` change anything; deployments keep the one that they were made from. What is so already was
-        done before, by the same request whose answer was lost, and is not refused (RFC 9110, 13.1.1).
-
-        Raises BodyInvalid, TemplateNotFound, and what `check` raises.
+        """A new revision, if `changes` change anything; deployments keep the one that they were made from. Raises
+        BodyInvalid, TemplateNotFound, and what `check` raises.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
             owned = await _owned(connection, viewer, template_id)
+            check(await self._shown(viewer, template_id))
             former = json.loads(owned["document"])
             document = read_document({**former, **_with_hidden_defaults(changes, former["variables"])})
             text, revision = write_document(document), owned["revision"] + 1
             if text != owned["document"]:
-                check(await self._shown(viewer, template_id))
                 await write_revision(connection, template_id, revision, text, now)
                 await connection.execute(
                     "UPDATE templates SET revision = ?, updated_at = ? WHERE id = ?",
@@ -68,15 +66,14 @@ class TemplateCommands:
     async def set_published(
         self, viewer: Viewer, template_id: str, check: Check, *, published: bool
     ) -> Template:
-        """What is so already is not refused, as in `revise`. Raises TemplateNotFound, and what `check` raises."""
+        """Raises TemplateNotFound, and what `check` raises."""
         async with self._database.transaction() as connection:
-            owned = await _owned(connection, viewer, template_id)
-            if bool(owned["published"]) is not published:
-                check(await self._shown(viewer, template_id))
-                await connection.execute(
-                    "UPDATE templates SET published = ?, updated_at = ? WHERE id = ?",
-                    (published, self._clock.now(), template_id),
-                )
+            await _owned(connection, viewer, template_id)
+            check(await self._shown(viewer, template_id))
+            await connection.execute(
+                "UPDATE templates SET published = ?, updated_at = ? WHERE id = ? AND published <> ?",
+                (published, self._clock.now(), template_id, published),
+            )
         return await self._shown(viewer, template_id)
 
     async def withdraw(self, viewer: Viewer, template_id: str, check: Check) -> None:
@@ -120,7 +117,7 @@ def _with_hidden_defaults(
 
 async def _owned(connection: aiosqlite.Connection, viewer: Viewer, template_id: str) -> Row:
     rows = await connection.execute_fetchall(
-        "SELECT t.revision, t.published, r.document FROM templates t"
+        "SELECT t.revision, r.document FROM templates t"
         " JOIN template_revisions r ON r.template_id = t.id AND r.revision = t.revision"
         " WHERE t.id = ? AND t.author_id = ? AND t.deleted_at IS NULL",
         (template_id, viewer.user_id),

@@ -291,9 +291,7 @@ async def test_what_has_changed_since_it_was_read_is_neither_changed_nor_deleted
     assert (unchanged.status, unchanged.raw, unchanged.headers["ETag"]) == (304, b"", tag)
     changed = await ask("PATCH", {"name": "new"}, If_Match=tag)
     assert (changed.status, changed.headers["ETag"] != tag) == (200, True)
-    again = await ask("PATCH", {"name": "new"}, If_Match=tag)
-    assert (again.status, again.headers["ETag"]) == (200, changed.headers["ETag"])
-    for method, body in (("PATCH", {"name": "newer"}), ("DELETE", None)):
+    for method, body in (("PATCH", {"name": "newer"}), ("PATCH", {"name": "new"}), ("DELETE", None)):
         refused = await ask(method, body, If_Match=tag)
         assert (refused.status, refused.body["code"]) == (412, "precondition_failed")
     for order in ("/start", "/stop", "/restart", "/redeploy", "/rollback"):

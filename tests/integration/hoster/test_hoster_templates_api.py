@@ -140,27 +140,6 @@ async def test_a_template_that_has_changed_since_it_was_read_is_not_overwritten(
     assert (shown["revision"], shown["description"], shown["published"]) == (2, "mine", False)
 
 
-async def test_what_is_sent_again_because_its_answer_was_lost_is_not_called_somebody_elses_change(
-    user: User, stranger: User
-) -> None:
-    written = await user.ask("POST", TEMPLATES, BODY)
-    one, tag = written.headers["Location"], written.headers["ETag"]
-
-    async def ask(who: User, number: int, method: str, body: object, under: str = "") -> Any:
-        headers = {**who.headers(method, one + under, f"again-{number}"), "If-Match": tag}
-        return await who.ask(method, one + under, body, headers=headers)
-
-    revised = await ask(user, 1, "PATCH", {"description": "mine", "tags": ["a"]})
-    again = await ask(user, 2, "PATCH", {"description": "mine", "tags": ["a"]})
-    assert (again.status, again.body, again.headers["ETag"]) == (200, revised.body, revised.headers["ETag"])
-    assert again.body["revision"] == 2
-    assert (await ask(user, 3, "PATCH", {"description": "mine", "tags": ["b"]})).status == 412
-    assert (await ask(stranger, 4, "PATCH", {"description": "mine", "tags": ["a"]})).status == 404
-    published = await user.ask("POST", f"{one}/publish")
-    again = await ask(user, 5, "POST", None, "/publish")
-    assert (again.status, again.body) == (200, published.body)
-
-
 async def test_a_template_is_found_by_what_its_newest_revision_says_in_any_case(user: User) -> None:
     one = (await user.ask("POST", TEMPLATES, {**BODY, "name": "ÄRZTE Blog", "tags": ["praxis"]})).headers[
         "Location"
