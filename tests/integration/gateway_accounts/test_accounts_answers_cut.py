@@ -14,29 +14,35 @@ from gateway.accounts.accounts import Accounts, open_accounts
 from gateway.accounts.answer_watch import AnswerWatch
 from gateway.accounts.cli import change_user
 from gateway.accounts.ongoing_answers import YOUNG_S, Ongoing
-from gateway.accounts.principal import ApiKey, BearerToken, Credential, PlanId, UserStatus
+from gateway.accounts.principal import ApiKey, BearerToken, Credential, PlanId, Principal, UserStatus
 from gateway.accounts.users import UserChange
 from shared.database import Database
-from tests.integration.gateway_accounts.conftest import PASSWORD, TOKEN_LIFE_S
+from tests.integration.gateway_accounts.conftest import PASSWORD, TOKEN_LIFE_S, MovableClock
 
-WITHIN_S = 2.0
+PATIENCE_S = 30.0
+"""Two seconds are promised, and measured by `tests.bench.revocation`; a machine with other work may take longer."""
 LEEWAY_S = 30
 PAUSE_S = 0.6
 """Longer than a change takes to be noticed."""
 
 
 class RelayedAnswer:
-    """An answer as the relay has one."""
+    """An answer as the relay has one, that is young no more."""
 
-    def __init__(self, accounts: Accounts) -> None:
+    def __init__(self, accounts: Accounts, clock: MovableClock) -> None:
         self._accounts = accounts
+        self._clock = clock
         self._ongoing: Ongoing | None = None
         self.is_cut = asyncio.Event()
 
     async def begin(self, credential: Credential) -> "RelayedAnswer":
         found = self._accounts.authenticator.authenticate(credential)
         principal = await found if inspect.isawaitable(found) else found
+        return self.begun_by(principal)
+
+    def begun_by(self, principal: Principal) -> "RelayedAnswer":
         self._ongoing = self._accounts.ongoing_answers.begun(principal, self)
+        self._clock.shift += YOUNG_S
         return self
 
     def cut(self) -> None:
@@ -45,7 +51,7 @@ class RelayedAnswer:
         self.is_cut.set()
 
     async def ends(self) -> None:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self.is_cut.wait()
 
 
@@ -69,7 +75,8 @@ async def test_a_logout_ends_the_answers_of_its_own_session_in_every_process(
     async with another_process(gateway) as accounts:
         relay = accounts if elsewhere else gateway.accounts
         mine, others, somebody_elses = [
-            await RelayedAnswer(relay).begin(BearerToken(text)) for text in (token, other, bobs)
+            await RelayedAnswer(relay, gateway.clock).begin(BearerToken(text))
+            for text in (token, other, bobs)
         ]
 
         assert (await gateway.call("POST", "/mod/auth/logout", token=token)).status == 204
@@ -84,7 +91,10 @@ async def test_a_logout_ends_the_answers_of_its_own_session_in_every_process(
 async def test_a_new_password_ends_the_answers_of_all_other_sessions(gateway: Any) -> None:
     token = (await gateway.sign_up())["token"]
     other = (await gateway.login("ann@example.com", PASSWORD)).body["token"]
-    own, others = [await RelayedAnswer(gateway.accounts).begin(BearerToken(text)) for text in (token, other)]
+    own, others = [
+        await RelayedAnswer(gateway.accounts, gateway.clock).begin(BearerToken(text))
+        for text in (token, other)
+    ]
 
     body = {"current_password": PASSWORD, "new_password": "another long password"}
     assert (await gateway.call("POST", "/mod/auth/password", body, token=token)).status == 204
@@ -96,10 +106,10 @@ async def test_a_new_password_ends_the_answers_of_all_other_sessions(gateway: An
 
 async def test_a_renewed_session_ends_the_answers_of_the_old_one(gateway: Any) -> None:
     token = (await gateway.sign_up())["token"]
-    old = await RelayedAnswer(gateway.accounts).begin(BearerToken(token))
+    old = await RelayedAnswer(gateway.accounts, gateway.clock).begin(BearerToken(token))
 
     renewed = await gateway.call("POST", "/mod/auth/refresh", token=token)
-    new = await RelayedAnswer(gateway.accounts).begin(BearerToken(renewed.body["token"]))
+    new = await RelayedAnswer(gateway.accounts, gateway.clock).begin(BearerToken(renewed.body["token"]))
 
     await old.ends()
     await asyncio.sleep(PAUSE_S)
@@ -111,7 +121,9 @@ async def test_a_deleted_key_ends_its_answers_and_another_key_goes_on(gateway: A
     keys = [
         (await gateway.call("POST", "/mod/keys", {"name": name}, token=token)).body for name in ("a", "b")
     ]
-    mine, others = [await RelayedAnswer(gateway.accounts).begin(ApiKey(key["key"])) for key in keys]
+    mine, others = [
+        await RelayedAnswer(gateway.accounts, gateway.clock).begin(ApiKey(key["key"])) for key in keys
+    ]
 
     assert (await gateway.call("DELETE", f"/mod/keys/{keys[0]['id']}", token=token)).status == 204
 
@@ -124,7 +136,7 @@ async def test_a_suspension_from_the_command_line_ends_all_answers_of_the_user(g
     token = (await gateway.sign_up())["token"]
     key = (await gateway.call("POST", "/mod/keys", {"name": "a"}, token=token)).body["key"]
     answers = [
-        await RelayedAnswer(gateway.accounts).begin(credential)
+        await RelayedAnswer(gateway.accounts, gateway.clock).begin(credential)
         for credential in (BearerToken(token), ApiKey(key))
     ]
 
@@ -136,11 +148,11 @@ async def test_a_suspension_from_the_command_line_ends_all_answers_of_the_user(g
 
 async def test_another_plan_ends_nothing(gateway: Any) -> None:
     token = (await gateway.sign_up())["token"]
-    answer = await RelayedAnswer(gateway.accounts).begin(BearerToken(token))
+    answer = await RelayedAnswer(gateway.accounts, gateway.clock).begin(BearerToken(token))
 
     await change_user(gateway.data_dir, "ann@example.com", UserChange(plan_id=PlanId("pro")))
 
-    await asyncio.sleep(WITHIN_S)
+    await asyncio.sleep(2 * PAUSE_S)
     assert not answer.is_cut.is_set()
 
 
@@ -152,8 +164,7 @@ async def test_a_session_that_ended_while_its_request_was_under_way_has_no_answe
     principal = await gateway.accounts.authenticator.authenticate(BearerToken(token))
     assert (await gateway.call("POST", "/mod/auth/logout", token=token)).status == 204
     await asyncio.sleep(PAUSE_S)
-    answer = RelayedAnswer(gateway.accounts)
-    answer._ongoing = gateway.accounts.ongoing_answers.begun(principal, answer)
+    answer = RelayedAnswer(gateway.accounts, gateway.clock).begun_by(principal)
 
     await answer.ends()
 
@@ -166,7 +177,7 @@ async def test_an_answer_ends_when_a_new_request_would_be_refused_as_expired(gat
     if kind == "key":
         me = (await gateway.call("GET", "/mod/auth/me", token=token)).body["user"]["id"]
         credential = ApiKey((await gateway.accounts.keys.create(me, "a", gateway.clock.now() + life_s))[1])
-    answer = await RelayedAnswer(gateway.accounts).begin(credential)
+    answer = await RelayedAnswer(gateway.accounts, gateway.clock).begin(credential)
     gateway.clock.shift += life_s + leeway_s - 60
     await asyncio.sleep(PAUSE_S)
     assert not answer.is_cut.is_set()
@@ -180,8 +191,8 @@ async def test_an_answer_ends_when_a_new_request_would_be_refused_as_expired(gat
 async def test_while_the_accounts_cannot_be_read_a_doubt_is_kept(gateway: Any, tmp_path: Path) -> None:
     answers = gateway.accounts.ongoing_answers
     token = (await gateway.sign_up())["token"]
-    answer = await RelayedAnswer(gateway.accounts).begin(BearerToken(token))
-    await asyncio.sleep(YOUNG_S + PAUSE_S)
+    answer = await RelayedAnswer(gateway.accounts, gateway.clock).begin(BearerToken(token))
+    await asyncio.sleep(PAUSE_S)
     answers.doubt_all()
     database = await Database.open(tmp_path / "without_tables.db", tmp_path / "no_migrations")
 
