@@ -28,17 +28,13 @@ TEMPLATE = {
 }  # fmt: skip
 
 
-def test_every_column_that_holds_something_sealed_is_rotated(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "schema.db")
-    for script in sorted(MIGRATIONS.glob("*.sql")):
-        connection.executescript(script.read_text(encoding="utf-8"))
-    found = {
-        (table, column)
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for _, column, kind, *_ in connection.execute(f"PRAGMA table_info({table})").fetchall()
-        if kind == "BLOB"
-    }
-    connection.close()
+async def test_every_column_that_holds_something_sealed_is_rotated(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "schema.db", MIGRATIONS)
+    columns = await database.fetch_all(
+        "SELECT t.name AS tab, c.name AS col FROM sqlite_master t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.type = 'BLOB'"
+    )
+    await database.close()
+    found = {(row["tab"], row["col"]) for row in columns}
 
     assert found == {(one.table, one.column) for one in SEALED_COLUMNS}
 
