@@ -42,8 +42,8 @@ async def measure() -> Found:
         clients = await _clients_of_all_processes(stack, gateway)
         await gateway.sign_up(clients[0], "ada@example.org")
         late = [await _late_ms(gateway, clients) for _ in range(TRIES)]
-        cut = [each for _ in range(STREAM_TRIES) for each in await _cut_ms(gateway, clients)]
         relays = await gateway.serving(clients[0])
+        cut = [each for _ in range(STREAM_TRIES) for each in await _cut_ms(gateway, clients)]
         return Found(late, cut, sum(relay["connections"] > 0 for relay in relays))
 
 

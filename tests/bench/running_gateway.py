@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -162,9 +162,11 @@ async def _upstream() -> AsyncIterator[str]:
     async def stream(request: web.Request) -> web.StreamResponse:
         events = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await events.prepare(request)
-        while True:
-            await events.write(b": still here\n\n")
-            await asyncio.sleep(1)
+        with suppress(ConnectionResetError):
+            while True:
+                await events.write(b": still here\n\n")
+                await asyncio.sleep(1)
+        return events
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
