@@ -195,10 +195,11 @@ async def test_while_the_accounts_cannot_be_read_a_doubt_is_kept(gateway: Any, t
     await asyncio.sleep(PAUSE_S)
     answers.doubt_all()
     database = await Database.open(tmp_path / "without_tables.db", tmp_path / "no_migrations")
+    try:
+        with pytest.raises(sqlite3.OperationalError):
+            await AnswerWatch(database, answers).look()
+    finally:
+        await database.close()
 
-    with pytest.raises(sqlite3.OperationalError):
-        await AnswerWatch(database, answers).look()
-
-    await database.close()
     assert not answer.is_cut.is_set()
     assert len(answers.take_doubted()) == 1
