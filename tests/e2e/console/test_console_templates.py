@@ -137,7 +137,9 @@ def test_what_was_deployed_from_a_withdrawn_template_can_still_be_changed(page: 
     page.goto(f"/deployments/{made['id']}/variables")
     expect(page.get_by_text("The template was withdrawn")).to_be_visible()
     page.get_by_label("GREETING").fill("still here")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_response(lambda response: response.request.method == "PATCH") as saved:
+        page.get_by_role("button", name="Save").click()
+    assert saved.value.status == 200
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
     shown = person.call("GET", f"/api/v1/deployments/{made['id']}").json()
     assert shown["variables"] == {"GREETING": "still here"}
