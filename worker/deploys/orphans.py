@@ -32,6 +32,6 @@ class Orphans:
             if network.labels.get(labels.PROJECT) not in known:
                 await self._networks.remove_release(network)
         for org_id in await self._networks.orgs() - await self._records.orgs_in_use():
-            await self._networks.remove(org_id)
+            await self._networks.remove_unused(org_id, self._records.orgs_in_use)
         self._pruning.ask()
         return len(orphans)

@@ -40,6 +40,5 @@ class Removal:
         await asyncio.to_thread(self._fetcher.forget, project.project_id)
         await self._records.projects.remove(project.project_id)
         self._on_deleted(project.project_id)
-        if project.org_id not in await self._records.orgs_in_use():
-            await self._networks.remove(project.org_id)
+        await self._networks.remove_unused(project.org_id, self._records.orgs_in_use)
         self._pruning.ask()

@@ -61,13 +61,14 @@ class ProjectCommands:
         """
         for domain in new.project.domains:
             checked_domain(domain, reserved_suffixes)
-        await self._networks.ensure(new.project.org_id)
         project_id = new.project.project_id
         secret = new.webhook_secret
         sealed = (
             None if secret is None else self._cipher.seal(f"webhook/{project_id}", {"webhook_secret": secret})
         )
-        await self._projects.add(new.project, Sealed(None, sealed))
+        with self._networks.kept(new.project.org_id):
+            await self._networks.ensure(new.project.org_id)
+            await self._projects.add(new.project, Sealed(None, sealed))
         self._publication.refresh(new.project)
         return new.project
 

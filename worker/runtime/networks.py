@@ -8,7 +8,9 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from ipaddress import IPv4Network
 
 import structlog
@@ -47,6 +49,7 @@ class OrgNetworks:
         self._own_container = own_container
         self._routes = routes
         self._turn = asyncio.Lock()
+        self._kept: Counter[str] = Counter()
         self._log = structlog.get_logger("networks")
 
     async def ensure(self, org_id: str) -> str:
@@ -73,9 +76,22 @@ class OrgNetworks:
             if self._is_org_network(network):
                 await self._engine.connect(network.network_id, own)
 
-    async def remove(self, org_id: str) -> None:
+    @contextmanager
+    def kept(self, org_id: str) -> Iterator[None]:
+        """Until it is recorded who needs the network, which was made before: nobody takes it away meanwhile."""
+        self._kept[org_id] += 1
+        try:
+            yield
+        finally:
+            self._kept[org_id] -= 1
+            if not self._kept[org_id]:
+                del self._kept[org_id]
+
+    async def remove_unused(self, org_id: str, orgs_in_use: Callable[[], Awaitable[set[str]]]) -> None:
         """Failure policy: a network that somebody else's container still uses stays, which is logged."""
         async with self._turn:
+            if org_id in self._kept or org_id in await orgs_in_use():
+                return
             network = self._of(org_id, await self._engine.networks())
             if network is None:
                 return

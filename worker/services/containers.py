@@ -1,5 +1,7 @@
 """The container and the volume of an add-on: made from its record alone, found again by their labels."""
 
+from collections.abc import Awaitable, Callable
+
 from worker.projects.environment import EnvironmentCipher
 from worker.runtime import labels
 from worker.runtime.engine import ContainerListed, ContainerSpec, Engine, MountedVolume
@@ -53,9 +55,9 @@ class AddOnContainers:
         await self._engine.stop(container_id, STOP_GRACE_S)
         await self._engine.remove(container_id)
 
-    async def leave(self, org_id: str) -> None:
-        """The organisation has nothing on this node any more."""
-        await self._networks.remove(org_id)
+    async def leave(self, org_id: str, orgs_in_use: Callable[[], Awaitable[set[str]]]) -> None:
+        """Unless the organisation still has something on this node."""
+        await self._networks.remove_unused(org_id, orgs_in_use)
 
     async def remove_volume(self, addon_id: str) -> None:
         await self._engine.remove_volumes(self._marks(addon_id))

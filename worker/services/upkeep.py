@@ -101,8 +101,7 @@ class AddOnUpkeep:
             self._pins.release()
         else:
             await self._store.see_kept(addon.addon_id)
-        if addon.org_id not in await self._records.orgs_in_use():
-            await self._containers.leave(addon.org_id)
+        await self._containers.leave(addon.org_id, self._records.orgs_in_use)
 
     async def _running(self, addon: AddOn) -> str:
         """The id of its one container. One that has stopped is made anew: all that it keeps is in its volume."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,8 @@ from tests.integration.worker_deploys.docker_cli import (
 )
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.running import eventually
+from worker.runtime.docker_engine import DockerEngine
+from worker.runtime.networks import OrgNetworks
 
 pytestmark = pytest.mark.engine
 
@@ -127,6 +130,33 @@ async def test_a_worker_in_a_container_joins_the_networks_of_its_organisations(
         assert _networks_of(own) == set(network_ids(worker.instance))
         await worker.commander.ok("DELETE", "/projects/p")
         assert network_ids(worker.instance) == []
+
+
+async def test_a_network_is_not_taken_from_an_organisation_whose_first_project_is_being_made(
+    docker_engine: str,
+) -> None:
+    engine, instance = DockerEngine(docker_engine), f"w_{uuid.uuid4().hex}"
+    networks = OrgNetworks(engine, instance, IPv4Network("10.203.0.0/24"), own_container="", routes=list)
+    recorded: set[str] = set()
+
+    async def orgs_in_use() -> set[str]:
+        return recorded
+
+    try:
+        with networks.kept("org"):
+            await networks.ensure("org")
+            await networks.remove_unused("org", orgs_in_use)
+            recorded.add("org")
+        # Somebody who had looked before it was recorded:
+        await networks.remove_unused("org", orgs_in_use)
+        assert await networks.orgs() == {"org"}
+
+        recorded.clear()
+        await networks.remove_unused("org", orgs_in_use)
+        assert await networks.orgs() == set()
+    finally:
+        await engine.close()
+        remove_everything_of(instance)
 
 
 async def test_an_engine_that_comes_later_is_used_as_soon_as_it_is_there(
