@@ -2,10 +2,15 @@
 
 Facts (aiodocker 0.27): its own event channel dies silently with the connection, its calls have no deadline by default, and an
 unreachable engine is `DockerError` 900. So events are read here, and every call is wrapped.
+
+Fact (Docker 20.10): while a container starts or ends, the engine answers 500 to an update of it ("cannot update a stopped container"),
+also for some moments in which it still shows it as running.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from http import HTTPStatus
 from ipaddress import IPv4Network
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +48,8 @@ CALL_DEADLINE_S = 15.0
 CREATE_DEADLINE_S = 60.0
 
 _LINE_BYTES = 2048
+_UPDATE_AGAIN_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""How long after each refusal of an update it is asked for again."""
 _REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
 
 
@@ -99,7 +106,7 @@ class DockerEngine:
 
     async def keep_running(self, container_id: str, *, on: bool, only_failed: bool = False) -> None:
         wanted = (RESTART_FAILED if only_failed else KEEP_RUNNING) if on else NO_RESTART
-        await self._call("POST", f"containers/{container_id}/update", body={"RestartPolicy": wanted})
+        await self._update(container_id, {"RestartPolicy": wanted})
 
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         async with in_time(CALL_DEADLINE_S):
@@ -222,12 +229,24 @@ class DockerEngine:
     async def _limit_processes(self, container_id: str, pids: int) -> None:
         """The builder cannot be told, and starts the container at about the same time."""
         try:
-            await self._call("POST", f"containers/{container_id}/update", body={"PidsLimit": pids})
+            await self._update(container_id, {"PidsLimit": pids})
         except EngineRefused:
-            # It has ended already; one that goes on without a limit ends the build.
+            # The builder removes it when it has ended; one that goes on without a limit ends the build.
             seen = await self.inspect(container_id)
             if seen is not None and seen.running:
                 raise
+
+    async def _update(self, container_id: str, change: Mapping[str, object]) -> None:
+        for pause_s in _UPDATE_AGAIN_S:
+            try:
+                await self._call("POST", f"containers/{container_id}/update", body=change)
+            except EngineRefused as refusal:
+                if refusal.status != HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                await asyncio.sleep(pause_s)
+            else:
+                return
+        await self._call("POST", f"containers/{container_id}/update", body=change)
 
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
         found = await self._call("GET", "images/json", params={"filters": label_filter(labels)})

@@ -131,7 +131,8 @@ async def test_a_step_is_used_again_by_the_same_project_only(
 
     found = []
     for project in ("app", "other", "app", "other"):
-        assert (await _deploy(building_worker, project, repository))["status"] == "active"
+        ended = await _deploy(building_worker, project, repository)
+        assert ended["status"] == "active", ended
         found.append((await building_worker.get(f"{project}.zexio.app", "/random"))[1])
 
     assert found[0] == found[2]

@@ -1,5 +1,6 @@
 """What the worker makes of its engine: images, registries, its own container, and an engine that comes later."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from ipaddress import IPv4Network
@@ -157,6 +158,30 @@ async def test_a_network_is_not_taken_from_an_organisation_whose_first_project_i
     finally:
         await engine.close()
         remove_everything_of(instance)
+
+
+async def test_a_container_is_updated_also_in_the_moment_in_which_it_starts_or_ends(
+    docker_engine: str, tiny_image: str
+) -> None:
+    engine = DockerEngine(docker_engine)
+
+    async def updated(container_id: str, turn: int) -> None:
+        await asyncio.sleep(turn * 0.03)
+        await engine.keep_running(container_id, on=False)
+
+    try:
+        for _container in range(10):
+            made = await asyncio.to_thread(docker, "create", tiny_image, "/bin/busybox", "sleep", "0.1")
+            container_id = made.strip()
+            try:
+                async with asyncio.TaskGroup() as updates:
+                    updates.create_task(engine.start(container_id))
+                    for turn in range(20):
+                        updates.create_task(updated(container_id, turn))
+            finally:
+                await asyncio.to_thread(docker, "rm", "-f", container_id)
+    finally:
+        await engine.close()
 
 
 async def test_an_engine_that_comes_later_is_used_as_soon_as_it_is_there(
