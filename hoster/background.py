@@ -83,7 +83,7 @@ def serving(parts: Parts, bootstrap_bell: Bell) -> Callable[[web.Application], A
                 "jobs": jobs.run,
                 "nodes": nodes,
                 "drift": drift,
-                "domains": placement.run,
+                "domains": partial(forever, 0.0, placement.tell_next, "domain placement"),
                 "domain drift": partial(
                     forever, parts.patience.compare_s, placement.compare, "domain drift watch"
                 ),
