@@ -7,7 +7,8 @@ from contextlib import suppress
 from enum import StrEnum
 
 ANSWER_MOST_S = 30.0
-_REFUSALS = (429, 500, 502, 503, 504)
+_PAGES = (200, 404, 429, 500, 502, 503, 504)
+"""404 and 200: of a proxy that does not know the server for a moment."""
 
 
 class Fate(StrEnum):
@@ -114,7 +115,7 @@ class BreakingProxy:
         return await self._ask(request), True
 
     def _page(self) -> bytes:
-        status = self._random.choice(_REFUSALS)
+        status = self._random.choice(_PAGES)
         body = f"<html><title>{status}</title></html>".encode()
         return (
             f"HTTP/1.1 {status} X\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\n\r\n".encode()

@@ -11,7 +11,7 @@ from tests.servers.breaking_proxy import BreakingProxy
 
 DEPLOYMENTS = "/api/v1/deployments"
 SEEDS = (1, 2)
-STORM_S = 6.0
+STORM_S, AWAY_S = 3.0, 2.5
 SETTLES_IN_S = 40.0
 BROKEN = 0.2
 _BECOMES = {
@@ -90,6 +90,10 @@ async def test_whatever_breaks_on_the_way_to_a_node_everything_is_as_ordered_aft
     worker.deploy_s = 0.1
     storm = Storm(user, hello_id, seed)
     try:
+        await storm.blow(STORM_S)
+        proxy.share = 1.0
+        await storm.blow(AWAY_S)
+        proxy.share = BROKEN
         await storm.blow(STORM_S)
         proxy.share = 0.0
         shown: dict[str, object] = {}
