@@ -137,7 +137,9 @@ def _bootstraps(parts: Parts, app: web.Application, bell: Bell) -> BootstrapRunn
         source=parts.config.worker_source,
         wheels=parts.config.worker_wheels,
     )
-    return BootstrapRunner(app[BOOTSTRAP_STORE], app[nodes_api.NODE_STORE], platform, parts.clock, bell)
+    return BootstrapRunner(
+        app[BOOTSTRAP_STORE], app[nodes_api.NODE_STORE], platform, parts.clock, bell, parts.patience
+    )
 
 
 async def _domain_commands(parts: Parts, domains: DomainStore, placement: DomainPlacement) -> DomainCommands:
