@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,21 @@ async def _billed(user: User) -> list[str]:
     return sorted(
         event["event_type"] for event in (await user.ask("GET", "/api/v1/billing/events")).body["items"]
     )
+
+
+async def _late(hoster: Hoster, then: Callable[[], None] = lambda: None) -> None:
+    """The one job that waits has no time left when it is claimed next; `then` is called before that."""
+
+    async def is_late() -> bool:
+        async with hoster.app[DATABASE].transaction() as connection:
+            made = await connection.execute(
+                "UPDATE jobs SET deadline_at = deadline_at - 86400 WHERE status = 'queued' AND lease_until = 0 AND attempts > 0"
+            )
+            if made.rowcount:
+                then()
+        return made.rowcount == 1
+
+    await eventually(is_late, 40)
 
 
 async def test_a_start_that_was_given_up_in_silence_is_made_good_when_the_node_answers(
@@ -124,14 +139,14 @@ async def test_a_node_that_was_replaced_in_the_middle_of_a_deploy_or_before_a_re
 async def test_a_deploy_that_is_past_cancelling_at_its_deadline_is_not_called_failed(
     hoster: Hoster, user: User, worker: FakeWorker, hello_id: str
 ) -> None:
-    worker.is_past_cancelling = True
+    worker.is_past_cancelling = worker.engine_unavailable = True
     worker.deploy_s = 600.0
     created = (await user.create(hello_id)).body
-    await user.until(created["id"], "starting")
-    # A job has its deadline from when it is claimed: the one that waits for this Hoster's turn is made late.
-    await rewrite(
-        hoster, "UPDATE jobs SET deadline_at = deadline_at - 86400, lease_until = 0, not_before = 0"
-    )
+
+    def engine_is_back() -> None:
+        worker.engine_unavailable = False
+
+    await _late(hoster, engine_is_back)
 
     async def has_begun() -> bool:
         return any(project.deploys for project in worker.projects.values())
@@ -189,7 +204,7 @@ async def test_a_stop_waits_as_long_as_the_engine_of_the_node_is_away(
     deployment = await _running(user, hello_id)
     worker.engine_unavailable = True
     await user.ask("POST", f"{DEPLOYMENTS}/{deployment['id']}/stop")
-    await rewrite(hoster, "UPDATE jobs SET deadline_at = deadline_at - 86400 WHERE status = 'queued'")
+    await _late(hoster)
     await asyncio.sleep(SEVERAL_LOOKS_S)
     waiting = await _shown(user, deployment)
     assert (waiting["status"], "engine" in waiting["status_reason"]) == ("stopping", True)
