@@ -74,7 +74,7 @@ def _invalid_transition(error: Exception) -> Problem:
 
 def _hostname_taken(error: Exception) -> Problem:
     extra = {"records": error.records} if isinstance(error, HostnameTaken) else {}
-    return Problem(409, "hostname_taken", str(error), extra=extra)
+    return Problem(409, "hostname_taken", str(error), extra=extra, headers=_RETRY_LATER)
 
 
 def _unproved(error: Exception) -> Problem:

@@ -314,12 +314,16 @@ class Operations(RuleBasedStateMachine):
             raise AssertionError(f"after {self.settles_within_s:g} s still {found}") from None
 
     async def _unsettled(self) -> list[str]:
-        """What is not at rest; when all is, what the node shows otherwise. An order that failed says nothing of what the node has."""
+        """What is not at rest, or will be tried again; when all is, what the node shows otherwise. An order that failed says nothing of what
+        the node has.
+        """
         rows = await self.database.fetch_all(
-            "SELECT project_id, status, failed_by_drift FROM deployments WHERE status <> 'deleted'"
+            "SELECT project_id, status, failed_by_drift, given_up_at FROM deployments WHERE status <> 'deleted'"
         )
         moving = [
-            f"{row['project_id']} {row['status']}" for row in rows if State(row["status"]) not in _AT_REST
+            f"{row['project_id']} {row['status']}"
+            for row in rows
+            if State(row["status"]) not in _AT_REST or row["given_up_at"] is not None
         ]
         runs = {
             row["project_id"]: row["status"] == "running"

@@ -150,6 +150,28 @@ async def test_a_dns_that_does_not_answer_is_said_and_proves_nothing(
     assert (await user.ask("GET", f"{at}/domains")).body["items"][0]["status"] == "pending"
 
 
+async def test_a_claim_is_neither_refused_nor_granted_while_the_dns_does_not_answer_and_its_key_is_free_afterwards(
+    user: User, stranger: User, worker: FakeWorker, hello_id: str, dns_zone: DnsZone
+) -> None:
+    squatted, rightful = await _deploy(stranger, hello_id), await _deploy(user, hello_id)
+    await _claimed(stranger, squatted)
+
+    async def claim(request_id: str) -> Any:
+        target = f"{rightful}/domains"
+        headers = {**user.headers("POST", target, request_id), "Idempotency-Key": "k"}
+        return await user.ask("POST", target, {"hostname": NAME}, headers=headers)
+
+    dns_zone.broken = True
+    unknown = await claim("first")
+    assert (unknown.status, unknown.body["code"]) == (503, "dns_unavailable")
+    dns_zone.broken = False
+    refused = await claim("second")
+    assert (refused.status, refused.body["code"]) == (409, "hostname_taken")
+    dns_zone.publish(refused.body["records"][0])
+    assert (await claim("third")).status == 201
+    assert (await stranger.ask("GET", f"{squatted}/domains")).body["total"] == 0
+
+
 async def test_a_strangers_domains_do_not_exist(
     user: User, stranger: User, worker: FakeWorker, hello_id: str, session: aiohttp.ClientSession
 ) -> None:
