@@ -49,6 +49,7 @@ _WAITED_FOR_S = 1.0
 _BY_CODE: Mapping[int, type[sqlite3.OperationalError]] = {
     sqlite3.SQLITE_FULL: DatabaseFull,
     sqlite3.SQLITE_IOERR: DatabaseFull,
+    sqlite3.SQLITE_CANTOPEN: DatabaseFull,
     sqlite3.SQLITE_BUSY: DatabaseBusy,
     sqlite3.SQLITE_LOCKED: DatabaseBusy,
 }

@@ -126,6 +126,9 @@ class JobRunner:
     async def _outcome(self, job: Job) -> Outcome:
         try:
             return await self._work(job)
+        except PASSING as passing:
+            self._log.warning("job_waits_for_database", job_id=job.id, kind=job.kind, reason=str(passing))
+            return Again("Our own storage cannot be used now.", Heard.TROUBLED)
         except Exception:  # noqa: BLE001 - the policy above
             self._log.exception("job_failed", job_id=job.id, kind=job.kind, deployment_id=job.deployment_id)
             return Again("Something went wrong on our side; trying again.", Heard.ANSWERED)

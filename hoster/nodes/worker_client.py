@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from hoster.nodes.model import Worker
-from shared import signature
+from shared import signature, sse
 from shared.clock import Clock
 from shared.problem import FieldFault
 from shared.signature import Command
@@ -101,9 +101,7 @@ class WorkerClient:
         try:
             async with asyncio.timeout(COMMAND_DEADLINE_S):
                 response = await exchange
-                if response.status != 200:
-                    async with response:
-                        await _refuse(response)
+                await _check_streams(response)
         except (aiohttp.ClientError, NotTheWorker, TimeoutError, OSError) as error:
             raise _unreachable(worker, error) from error
         try:
@@ -130,6 +128,16 @@ async def _answer(response: aiohttp.ClientResponse) -> Answer:
     if response.status >= 300:
         await _refuse(response)
     return Answer(response.status, _members(await _read(response)))
+
+
+async def _check_streams(response: aiohttp.ClientResponse) -> None:
+    """Raises WorkerRefused or NotTheWorker."""
+    if response.status != 200:
+        async with response:
+            await _refuse(response)
+    if response.content_type != sse.CONTENT_TYPE:
+        response.close()
+        raise NotTheWorker(response.content_type)
 
 
 async def _refuse(response: aiohttp.ClientResponse) -> None:

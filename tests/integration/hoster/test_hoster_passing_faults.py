@@ -191,6 +191,8 @@ async def test_what_is_not_said_by_the_worker_ends_no_order(
         await user.until_told_of_silence(stopped["id"])
         assert (await _shown(user, stopped))["status"] == "stopping"
         assert (await _shown(user, deleted))["status"] == "deleting"
+        stream = await user.ask("GET", f"{DEPLOYMENTS}/{stopped['id']}/monitoring/logs/stream")
+        assert (stream.status, stream.headers["Retry-After"]) == (503, "5")
 
     await user.until(stopped["id"], "stopped")
     await user.until_gone(deleted["id"])
