@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import aiodocker
 import aiohttp
+import structlog
 
 from worker.errors import EngineUnavailable
 from worker.runtime.build_output import BuildOutput, build_parameters
@@ -46,10 +47,13 @@ from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, con
 
 CALL_DEADLINE_S = 15.0
 CREATE_DEADLINE_S = 60.0
+UNDO_DEADLINE_S = 5.0
 
 _LINE_BYTES = 2048
 _UPDATE_AGAIN_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """How long after each refusal of an update it is asked for again."""
+log = structlog.get_logger("engine")
+
 _REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
 
 
@@ -83,9 +87,26 @@ class DockerEngine:
             raise EngineUnavailable(str(refusal)) from refusal
 
     async def create(self, spec: ContainerSpec) -> str:
+        """Interrupted, it leaves nothing: the engine makes the container all the same, and who interrupts would look for it too early."""
+        creating = asyncio.create_task(self._create(spec), name=f"create {spec.name}")
+        try:
+            return await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await self._undo(creating)
+            raise
+
+    async def _create(self, spec: ContainerSpec) -> str:
         async with in_time(CREATE_DEADLINE_S):
             container = await self._docker.containers.create(container_config(spec), name=spec.name)
-        return container.id
+        return str(container.id)
+
+    async def _undo(self, creating: asyncio.Task[str]) -> None:
+        """Failure policy: what an engine does not make or remove in time is found by the next look for orphans."""
+        try:
+            async with asyncio.timeout(UNDO_DEADLINE_S):
+                await self.remove(await creating)
+        except (TimeoutError, EngineRefused, EngineUnavailable, aiodocker.DockerError) as error:
+            log.warning("creation_not_undone", reason=str(error))
 
     async def start(self, container_id: str) -> None:
         async with in_time(CREATE_DEADLINE_S):

@@ -19,7 +19,9 @@ from tests.integration.worker_deploys.docker_cli import (
 )
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.running import eventually
+from worker.runtime import labels
 from worker.runtime.docker_engine import DockerEngine
+from worker.runtime.engine import ContainerSpec, Limits
 from worker.runtime.networks import OrgNetworks
 
 pytestmark = pytest.mark.engine
@@ -182,6 +184,34 @@ async def test_a_container_is_updated_also_in_the_moment_in_which_it_starts_or_e
                 await asyncio.to_thread(docker, "rm", "-f", container_id)
     finally:
         await engine.close()
+
+
+async def test_a_creation_that_is_interrupted_leaves_no_container(
+    docker_engine: str, tiny_image: str
+) -> None:
+    engine, instance = DockerEngine(docker_engine), f"plane-{uuid.uuid4().hex[:8]}"
+
+    async def interrupted(number: int) -> None:
+        spec = ContainerSpec(
+            name=f"{instance}.{number}", image_id=tiny_image, command=("/bin/busybox", "sleep", "1"), entrypoint=None, environment={},
+            labels={labels.INSTANCE: instance}, network="bridge", limits=Limits(), mounts=(), probe=None,
+        )  # fmt: skip
+        creating = asyncio.create_task(engine.create(spec))
+        await asyncio.sleep(number * 0.01)
+        creating.cancel()
+        await asyncio.wait({creating})
+        if not creating.cancelled():
+            await engine.remove(creating.result())
+
+    try:
+        for number in range(12):
+            await interrupted(number)
+        assert container_ids(instance) == []
+        await asyncio.sleep(1.0)  # nor does the engine make one afterwards
+        assert container_ids(instance) == []
+    finally:
+        await engine.close()
+        remove_everything_of(instance)
 
 
 async def test_an_engine_that_comes_later_is_used_as_soon_as_it_is_there(
