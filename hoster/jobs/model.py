@@ -94,12 +94,14 @@ class Patience:
     A start or restart gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop or redeploy gives up at its
     deadline only when the node has said what runs: until then nobody knows. A stop has all of its time from then on, a redeploy once the
     node is not silent any more. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded; what was given
-    up without knowing is then tried again, for `resume_s` from when it was given up first.
+    up without knowing is then tried again, for `resume_s` from when it was given up first. An installation gives up when its machine is away
+    for `machine_away_s`, in which one that was just ordered boots.
     """
 
     start_s: float = 900.0
     stop_s: float = 180.0
     unreachable_s: float = 90.0
+    machine_away_s: float = 30.0
     first_retry_s: float = 0.5
     longest_retry_s: float = 15.0
     poll_s: float = 0.25

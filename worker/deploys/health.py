@@ -21,6 +21,7 @@ QUICK_S = 0.25
 QUICK_ATTEMPTS = 40
 SLOW_S = 1.0
 KEPT_ATTEMPTS = 20
+REMOVED = "the container was removed by somebody else"
 
 
 class Unhealthy(Exception):
@@ -29,6 +30,10 @@ class Unhealthy(Exception):
     def __init__(self, reason: str, attempts: tuple[HealthAttempt, ...] = ()) -> None:
         super().__init__(reason)
         self.attempts = attempts
+
+
+class Removed(Unhealthy):
+    """Somebody else has removed the container, or is removing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Probes:
         while True:
             container = await self._engine.inspect(container_id)
             if container is None:
-                raise Unhealthy("the container was removed by somebody else", tuple(attempts))
+                raise Removed(REMOVED, tuple(attempts))
             if gate.may_end and has_completed(container):
                 return Healthy(container, "", tuple(attempts))
             gate.watch(container)
@@ -118,7 +123,7 @@ class Probes:
         while True:
             container = await self._engine.inspect(container_id)
             if container is None:
-                raise Unhealthy("the container was removed by somebody else")
+                raise Removed(REMOVED)
             if has_completed(container):
                 return
             if container.status == "exited":

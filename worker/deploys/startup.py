@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from worker.deploys.health import Gate, Healthy, Probes, Unhealthy, has_completed
+from worker.deploys.health import REMOVED, Gate, Healthy, Probes, Removed, Unhealthy, has_completed
 from worker.deploys.request import Condition, DeployRequest, HealthCheck, Service
+from worker.errors import ContainerGone
 from worker.runtime.engine import ContainerSeen, Engine
 
 START_S = 60.0
@@ -64,7 +65,11 @@ class Startup:
             for dependency in service.depends_on:
                 await self._until(request, containers, wait, dependency.service, dependency.condition)
             await before_start(service, containers[service.name])
-            await self._engine.start(containers[service.name])
+            with _named(request, service):
+                try:
+                    await self._engine.start(containers[service.name])
+                except ContainerGone as error:
+                    raise Removed(REMOVED) from error
 
     async def until_healthy(
         self, request: DeployRequest, containers: Mapping[str, str], wait: Wait
@@ -131,4 +136,4 @@ def _named(request: DeployRequest, service: Service) -> Iterator[None]:
     except Unhealthy as error:
         if len(request.services) == 1:
             raise
-        raise Unhealthy(f"{service.name}: {error}", error.attempts) from error
+        raise type(error)(f"{service.name}: {error}", error.attempts) from error

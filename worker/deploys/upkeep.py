@@ -5,7 +5,7 @@ Rules:
 - A container is published only after a fresh look at its address and a fresh probe.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
@@ -13,7 +13,7 @@ from shared.clock import Clock
 from worker.deploys.crashes import CRASHED_AFTER, WINDOW_S, RestartWindow
 from worker.deploys.draining import drain
 from worker.deploys.generation import Generations
-from worker.deploys.health import Probes, Unhealthy
+from worker.deploys.health import Probes, Removed, Unhealthy
 from worker.deploys.interruptions import Interrupted, Interruptions
 from worker.deploys.model import Release, ReleaseMissing
 from worker.deploys.publication import Publication, Published
@@ -73,7 +73,9 @@ class Upkeep:
             self._publication.end_hold(project.project_id)
         elif project.wanted is Wanted.STOPPED:
             await self._stop(project, current)
-        elif project.state is not State.CRASHED:
+        elif project.state is State.CRASHED:
+            await self._end(c for c in current.values() if c.running)
+        else:
             await self.bring_up(project, current)
 
     async def bring_up(self, project: Project, current: Containers) -> None:
@@ -86,6 +88,9 @@ class Upkeep:
             await self._serve(project, release, current)
         except Interrupted:
             log.info("start_interrupted", project=project.project_id)
+        except Removed:
+            # Once it has gone, which is an event, it is made again.
+            log.info("removed_while_started", project=project.project_id)
         except _Crashed:
             await self._give_up(project)
         except (
@@ -103,8 +108,8 @@ class Upkeep:
             self._publication.end_hold(project.project_id)
 
     def current_of(self, project: Project, containers: Sequence[ContainerListed]) -> Containers:
-        """The containers of the recorded release; for each service the running one should there be two."""
-        own = [c for c in containers if c.labels.get(labels.RELEASE) == project.release_id]
+        """The containers of the recorded release; for each service the running one should there be two. None that is going."""
+        own = [c for c in containers if c.labels.get(labels.RELEASE) == project.release_id and not c.going]
         return {c.labels.get(labels.SERVICE, ""): c for c in sorted(own, key=lambda c: c.running)}
 
     async def find_current(self, project: Project) -> Containers:
@@ -229,9 +234,7 @@ class Upkeep:
         self._publication.withdraw(project.project_id)
         await self._projects.see(project.project_id, State.CRASHED, reason)
         current = await self.find_current(project)
-        for container in current.values():
-            await self._engine.keep_running(container.container_id, on=False)
-        await self._generations.stop(current.values())
+        await self._end(current.values())
         for service, container in current.items():
             last_words = "\n".join(await self._engine.log_tail(container.container_id, LOG_LINES))
             self._restarts.forget(container.container_id)
@@ -239,6 +242,13 @@ class Upkeep:
                 project.project_id, "crashed", service, f"{reason}\n{last_words}".rstrip()
             )
         log.warning("project_crashed", project=project.project_id, reason=reason)
+
+    async def _end(self, containers: Iterable[ContainerListed]) -> None:
+        """None of them is started again by the engine."""
+        ending = list(containers)
+        for container in ending:
+            await self._engine.keep_running(container.container_id, on=False)
+        await self._generations.stop(ending)
 
     async def _see(self, project: Project, state: State) -> None:
         # A failed project stays shown as failed until it is healthy again.

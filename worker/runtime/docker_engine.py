@@ -2,15 +2,11 @@
 
 Facts (aiodocker 0.27): its own event channel dies silently with the connection, its calls have no deadline by default, and an
 unreachable engine is `DockerError` 900. So events are read here, and every call is wrapped.
-
-Fact (Docker 20.10): while a container starts or ends, the engine answers 500 to an update of it ("cannot update a stopped container"),
-also for some moments in which it still shows it as running.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +15,7 @@ import aiodocker
 import aiohttp
 import structlog
 
-from worker.errors import EngineUnavailable
+from worker.errors import ContainerGone, EngineUnavailable
 from worker.runtime.build_output import BuildOutput, build_parameters
 from worker.runtime.engine import (
     BuildFailed,
@@ -35,6 +31,7 @@ from worker.runtime.engine import (
     NetworkSeen,
 )
 from worker.runtime.engine_answers import (
+    container_listed,
     container_seen,
     engine_event,
     image_listed,
@@ -43,6 +40,19 @@ from worker.runtime.engine_answers import (
     network_seen,
 )
 from worker.runtime.engine_failures import in_time, or_none
+from worker.runtime.engine_moments import (
+    AGAIN_S,
+    NETWORK_AGAIN_S,
+    REMOVE_AGAIN_S,
+    endpoints_pass,
+    is_going,
+    is_gone,
+    name_passes,
+    removal_passes,
+    until_it_passes,
+    update_passes,
+    volume_passes,
+)
 from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, container_config
 
 CALL_DEADLINE_S = 15.0
@@ -50,8 +60,6 @@ CREATE_DEADLINE_S = 60.0
 UNDO_DEADLINE_S = 5.0
 
 _LINE_BYTES = 2048
-_UPDATE_AGAIN_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
-"""How long after each refusal of an update it is asked for again."""
 log = structlog.get_logger("engine")
 
 _REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
@@ -96,9 +104,12 @@ class DockerEngine:
             raise
 
     async def _create(self, spec: ContainerSpec) -> str:
-        async with in_time(CREATE_DEADLINE_S):
-            container = await self._docker.containers.create(container_config(spec), name=spec.name)
-        return str(container.id)
+        async def create() -> str:
+            async with in_time(CREATE_DEADLINE_S):
+                container = await self._docker.containers.create(container_config(spec), name=spec.name)
+            return str(container.id)
+
+        return await until_it_passes(create, name_passes)
 
     async def _undo(self, creating: asyncio.Task[str]) -> None:
         """Failure policy: what an engine does not make or remove in time is found by the next look for orphans."""
@@ -109,25 +120,30 @@ class DockerEngine:
             log.warning("creation_not_undone", reason=str(error))
 
     async def start(self, container_id: str) -> None:
-        async with in_time(CREATE_DEADLINE_S):
-            await self._docker.containers.container(container_id).start()
+        try:
+            async with in_time(CREATE_DEADLINE_S):
+                await self._docker.containers.container(container_id).start()
+        except EngineRefused as refusal:
+            # Of a 404 the container need not be the reason: a network of it may be missing.
+            if is_going(refusal) or (is_gone(refusal) and await self.inspect(container_id) is None):
+                raise ContainerGone(str(refusal)) from refusal
+            raise
 
     async def stop(self, container_id: str, grace_s: int) -> None:
         async with in_time(grace_s + CALL_DEADLINE_S):
             await or_none(self._docker.containers.container(container_id).stop(t=grace_s))
 
     async def remove(self, container_id: str) -> None:
-        async with in_time(CREATE_DEADLINE_S):
-            try:
-                await or_none(self._docker.containers.container(container_id).delete(force=True, v=True))
-            except aiodocker.DockerError as error:
-                # 409: a removal of the same container is already under way.
-                if error.status != 409:
-                    raise
+        everything = {"force": "1", "v": "1"}
+        await self._remove(f"containers/{container_id}", removal_passes, REMOVE_AGAIN_S, everything)
 
     async def keep_running(self, container_id: str, *, on: bool, only_failed: bool = False) -> None:
         wanted = (RESTART_FAILED if only_failed else KEEP_RUNNING) if on else NO_RESTART
-        await self._update(container_id, {"RestartPolicy": wanted})
+        try:
+            await self._update(container_id, {"RestartPolicy": wanted})
+        except EngineRefused as refusal:
+            if not is_gone(refusal) and not is_going(refusal):
+                raise
 
     async def inspect(self, container_id: str) -> ContainerSeen | None:
         async with in_time(CALL_DEADLINE_S):
@@ -138,10 +154,7 @@ class DockerEngine:
         async with in_time(CALL_DEADLINE_S):
             found = await self._docker.containers.list(all=True, filters=label_filter(labels))
         return [
-            ContainerListed(
-                container.id, container["Labels"], container["State"] in {"running", "restarting", "paused"}
-            )
-            for container in found
+            container_listed(container.id, container["State"], container["Labels"]) for container in found
         ]
 
     async def id_starting_with(self, prefix: str) -> str | None:
@@ -149,10 +162,15 @@ class DockerEngine:
         return None if seen is None else seen.container_id
 
     async def log_tail(self, container_id: str, lines: int) -> list[str]:
-        async with in_time(CALL_DEADLINE_S):
-            frames = await self._docker.containers.container(container_id).log(
-                stdout=True, stderr=True, tail=lines
-            )
+        try:
+            async with in_time(CALL_DEADLINE_S):
+                frames = await self._docker.containers.container(container_id).log(
+                    stdout=True, stderr=True, tail=lines
+                )
+        except EngineRefused as refusal:
+            if is_gone(refusal) or is_going(refusal):
+                return []
+            raise
         text = "".join(frames).removesuffix("\n")
         return [line[:_LINE_BYTES] for line in text.split("\n")][-lines:] if text else []
 
@@ -201,8 +219,7 @@ class DockerEngine:
                 raise
 
     async def remove_network(self, network_id: str) -> None:
-        async with in_time(CREATE_DEADLINE_S):
-            await (await self._docker.networks.get(network_id)).delete()
+        await self._remove(f"networks/{network_id}", endpoints_pass, NETWORK_AGAIN_S)
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         await self._call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
@@ -211,7 +228,7 @@ class DockerEngine:
         listed = await self._call("GET", "volumes", params={"filters": label_filter(labels)})
         volumes = listed["Volumes"] or []
         for volume in volumes:
-            await self._call("DELETE", f"volumes/{volume['Name']}")
+            await self._remove(f"volumes/{volume['Name']}", volume_passes, AGAIN_S)
         return len(volumes)
 
     async def build(
@@ -258,16 +275,27 @@ class DockerEngine:
                 raise
 
     async def _update(self, container_id: str, change: Mapping[str, object]) -> None:
-        for pause_s in _UPDATE_AGAIN_S:
-            try:
-                await self._call("POST", f"containers/{container_id}/update", body=change)
-            except EngineRefused as refusal:
-                if refusal.status != HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise
-                await asyncio.sleep(pause_s)
-            else:
-                return
-        await self._call("POST", f"containers/{container_id}/update", body=change)
+        async def update() -> None:
+            await self._call("POST", f"containers/{container_id}/update", body=change)
+
+        await until_it_passes(update, update_passes)
+
+    async def _remove(
+        self,
+        path: str,
+        passes: Callable[[EngineRefused], bool],
+        again_s: Sequence[float],
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        async def remove() -> None:
+            await self._call("DELETE", path, params=params, deadline_s=CREATE_DEADLINE_S)
+
+        try:
+            async with in_time(CREATE_DEADLINE_S):
+                await until_it_passes(remove, passes, again_s)
+        except EngineRefused as refusal:
+            if not is_gone(refusal):
+                raise
 
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
         found = await self._call("GET", "images/json", params={"filters": label_filter(labels)})
@@ -306,10 +334,11 @@ class DockerEngine:
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
+        deadline_s: float = CALL_DEADLINE_S,
     ) -> Any:  # noqa: ANN401 - JSON
         """For what aiodocker's typed API does not have."""
         data = None if body is None else json.dumps(body)
         query = self._docker._query(path, method, params=params, data=data)  # noqa: SLF001 - it has no public equivalent
-        async with in_time(CALL_DEADLINE_S), query as response:
+        async with in_time(deadline_s), query as response:
             text = await response.read()
         return json.loads(text) if text else None

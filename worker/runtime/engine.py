@@ -108,11 +108,12 @@ def unix_seconds(engine_time: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ContainerListed:
-    """A container in a listing, which is cheaper than looking at each."""
+    """A container in a listing, which is cheaper than looking at each. `going`: its removal has begun, and nothing else can be done with it."""
 
     container_id: str
     labels: Mapping[str, str]
     running: bool
+    going: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +202,20 @@ class Engine(Protocol):
     async def create(self, spec: ContainerSpec) -> str:
         """The id of a created, not started container."""
 
-    async def start(self, container_id: str) -> None: ...
+    async def start(self, container_id: str) -> None:
+        """Raises ContainerGone for one that somebody has removed, or is removing."""
 
     async def stop(self, container_id: str, grace_s: int) -> None:
         """SIGTERM, then SIGKILL after `grace_s`. A container that is gone or stopped is no error."""
 
     async def remove(self, container_id: str) -> None:
-        """Kills it if need be, and removes its anonymous volumes. A container that is gone is no error."""
+        """Kills it if need be, and removes its anonymous volumes; afterwards it is gone. A container that is gone is no error."""
 
     async def keep_running(self, container_id: str, *, on: bool, only_failed: bool = False) -> None:
-        """Whether the engine restarts the container when it ends (`only_failed`: unless it ended with 0) or the machine boots."""
+        """Whether the engine restarts the container when it ends (`only_failed`: unless it ended with 0) or the machine boots.
+
+        A container that is gone, or just going, is no error.
+        """
 
     async def inspect(self, container_id: str) -> ContainerSeen | None: ...
 
@@ -220,7 +225,8 @@ class Engine(Protocol):
     async def id_starting_with(self, prefix: str) -> str | None:
         """The container whose id or name is (for an id: begins with) `prefix`."""
 
-    async def log_tail(self, container_id: str, lines: int) -> list[str]: ...
+    async def log_tail(self, container_id: str, lines: int) -> list[str]:
+        """Nothing of a container that is gone, or just going."""
 
     async def networks(self) -> list[NetworkSeen]: ...
 
@@ -243,12 +249,14 @@ class Engine(Protocol):
 
     async def disconnect(self, network_id: str, container_id: str) -> None: ...
 
-    async def remove_network(self, network_id: str) -> None: ...
+    async def remove_network(self, network_id: str) -> None:
+        """One that is gone is no error."""
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """One that exists stays as it is."""
 
-    async def remove_volumes(self, labels: Mapping[str, str]) -> int: ...
+    async def remove_volumes(self, labels: Mapping[str, str]) -> int:
+        """How many carry all of `labels`, and are gone now."""
 
     def build(self, context: AsyncIterator[bytes], order: BuildOrder) -> AsyncGenerator[BuildMessage, None]:
         """What the build says as it goes; the last message has the image. Closing it ends the build. Raises BuildFailed.

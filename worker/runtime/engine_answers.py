@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from worker.runtime.engine import ContainerSeen, EngineEvent, ImageListed, ImageSeen, NetworkSeen
+from worker.runtime.engine import (
+    ContainerListed,
+    ContainerSeen,
+    EngineEvent,
+    ImageListed,
+    ImageSeen,
+    NetworkSeen,
+)
 
 _NAMELESS = "<none>:<none>"
 
@@ -41,6 +48,15 @@ def container_seen(found: Mapping[str, Any]) -> ContainerSeen:
         restarts=found["RestartCount"],
         addresses={name: end["IPAddress"] for name, end in networks.items() if end["IPAddress"]},
         health=(state.get("Health") or {}).get("Status"),
+    )
+
+
+def container_listed(container_id: str, state: str, labels: Mapping[str, str]) -> ContainerListed:
+    return ContainerListed(
+        container_id,
+        labels,
+        running=state in {"running", "restarting", "paused"},
+        going=state in {"removing", "dead"},
     )
 
 

@@ -33,6 +33,8 @@ async def in_time(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
         raise EngineRefused(400, "the engine has no such path") from error
     except (aiohttp.ClientError, OSError) as error:
         raise EngineUnavailable(f"the connection to the engine broke: {error}") from error
+    except ValueError as error:
+        raise EngineUnavailable(f"the answer of the engine is not JSON: {error}") from error
 
 
 async def or_none(call: Awaitable[_T]) -> _T | None:

@@ -112,13 +112,10 @@ class OrgNetworks:
         """The id of the network of the release that `marks` name, created if need be; raises NetworkPoolExhausted."""
         name = f"plane-{self._instance[2:10]}-{marks[labels.RELEASE]}"
         async with self._turn:
-            seen = await self._engine.networks()
-            found = next((n for n in seen if n.name == name and self._is_ours(n)), None)
-            return (
-                found.network_id
-                if found is not None
-                else await self._create(name, marks, seen, internal=True)
-            )
+            found = await self._named(name)
+            if found is not None:
+                return found.network_id
+            return await self._create(name, marks, await self._engine.networks(), internal=True)
 
     async def of_releases(self) -> list[NetworkSeen]:
         """The networks of all releases, whose projects and releases their labels name."""
@@ -153,8 +150,13 @@ class OrgNetworks:
                 )
             except EngineRefused as refusal:
                 # Taken by something that we cannot see from here (a route of the host while we run in a container).
-                if _OVERLAPS not in str(refusal):
+                if _OVERLAPS in str(refusal):
+                    continue
+                # Else the worker before us may have asked for it: the engine goes on although nobody waits any more.
+                made = await self._named(name)
+                if made is None:
                     raise
+                return made.network_id
         raise NetworkPoolExhausted(f"no free range is left in {self._pool}")
 
     async def _remove(self, network: NetworkSeen) -> None:
@@ -162,6 +164,10 @@ class OrgNetworks:
             await self._engine.remove_network(network.network_id)
         except EngineRefused as refusal:
             self._log.warning("network_stays", network=network.name, reason=str(refusal))
+
+    async def _named(self, name: str) -> NetworkSeen | None:
+        seen = await self._engine.networks()
+        return next((network for network in seen if network.name == name and self._is_ours(network)), None)
 
     def _bridge(self, network_name: str) -> str:
         """At most 15 characters (IFNAMSIZ); the firewall knows all of them by `bridges_pattern`."""

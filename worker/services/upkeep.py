@@ -8,6 +8,7 @@ from shared.clock import Clock
 from worker.deploys.interruptions import Interrupted, Interruptions
 from worker.deploys.pins import Pins
 from worker.deploys.records import Records
+from worker.errors import ContainerGone
 from worker.projects.environment import EnvironmentCipher, EnvironmentUnreadable
 from worker.runtime.engine import ContainerListed, ContainerSeen, Engine, EngineRefused, ImageUnavailable
 from worker.runtime.networks import NetworkPoolExhausted
@@ -86,6 +87,9 @@ class AddOnUpkeep:
                     await self._store.see(addon.addon_id, State.RUNNING)
         except Interrupted:
             log.info("addon_interrupted", addon=addon.addon_id)
+        except ContainerGone:
+            # Once it has gone, which is an event, it is made again.
+            log.info("addon_removed_while_started", addon=addon.addon_id)
         except _FAILURES as error:
             await self._fail(addon, error)
         else:
@@ -165,9 +169,9 @@ class AddOnUpkeep:
 
 
 def _is_healthy(container: ContainerSeen | None) -> bool:
-    """Raises AddOnUnhealthy when waiting on is pointless."""
+    """Raises AddOnUnhealthy when waiting on is pointless, ContainerGone when somebody else has removed it."""
     if container is None:
-        raise AddOnUnhealthy("the container was removed by somebody else")
+        raise ContainerGone("the container was removed by somebody else")
     if container.oom_killed and not container.running:
         raise AddOnUnhealthy("the container ran out of memory and was killed")
     if container.status in {"exited", "dead"}:

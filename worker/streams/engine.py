@@ -126,7 +126,8 @@ class DockerSource:
             async with self._session.get(
                 f"{self._base}/{path}", params=parameters, timeout=limits
             ) as response:
-                if response.status == 404:
+                # 409: it is being removed (Docker 20.10: "dead or marked for removal"), and its log with it.
+                if response.status in {404, 409}:
                     raise ContainerGone(path)
                 if response.status != 200:
                     raise EngineUnavailable(f"{path}: status {response.status}")

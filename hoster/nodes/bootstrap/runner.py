@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from functools import partial
+from math import inf
 
 import structlog
 
@@ -13,6 +14,7 @@ from hoster.nodes.bootstrap.installation import AnotherNode, MachineUnsuitable, 
 from hoster.nodes.bootstrap.model import Bootstrap, Credentials, Machine
 from hoster.nodes.bootstrap.ssh import (
     CommandFailed,
+    ConnectionLost,
     HostKeyDiffers,
     LoginRefused,
     MachineUnreachable,
@@ -36,9 +38,9 @@ _EXPECTED = (
 
 
 class BootstrapRunner:
-    """Failure policy: a machine that does not answer, or not any more, is tried again as long as a start would wait for its node: it may be
-    about to boot. What goes wrong on the machine fails the bootstrap, with the reason for its owner, who may order it again; a defect of
-    ours is logged and fails it too. A database that is full or busy is waited for; what else it raises ends `run`, and with it the service.
+    """Failure policy: a machine that does not answer, or not any more, is tried again for a while: it may be about to boot. What goes
+    wrong on the machine fails the bootstrap, with the reason for its owner, who may order it again; a defect of ours is logged and fails it
+    too. A database that is full or busy is waited for; what else it raises ends `run`, and with it the service.
     """
 
     def __init__(
@@ -87,7 +89,7 @@ class BootstrapRunner:
         return ""
 
     async def _install_patiently(self, bootstrap: Bootstrap, credentials: Credentials) -> None:
-        machine, attempts, away_since = bootstrap.machine, 0, self._clock.monotonic()
+        machine, attempts, away_since = bootstrap.machine, 0, inf
         while True:
             attempts += 1
             try:
@@ -95,8 +97,8 @@ class BootstrapRunner:
                 return await self._install(bootstrap.node_id, machine, credentials)
             except MachineUnreachable as away:
                 now = self._clock.monotonic()
-                away_since = now if attempts == 1 else away_since
-                if now - away_since >= self._patience.unreachable_s:
+                away_since = now if isinstance(away, ConnectionLost) else min(away_since, now)
+                if now - away_since >= self._patience.machine_away_s:
                     raise
                 await self._bootstraps.tell(bootstrap.node_id, f"{away} Trying again.")
             await asyncio.sleep(retry_in(attempts, self._patience))

@@ -21,11 +21,16 @@ CONNECT_DEADLINE_S = 15.0
 KEEPALIVE_S = 15.0
 OUTPUT_MOST = 16_384
 
-_LOST = "The connection to the machine was lost."
-
 
 class MachineUnreachable(Exception):
     """No SSH server answers there, or not any more."""
+
+
+class ConnectionLost(MachineUnreachable):
+    """The machine was reached, and is not any more: how far what was begun there came is not known."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to the machine was lost.")
 
 
 class HostKeyDiffers(Exception):
@@ -71,14 +76,14 @@ async def _shown_key(machine: Machine) -> str:
 
 
 class Session:
-    """Of what is done in it, MachineUnreachable says that the connection was lost: how far it came is not known, and it may be repeated."""
+    """What is done in it may be repeated after ConnectionLost."""
 
     def __init__(self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
         self._connection = connection
         self._sftp = sftp
 
     async def put(self, path: str, content: bytes, deadline_s: float) -> None:
-        """Whole, mode 0600. `path` is relative to the user's home. Raises CommandFailed or MachineUnreachable."""
+        """Whole, mode 0600. `path` is relative to the user's home. Raises CommandFailed or ConnectionLost."""
         try:
             async with asyncio.timeout(deadline_s):
                 attributes = asyncssh.SFTPAttrs(permissions=0o600)
@@ -95,7 +100,7 @@ class Session:
             raise self._failure(f"{path} could not be made: {_why(error)}", error) from error
 
     async def run(self, arguments: Sequence[str], text: str, deadline_s: float) -> str:
-        """Standard output of a command that ended with 0. Raises CommandFailed or MachineUnreachable."""
+        """Standard output of a command that ended with 0. Raises CommandFailed or ConnectionLost."""
         try:
             done = await self._connection.run(
                 shlex.join(arguments),
@@ -108,15 +113,15 @@ class Session:
         except (asyncssh.Error, OSError, TimeoutError) as error:
             raise self._failure(f"It did not end: {_why(error)}", error) from error
         if done.exit_status is None and done.exit_signal is None:
-            raise MachineUnreachable(_LOST)
+            raise ConnectionLost
         if done.exit_status != 0:
             told = str(done.stderr or done.stdout or "").strip()[-OUTPUT_MOST:]
             raise CommandFailed(told or f"it ended with {done.exit_status}")
         return str(done.stdout)[:OUTPUT_MOST]
 
-    def _failure(self, message: str, error: Exception) -> CommandFailed | MachineUnreachable:
+    def _failure(self, message: str, error: Exception) -> CommandFailed | ConnectionLost:
         lost = isinstance(error, asyncssh.DisconnectError | asyncssh.SFTPConnectionLost | ConnectionError)
-        return MachineUnreachable(_LOST) if lost else CommandFailed(message)
+        return ConnectionLost() if lost else CommandFailed(message)
 
 
 @asynccontextmanager
@@ -149,7 +154,7 @@ async def session(machine: Machine, host_key: str, private_key: str) -> AsyncIte
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 sftp = await connection.start_sftp_client()
         except asyncssh.DisconnectError as error:
-            raise MachineUnreachable(_LOST) from error
+            raise ConnectionLost from error
         except (asyncssh.Error, TimeoutError) as error:
             raise CommandFailed(f"The machine offers no SFTP: {_why(error)}") from error
         async with sftp:
