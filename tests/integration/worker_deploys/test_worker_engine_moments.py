@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -23,6 +24,7 @@ from worker.runtime import labels
 from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine import ContainerSpec, EngineRefused, Limits, MountedVolume
 from worker.runtime.networks import OrgNetworks
+from worker.streams.engine import DockerSource, LogQuery
 
 pytestmark = pytest.mark.engine
 
@@ -35,6 +37,7 @@ class Node:
     """An engine, and what is made on it for one test."""
 
     engine: DockerEngine
+    source: DockerSource
     instance: str
     image_id: str
 
@@ -73,10 +76,12 @@ class Node:
 
 @pytest.fixture
 async def node(docker_engine: str, tiny_image: str) -> AsyncIterator[Node]:
-    engine = DockerEngine(docker_engine)
-    opened = Node(engine, f"w_{uuid.uuid4().hex}", inspect(tiny_image)["Id"])
+    instance = f"w_{uuid.uuid4().hex}"
+    engine, source = DockerEngine(docker_engine), DockerSource(docker_engine, instance)
+    opened = Node(engine, source, instance, inspect(tiny_image)["Id"])
     yield opened
     await engine.close()
+    await source.close()
     await asyncio.to_thread(remove_everything_of, opened.instance)
 
 
@@ -117,7 +122,7 @@ async def test_a_network_that_somebody_stays_in_is_refused_in_the_words_of_the_e
         await node.engine.remove_network(network_id)
 
 
-async def test_a_container_that_is_going_has_no_last_words_and_is_neither_kept_running_nor_started(
+async def test_a_container_that_is_going_has_no_log_and_is_neither_kept_running_nor_started(
     node: Node,
 ) -> None:
     network = await node.networks().ensure("org")
@@ -129,6 +134,8 @@ async def test_a_container_that_is_going_has_no_last_words_and_is_neither_kept_r
         await asyncio.sleep(turn * 0.04)
         while await node.engine.inspect(container_id) is not None:
             assert await node.engine.log_tail(container_id, 20) == []
+            with suppress(ContainerGone):
+                assert [records async for records in node.source.log(container_id, LogQuery(tail=5))] == []
             await node.engine.keep_running(container_id, on=False)
         assert await node.engine.log_tail(container_id, 20) == []
         await node.engine.keep_running(container_id, on=True)
