@@ -1,6 +1,7 @@
 """What the engine refuses in passing, because a container starts, ends or is being removed just then, fails nobody for good."""
 
 import asyncio
+import subprocess
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -74,6 +75,11 @@ class Node:
         return container_id
 
 
+def _try_to_remove(*ids: str) -> None:
+    """Of two who do it at the same time the engine refuses one."""
+    subprocess.run(["docker", "rm", "-f", *ids], capture_output=True, timeout=60, check=False)
+
+
 @pytest.fixture
 async def node(docker_engine: str, tiny_image: str) -> AsyncIterator[Node]:
     instance = f"w_{uuid.uuid4().hex}"
@@ -90,7 +96,7 @@ async def test_what_is_removed_is_gone_also_when_somebody_else_is_removing_it(no
     for turn in range(TURNS):
         container_id = await node.running(network)
         async with asyncio.TaskGroup() as removals:
-            removals.create_task(asyncio.to_thread(docker, "rm", "-f", container_id))
+            removals.create_task(asyncio.to_thread(_try_to_remove, container_id))
             await asyncio.sleep(0.1 + turn * 0.05)
             await node.engine.remove(container_id)
 
@@ -103,7 +109,7 @@ async def test_networks_and_volumes_go_also_while_the_last_container_on_them_is_
     for _turn in range(TURNS):
         container_id = await node.running(await node.networks().ensure("org"))
         [network_id] = network_ids(node.instance)
-        removal = asyncio.create_task(asyncio.to_thread(docker, "rm", "-f", container_id))
+        removal = asyncio.create_task(asyncio.to_thread(_try_to_remove, container_id))
         async with asyncio.TaskGroup() as removals:
             # Twice, as after a crash of whoever asked first.
             for _time in range(2):
@@ -130,7 +136,7 @@ async def test_a_container_that_is_going_has_no_log_and_is_neither_kept_running_
         container_id = await node.running(network)
         # It has ended, so that a start is no start of what runs.
         await node.engine.stop(container_id, 0)
-        removal = asyncio.create_task(asyncio.to_thread(docker, "rm", container_id))
+        removal = asyncio.create_task(asyncio.to_thread(_try_to_remove, container_id))
         await asyncio.sleep(turn * 0.04)
         while await node.engine.inspect(container_id) is not None:
             assert await node.engine.log_tail(container_id, 20) == []
@@ -194,7 +200,7 @@ async def test_a_project_is_deleted_also_while_somebody_else_removes_its_contain
         assert ended["status"] == "active", ended
         containers = container_ids(worker.instance, project=f"shop{turn}")
 
-        removal = asyncio.create_task(asyncio.to_thread(docker, "rm", "-f", *containers))
+        removal = asyncio.create_task(asyncio.to_thread(_try_to_remove, *containers))
         await asyncio.sleep(turn * 0.1)
         await worker.commander.ok("DELETE", f"/projects/shop{turn}?volumes=delete")
         await removal
