@@ -83,7 +83,7 @@ def serving(parts: Parts, bootstrap_bell: Bell) -> Callable[[web.Application], A
                 "jobs": jobs.run,
                 "nodes": nodes,
                 "drift": drift,
-                "domains": placement.run,
+                "domains": partial(forever, 0.0, placement.tell_next, "domain placement"),
                 "domain drift": partial(
                     forever, parts.patience.compare_s, placement.compare, "domain drift watch"
                 ),
@@ -137,7 +137,9 @@ def _bootstraps(parts: Parts, app: web.Application, bell: Bell) -> BootstrapRunn
         source=parts.config.worker_source,
         wheels=parts.config.worker_wheels,
     )
-    return BootstrapRunner(app[BOOTSTRAP_STORE], app[nodes_api.NODE_STORE], platform, parts.clock, bell)
+    return BootstrapRunner(
+        app[BOOTSTRAP_STORE], app[nodes_api.NODE_STORE], platform, parts.clock, bell, parts.patience
+    )
 
 
 async def _domain_commands(parts: Parts, domains: DomainStore, placement: DomainPlacement) -> DomainCommands:

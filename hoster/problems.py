@@ -8,8 +8,8 @@ from hoster.deployments.api import WaitNotOver, WaitPointless
 from hoster.deployments.commands import RequestIdReused
 from hoster.deployments.limits import PlanLimitReached, PlanLimitsUnreadable
 from hoster.deployments.owned import DeploymentNotFound
-from hoster.deployments.placement import EngineUnavailable, NoNodeAvailable
-from hoster.deployments.transitions import InvalidTransition
+from hoster.deployments.placement import PASSING_REFUSALS, EngineUnavailable, NoNodeAvailable
+from hoster.deployments.transitions import InvalidTransition, State
 from hoster.domains.commands import DomainNotFound, DomainUnproved, HostnameTaken, TooManyDomains
 from hoster.domains.resolver import DnsUnavailable
 from hoster.idempotency.middleware import IdempotencyKeyInUse
@@ -27,12 +27,15 @@ from hoster.releases.api import DeployNotFound
 from hoster.ssh_keys.commands import SshKeyInUse, SshKeyNotFound
 from hoster.templates.commands import TemplateNotFound
 from hoster.web.pages import ConsoleNotBuilt
+from shared.database import DatabaseBusy, DatabaseFull
 from shared.identity import IdentityUnverified
 from shared.problem import Problem
 from shared.problem_middleware import ProblemTable
 from shared.signature import SignatureInvalid
 
 _RETRY = {"Retry-After": "5"}
+_RETRY_LATER = {"Retry-After": "30"}
+_PASSING_STATES = frozenset({State.SCHEDULED, State.STARTING, State.STOPPING})
 
 
 def _said(status: int, code: str, detail: str) -> Problem:
@@ -56,12 +59,17 @@ def _limit_reached(error: Exception) -> Problem:
 def _no_node(error: Exception) -> Problem:
     reasons = error.reasons if isinstance(error, NoNodeAvailable) else {}
     counts = {reason.value: count for reason, count in reasons.items()}
-    return Problem(409, "no_node_available", str(error), extra={"reasons": counts})
+    headers = _RETRY_LATER if PASSING_REFUSALS & set(reasons) else {}
+    return Problem(409, "no_node_available", str(error), extra={"reasons": counts}, headers=headers)
 
 
 def _invalid_transition(error: Exception) -> Problem:
-    extra = {"status_now": error.state.value} if isinstance(error, InvalidTransition) else {}
-    return Problem(409, "invalid_transition", str(error), extra=extra)
+    if not isinstance(error, InvalidTransition):
+        return Problem(409, "invalid_transition", str(error))
+    headers = _RETRY if error.state in _PASSING_STATES else {}
+    return Problem(
+        409, "invalid_transition", str(error), extra={"status_now": error.state.value}, headers=headers
+    )
 
 
 def _hostname_taken(error: Exception) -> Problem:
@@ -71,7 +79,7 @@ def _hostname_taken(error: Exception) -> Problem:
 
 def _unproved(error: Exception) -> Problem:
     extra = {"records": error.records, "found": error.found} if isinstance(error, DomainUnproved) else {}
-    return Problem(409, "domain_unverified", str(error), extra=extra)
+    return Problem(409, "domain_unverified", str(error), extra=extra, headers=_RETRY_LATER)
 
 
 PROBLEMS: ProblemTable = {
@@ -158,6 +166,15 @@ PROBLEMS: ProblemTable = {
         503,
         "console_not_built",
         "The console was not built: `make console` builds it. The API works without it.",
+    ),
+    DatabaseFull: lambda _: Problem(
+        503,
+        "storage_unavailable",
+        "The disk is full, or cannot be written: nothing was changed.",
+        headers=_RETRY_LATER,
+    ),
+    DatabaseBusy: lambda _: Problem(
+        503, "database_busy", "The database is held by something else: nothing was changed.", headers=_RETRY
     ),
     DnsUnavailable: lambda error: Problem(503, "dns_unavailable", str(error), headers=_RETRY),
     EngineUnavailable: lambda error: Problem(503, "engine_unavailable", str(error), headers=_RETRY),

@@ -2,18 +2,21 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
+import structlog
 
 BUSY_TIMEOUT_MS = 5_000
 CACHE_MOST_KIB = 8 * 1024
 """Of each connection. A page of 200 rows with all that belongs to them touches more than SQLite's usual 2 MiB where ids are random."""
+
+_T = TypeVar("_T")
 
 Row = sqlite3.Row
 Parameters = Iterable[object] | Mapping[str, object]
@@ -32,13 +35,31 @@ class MigrationFailed(Exception):
 
 
 class DatabaseFull(sqlite3.OperationalError):
-    """The disk has no room for what was to be written; nothing of it is."""
+    """The disk has no room for what was to be written, or does not take it; nothing of it is."""
+
+
+class DatabaseBusy(sqlite3.OperationalError):
+    """Another process held the database for longer than is waited for; nothing was read or written."""
+
+
+PASSING = (DatabaseFull, DatabaseBusy)
+"""What is over by itself, or when an operator has made room; what was to be written may be written then."""
+
+_WAITED_FOR_S = 1.0
+_BY_CODE: Mapping[int, type[sqlite3.OperationalError]] = {
+    sqlite3.SQLITE_FULL: DatabaseFull,
+    sqlite3.SQLITE_IOERR: DatabaseFull,
+    sqlite3.SQLITE_BUSY: DatabaseBusy,
+    sqlite3.SQLITE_LOCKED: DatabaseBusy,
+}
+"""By primary result code: what passes by itself, and is no defect of the statement."""
 
 
 class Database:
     """Two connections to one file: `transaction` writes, `fetch_*` reads what is committed.
 
-    Failure policy: `sqlite3.Error` reaches the caller; a transaction whose body raises (or is cancelled) is rolled back.
+    Failure policy: `sqlite3.Error` reaches the caller, what passes by itself as `DatabaseFull` or `DatabaseBusy`; a transaction whose body
+    raises (or is cancelled) is rolled back.
     """
 
     def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
@@ -77,7 +98,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """`BEGIN IMMEDIATE` ... `COMMIT`; what is checked inside still holds when it commits."""
-        async with self._turn, _fullness_told():
+        async with self._turn, _passing_told():
             try:
                 # Inside the try: when the caller is cancelled here, the thread still begins, and must roll back.
                 await self._writer.execute("BEGIN IMMEDIATE")
@@ -95,7 +116,8 @@ class Database:
     async def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         # Executed and read to its end in one step of the thread: a statement that is still open when another begins would show it
         # the database as it was for the first, and readers that overlap would go on seeing that.
-        return list(await self._reader.execute_fetchall(sql, _bindable(parameters)))
+        async with _passing_told():
+            return list(await self._reader.execute_fetchall(sql, _bindable(parameters)))
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row; the statement should find few."""
@@ -103,14 +125,26 @@ class Database:
         return rows[0] if rows else None
 
 
+async def once_possible(step: Callable[[], Awaitable[_T]]) -> _T:
+    """Repeats `step`, which may be repeated, until the database is neither full nor busy; each time that it is says so in the log."""
+    while True:
+        try:
+            return await step()
+        except PASSING as passing:
+            structlog.get_logger("database").warning("database_waited_for", reason=str(passing))
+            await asyncio.sleep(_WAITED_FOR_S)
+
+
 @asynccontextmanager
-async def _fullness_told() -> AsyncIterator[None]:
+async def _passing_told() -> AsyncIterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise DatabaseFull(DatabaseFull.__doc__) from error
-        raise
+        # What Python itself raises has no code; extended codes keep the primary one in their lowest byte.
+        passing = _BY_CODE.get(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)
+        if passing is None:
+            raise
+        raise passing(passing.__doc__) from error
 
 
 def _bindable(parameters: Parameters) -> tuple[object, ...] | Mapping[str, object]:

@@ -1,7 +1,11 @@
-"""The services as child processes: started with their settings, their lines shown under their names, stopped together."""
+"""The services as child processes: started with their settings, their lines shown under their names, stopped together.
+
+Where the system can (Linux, `PR_SET_PDEATHSIG` through util-linux's setpriv), they also stop when we are killed.
+"""
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -86,6 +90,7 @@ async def _until_it_answers(child: Child, port: int, stopping: asyncio.Event) ->
 
 async def _start(name: str, arguments: tuple[str, ...], environment: Mapping[str, str], show: Show) -> Child:
     process = await asyncio.create_subprocess_exec(
+        *_ends_with_us(),
         sys.executable,
         "-m",
         name,
@@ -100,6 +105,11 @@ async def _start(name: str, arguments: tuple[str, ...], environment: Mapping[str
     )
     output = asyncio.create_task(_show_lines(name, process, show), name=f"{name} output")
     return Child(name, process, output)
+
+
+def _ends_with_us() -> tuple[str, ...]:
+    setpriv = shutil.which("setpriv")
+    return () if setpriv is None else (setpriv, "--pdeathsig", "TERM", "--")
 
 
 async def _show_lines(name: str, process: asyncio.subprocess.Process, show: Show) -> None:

@@ -71,8 +71,8 @@ async def open_accounts(
     """
     async with open_database(data_dir) as database:
         tokens = await Tokens.open(data_dir, token_life_s, clock)
-        directory, ongoing = Directory(), OngoingAnswers(clock)
-        directory.evicted, directory.cleared = ongoing.doubt, ongoing.doubt_all
+        ongoing = OngoingAnswers(clock)
+        directory = Directory(ongoing)
         changes = await AccountChanges.open(database, directory)
         users = Users(database, changes, clock, new_id)
         sessions = Sessions(database, changes, clock, new_id, token_life_s)

@@ -15,6 +15,7 @@ from gateway.accounts.changes import AccountChanges
 from gateway.accounts.directory import Directory
 from gateway.accounts.email import EmailInvalid, normalise
 from gateway.accounts.errors import UserNotFound
+from gateway.accounts.ongoing_answers import OngoingAnswers
 from gateway.accounts.principal import PlanId, Role, UserId, UserStatus
 from gateway.accounts.user import User
 from gateway.accounts.users import UserChange, Users
@@ -83,8 +84,9 @@ async def change_user(data_dir: Path, user: str, change: UserChange) -> User:
 @asynccontextmanager
 async def _users(data_dir: Path) -> AsyncIterator[Users]:
     async with open_database(data_dir) as database:
-        changes = await AccountChanges.open(database, Directory())
-        yield Users(database, changes, SystemClock(), new_id)
+        clock = SystemClock()
+        changes = await AccountChanges.open(database, Directory(OngoingAnswers(clock)))
+        yield Users(database, changes, clock, new_id)
 
 
 async def _id_of(users: Users, text: str) -> UserId:

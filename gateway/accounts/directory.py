@@ -2,14 +2,15 @@
 
 Rules:
 - What is here was true when it was read; whoever changes an account calls `evict` after the commit (see `changes`).
+- Whatever is not certain any more here is doubted in the answers that are being relayed, too.
 - A look-up that began before an eviction must not be kept: take `generation` before reading and hand it to `keep`.
 - Bounded: the oldest entry goes first. Each is read again after a while, so that nothing lives on for ever by being popular.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.accounts.ongoing_answers import OngoingAnswers
 from gateway.accounts.principal import Principal, UserId
 
 _CAPACITY: Final = 10_000
@@ -26,14 +27,12 @@ class Standing:
 
 
 class Directory:
-    def __init__(self, capacity: int = _CAPACITY) -> None:
+    def __init__(self, ongoing: OngoingAnswers, capacity: int = _CAPACITY) -> None:
+        self._ongoing = ongoing
         self._capacity = capacity
         self._entries: dict[str | bytes, tuple[Standing, float]] = {}
         self._of_user: dict[UserId, set[str | bytes]] = {}
         self.generation = 0
-        self.evicted: Callable[[UserId], None] = _nobody
-        """Called with whom `evict` was about."""
-        self.cleared: Callable[[], None] = _nothing
 
     def find(self, subject: str | bytes, now: float) -> Standing | None:
         """By session id, or by the hash of an API key."""
@@ -56,13 +55,13 @@ class Directory:
         self.generation += 1
         for subject in self._of_user.pop(user_id, ()):
             del self._entries[subject]
-        self.evicted(user_id)
+        self._ongoing.doubt(user_id)
 
     def clear(self) -> None:
         self.generation += 1
         self._entries.clear()
         self._of_user.clear()
-        self.cleared()
+        self._ongoing.doubt_all()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -76,11 +75,3 @@ class Directory:
         subjects.discard(subject)
         if not subjects:
             del self._of_user[user_id]
-
-
-def _nobody(_user_id: UserId) -> None:
-    """Nothing else is known of anyone."""
-
-
-def _nothing() -> None:
-    """As above."""

@@ -7,8 +7,9 @@ are enough. Two threads bound the memory to 38 MiB and leave a small machine abl
 import asyncio
 import ctypes
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -23,12 +24,18 @@ T = TypeVar("T")
 
 _THREADS = 2
 _MOST_WAITING = 256
+_PATIENCE_S = 15.0
+"""For a turn: half of what a request may take, so that who gets one also gets an answer."""
 _M_MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 4 * 1024 * 1024
 
 
 class Passwords:
-    def __init__(self) -> None:
+    """`patience_s`: how long anybody waits for a turn."""
+
+    def __init__(self, patience_s: float = _PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._turns = asyncio.Semaphore(_THREADS)
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
         self._waiting = 0
@@ -63,9 +70,22 @@ class Passwords:
             raise PasswordQueueFull
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            async with self._turn():
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise PasswordQueueFull from error
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 def _give_large_blocks_back() -> None:

@@ -37,8 +37,8 @@ async def open_relay_accounts(
     """After the control process has opened the same. Raises OSError, sqlite3.Error."""
     database = await Database.open_read_only(database_path(data_dir))
     try:
-        directory, ongoing = Directory(), OngoingAnswers(clock)
-        directory.evicted, directory.cleared = ongoing.doubt, ongoing.doubt_all
+        ongoing = OngoingAnswers(clock)
+        directory = Directory(ongoing)
         changes = await AccountChanges.open(database, directory)
         sessions = Sessions(database, changes, clock, new_id, token_life_s)
         keys = ApiKeys(database, changes, clock, new_id)

@@ -1,6 +1,7 @@
 """What to do where a node shows something else than what is recorded. Pure: two lists in, decisions out.
 
 Rules:
+- What was given up without knowing what the node would have made of it is tried again, whatever the node shows but that it is at it.
 - Only deployments at rest are compared; while an order is carried out, its job is what finds out.
 - What a node does not call by our name and our organisation is not ours: it is neither started, stopped nor deleted.
 - Nothing here is an order of the owner, so nothing here is billed.
@@ -20,6 +21,7 @@ class Remedy(StrEnum):
     FAIL = "fail"
     RECOVER = "recover"
     BRING_BACK = "bring_back"
+    RESUME = "resume"
     STOP = "stop"
     DELETE = "delete"
 
@@ -33,6 +35,7 @@ class Recorded:
     org_id: str
     state: State
     failed_by_drift: bool
+    given_up: bool
     updated_at: float
 
 
@@ -71,6 +74,8 @@ _REASONS: Mapping[tuple[Remedy, str], str] = {
     (Remedy.STOP, "running"): "The app ran on its node although it was stopped; it is stopped again.",
     (Remedy.RECOVER, "running"): "The app runs again by itself.",
 }
+_UNDER_WAY = "deploying"
+_RESUMED = "The node answers again; what was given up is tried again."
 _LEFT_OVER = "The node still had the app after it was deleted; it is removed."
 
 
@@ -84,6 +89,9 @@ def plan(recorded: Iterable[Recorded], seen: Iterable[Seen]) -> list[Decision]:
 def _decide(recorded: Recorded, seen: Seen | None) -> Decision | None:
     if seen is not None and seen.org_id != recorded.org_id:
         return None
+    if recorded.state is State.FAILED and recorded.given_up:
+        is_at_it = seen is not None and seen.status == _UNDER_WAY
+        return None if is_at_it else Decision(recorded, Remedy.RESUME, _RESUMED)
     if recorded.state is State.FAILED and not recorded.failed_by_drift:
         return None  # a failed order stays failed until its owner orders again
     if recorded.state is State.DELETED:

@@ -20,7 +20,8 @@ class StateChanged(Exception):
 class Effects:
     """What a change of state writes besides the state. None leaves a column as it is, but for `reason`, which is replaced.
 
-    `kept`: what runs afterwards ran before, and was not started anew.
+    `kept`: what runs afterwards ran before, and was not started anew. `given_up`: it failed without anyone knowing what its node would have
+    made of it; since when is kept while that is `resumed`.
     """
 
     reason: str | None = None
@@ -28,6 +29,8 @@ class Effects:
     release_id: str | None = None
     by_drift: bool = False
     kept: bool = False
+    given_up: bool = False
+    resumed: bool = False
 
 
 async def move(
@@ -38,6 +41,7 @@ async def move(
         "UPDATE deployments SET status = :target, status_reason = :reason, updated_at = :now,"
         " node_id = coalesce(:node, node_id), release_id = coalesce(:release, release_id),"
         " failed_by_drift = (:target = 'failed' AND :drift),"
+        " given_up_at = CASE WHEN :given_up THEN coalesce(given_up_at, :now) WHEN :resumed THEN given_up_at END,"
         " started_at = CASE WHEN :target = 'running' AND NOT :kept THEN :now ELSE started_at END,"
         " stopped_at = CASE WHEN :target = 'stopped' THEN :now ELSE stopped_at END"
         " WHERE id = :id AND status = :source",
@@ -49,6 +53,8 @@ async def move(
             "release": effects.release_id,
             "drift": effects.by_drift,
             "kept": effects.kept,
+            "given_up": effects.given_up,
+            "resumed": effects.resumed,
             "id": deployment_id,
             "now": now,
         },

@@ -22,6 +22,12 @@ class Refusal(StrEnum):
     ENGINE_UNAVAILABLE = "engine_unavailable"
 
 
+PASSING_REFUSALS = frozenset(
+    {Refusal.OFFLINE, Refusal.MAINTENANCE, Refusal.CPU, Refusal.MEMORY, Refusal.DISK}
+)
+"""A node that was not taken for one of these may be taken later."""
+
+
 class NoNodeAvailable(Exception):
     """No node passes. `reasons` counts refusals; empty when there are no nodes at all."""
 

@@ -10,9 +10,11 @@ import aiosqlite
 from hoster.deployments.drift import Decision, Recorded, Remedy
 from hoster.deployments.model import Happening
 from hoster.deployments.moves import Effects, advance, write_happening
+from hoster.deployments.rows import read_also_deleted
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import Kind, Patience, Volumes
 from hoster.jobs.store import Order, enqueue
+from hoster.releases.store import begin
 from shared.clock import Clock
 from shared.database import Database, Row
 from shared.ids import new_id
@@ -20,17 +22,23 @@ from shared.ids import new_id
 DRIFT = "drift"
 
 _AT_REST = """
-    SELECT d.id, d.project_id, d.org_id, d.status, d.failed_by_drift, d.updated_at FROM deployments d
+    SELECT d.id, d.project_id, d.org_id, d.status, d.failed_by_drift, d.given_up_at > :since AS given_up, d.updated_at FROM deployments d
     WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.deployment_id = d.id AND (j.status = 'queued' OR j.lease_until > :now))
 """
 TRIGGERS = {
     Remedy.FAIL: Trigger.FAIL,
     Remedy.RECOVER: Trigger.RECOVERED,
     Remedy.BRING_BACK: Trigger.LOST,
+    Remedy.RESUME: Trigger.RESUMED,
     Remedy.STOP: Trigger.STRAYED,
     Remedy.DELETE: Trigger.GONE,
 }
-_JOBS = {Remedy.BRING_BACK: Kind.START, Remedy.STOP: Kind.STOP, Remedy.DELETE: Kind.DELETE}
+_JOBS = {
+    Remedy.BRING_BACK: Kind.START,
+    Remedy.RESUME: Kind.START,
+    Remedy.STOP: Kind.STOP,
+    Remedy.DELETE: Kind.DELETE,
+}
 
 
 class Remedies:
@@ -43,7 +51,7 @@ class Remedies:
         """The live deployments on a node. Read this before the node is asked: what changes meanwhile is then noticed."""
         rows = await self._database.fetch_all(
             f"{_AT_REST} AND d.node_id = :node AND d.status IN ('running', 'stopped', 'failed')",
-            {"node": node_id, "now": self._clock.now()},
+            self._moments() | {"node": node_id},
         )
         return [_recorded(row) for row in rows]
 
@@ -53,7 +61,7 @@ class Remedies:
         for project_id in project_ids:
             row = await self._database.fetch_one(
                 f"{_AT_REST} AND d.project_id = :project AND d.status = 'deleted' AND d.updated_at < :before",
-                {"project": project_id, "before": before, "now": self._clock.now()},
+                self._moments() | {"project": project_id, "before": before},
             )
             if row is not None:
                 found.append(_recorded(row))
@@ -64,18 +72,34 @@ class Remedies:
         now = self._clock.now()
         deployment_id = decision.recorded.deployment_id
         async with self._database.transaction() as connection:
-            if not await _is_unchanged(connection, decision.recorded, now):
+            if not await self._is_unchanged(connection, decision.recorded):
                 return False
-            effects = Effects(reason=_lasting(decision), by_drift=decision.remedy is Remedy.FAIL)
+            effects = Effects(
+                reason=_lasting(decision),
+                by_drift=decision.remedy is Remedy.FAIL,
+                resumed=decision.remedy is Remedy.RESUME,
+            )
             if not await advance(connection, deployment_id, TRIGGERS[decision.remedy], effects, now):
                 return False
             kind = _JOBS.get(decision.remedy)
             if kind is not None:
                 volumes = await _volumes(connection, deployment_id)
-                await enqueue(connection, deployment_id, Order(kind, volumes), self._patience, now)
+                release_id = await _release_of(connection, decision, now)
+                order = Order(kind, volumes, release_id)
+                await enqueue(connection, deployment_id, order, self._patience, now)
             happening = Happening(type=DRIFT, message=decision.reason, origin=new_id("drift_"), at=now)
             await write_happening(connection, deployment_id, happening)
         return True
+
+    async def _is_unchanged(self, connection: aiosqlite.Connection, recorded: Recorded) -> bool:
+        rows = await connection.execute_fetchall(
+            f"{_AT_REST} AND d.id = :id", self._moments() | {"id": recorded.deployment_id}
+        )
+        return any(_recorded(row) == recorded for row in rows)
+
+    def _moments(self) -> dict[str, object]:
+        now = self._clock.now()
+        return {"now": now, "since": now - self._patience.resume_s}
 
 
 def _lasting(decision: Decision) -> str | None:
@@ -83,11 +107,12 @@ def _lasting(decision: Decision) -> str | None:
     return None if decision.remedy is Remedy.RECOVER else decision.reason
 
 
-async def _is_unchanged(connection: aiosqlite.Connection, recorded: Recorded, now: float) -> bool:
-    rows = await connection.execute_fetchall(
-        f"{_AT_REST} AND d.id = :id", {"id": recorded.deployment_id, "now": now}
-    )
-    return any(_recorded(row) == recorded for row in rows)
+async def _release_of(connection: aiosqlite.Connection, decision: Decision, now: float) -> str | None:
+    """What a start that is resumed deploys, as an order of the owner would."""
+    if decision.remedy is not Remedy.RESUME:
+        return None
+    deployment = await read_also_deleted(connection, decision.recorded.deployment_id)
+    return await begin(connection, deployment, None, now) if deployment.needs_release else None
 
 
 async def _volumes(connection: aiosqlite.Connection, deployment_id: str) -> Volumes:
@@ -106,5 +131,6 @@ def _recorded(row: Row) -> Recorded:
         org_id=row["org_id"],
         state=State(row["status"]),
         failed_by_drift=bool(row["failed_by_drift"]),
+        given_up=bool(row["given_up"]),
         updated_at=row["updated_at"],
     )

@@ -9,9 +9,9 @@ from hoster.deployments.model import DEPLOY_STEP, Deployment, Happening
 from hoster.deployments.readiness import Broken, Ready, readiness
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
-from hoster.jobs.model import Job, Kind, Outcome, Patience, Settled, Superseded
+from hoster.jobs.model import Job, Outcome, Patience, Settled, Superseded
 from hoster.nodes.model import Worker
-from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
+from hoster.nodes.worker_client import NodeUnreachable, NotTheWorker, WorkerClient, WorkerRefused
 from hoster.releases.model import Deployed, Release, ReleaseImage
 from hoster.releases.store import ReleaseStore
 from hoster.templates.rendering import BuildRendering, Rendering
@@ -21,6 +21,7 @@ _POLL_LONGEST_S = 1.0
 _ENDED_WITHOUT_SUCCESS = frozenset({"failed", "cancelled", "superseded"})
 _NOT_RESTORABLE = frozenset({404, 409, 422})
 """How a node refuses to run a release that it does not keep any more."""
+_PAST_CANCELLING = 409
 
 
 class ReleaseNotOurs(Exception):
@@ -101,8 +102,9 @@ class Rollout:
                 )
             if status in _ENDED_WITHOUT_SUCCESS:
                 return Settled(Trigger.FAIL, str(record.get("reason") or f"The deploy was {status}."))
-            if self._clock.now() >= job.deadline_at:
-                return await self._give_up(job, worker, f"{at}/deploys/{deploy_id}", str(status))
+            is_late = self._clock.now() >= job.deadline_at
+            if is_late and await self._is_cancelled(worker, f"{at}/deploys/{deploy_id}"):
+                return Settled(Trigger.FAIL, f"The deploy was still {status} at its deadline.")
             await asyncio.sleep(pause)
             pause = min(_POLL_LONGEST_S, pause * 1.05)
         return Superseded()
@@ -121,9 +123,7 @@ class Rollout:
         if original is not None and original.node_release and original.node_id == worker.node_id:
             again = {"release": original.node_release, "idempotency_key": job.id}
             try:
-                return str(
-                    (await self._client.command(worker, "POST", target, again)).members.get("deploy_id")
-                )
+                return await self._deploy_id(worker, target, again)
             except WorkerRefused as refused:
                 if refused.status not in _NOT_RESTORABLE:
                     raise
@@ -132,20 +132,25 @@ class Rollout:
             variables = {"env": dict(rendering.environment), "mode": "replace"}
             await self._client.command(worker, "POST", f"/projects/{deployment.project_id}/env", variables)
         anew = {**rendering.deploy_body(), "idempotency_key": job.id}
-        return str((await self._client.command(worker, "POST", target, anew)).members.get("deploy_id"))
+        return await self._deploy_id(worker, target, anew)
 
-    async def _give_up(self, job: Job, worker: Worker, deploy: str, status: str) -> Outcome:
-        """Failure policy of cancelling: a start is over either way, and a delete or a new start settles what is left; a redeploy is
-        only over when the node has said that the new release will not come after all.
-        """
-        late = f"The deploy was still {status} at its deadline."
+    async def _deploy_id(self, worker: Worker, target: str, body: Mapping[str, object]) -> str:
+        answer = await self._client.command(worker, "POST", target, body)
+        try:
+            return answer.text("deploy_id")
+        except NotTheWorker as error:
+            raise NodeUnreachable(f"Node {worker.node_id} cannot be reached: {error}.") from error
+
+    async def _is_cancelled(self, worker: Worker, deploy: str) -> bool:
+        """A deploy is only over when the node has said that the new release will not come after all: false when it is past that."""
         try:
             await self._client.command(worker, "DELETE", deploy)
-        except (NodeUnreachable, WorkerRefused) as error:
-            if job.kind is Kind.REDEPLOY:
+        except WorkerRefused as refused:
+            if refused.status != _PAST_CANCELLING:
                 raise
-            self._log.warning("deploy_not_cancelled", deploy=deploy, reason=str(error))
-        return Settled(Trigger.FAIL, late)
+            self._log.info("deploy_not_cancelled", deploy=deploy, reason=str(refused))
+            return False
+        return True
 
     async def _deployed(self, worker: Worker, at: str, deploy_id: str) -> Deployed:
         """One deploy makes one release, and both have the same name on the node."""
@@ -180,9 +185,9 @@ class Rollout:
             if isinstance(verdict, Ready):
                 return Settled(Trigger.UP, deployed=deployed)
             if isinstance(verdict, Broken):
-                return Settled(Trigger.FAIL, verdict.why)
+                return Settled(Trigger.FAIL, verdict.why, may_recover=deployed is None)
             if self._clock.now() >= job.deadline_at:
-                return Settled(Trigger.FAIL, verdict.why)
+                return Settled(Trigger.FAIL, verdict.why, may_recover=deployed is None)
             await asyncio.sleep(self._patience.poll_s)
         return Superseded()
 

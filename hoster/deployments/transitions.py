@@ -5,7 +5,7 @@ Rules:
   compare-and-swap.
 - A trigger is either an order of the owner (`START`, `STOP`, `RESTART`, `REDEPLOY`, `ROLLBACK`, `DELETE`), something that a job
   found out (`BEGIN`, `UP`, `KEPT`, `DOWN`, `GONE`, `FAIL`), or something that the node did by itself (`LOST`, `STRAYED`,
-  `RECOVERED`, `FAIL`).
+  `RECOVERED`, `FAIL`), or that it answers again (`RESUMED`: a start was given up without knowing what it would have made of it).
 - `KEPT`: a new release did not come up, and the one before still serves.
 - An order that is already carried out, or is being carried out, is a repeat: it changes nothing and is not billed.
 """
@@ -47,6 +47,7 @@ class Trigger(StrEnum):
     LOST = "lost"
     STRAYED = "strayed"
     RECOVERED = "recovered"
+    RESUMED = "resumed"
 
 
 _REFUSED: Mapping[Trigger, str] = {
@@ -115,6 +116,7 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = {
     (State.RUNNING, Trigger.LOST): State.STARTING,
     (State.STOPPED, Trigger.STRAYED): State.STOPPING,
     (State.FAILED, Trigger.RECOVERED): State.RUNNING,
+    (State.FAILED, Trigger.RESUMED): State.STARTING,
     **{(state, Trigger.DELETE): State.DELETING for state in _DELETABLE},
 }
 

@@ -9,7 +9,7 @@ from hoster.deployments.readiness import is_down, start_times
 from hoster.deployments.rollout import ReleaseNotOurs, Rollout
 from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
-from hoster.jobs.model import Again, Job, Kind, Outcome, Patience, Settled, Superseded
+from hoster.jobs.model import Again, Heard, Job, Kind, Outcome, Patience, Settled, Superseded
 from hoster.nodes.model import Worker
 from hoster.nodes.store import NodeStore
 from hoster.nodes.worker_client import NodeUnreachable, WorkerClient, WorkerRefused
@@ -21,11 +21,15 @@ DELETE_DEADLINE_S = 60.0
 _RESUMABLE = frozenset({"running", "stopped"})
 _SERVING = frozenset({"running"})
 _UNDECIDED = frozenset({"deploying"})
+_BEGIN_AGAIN = frozenset({Kind.START, Kind.RESTART, Kind.REDEPLOY})
+_NOTHING_THERE = frozenset({404, 409})
+"""How a node refuses to restart what it does not have: no such project, or one without a release."""
 
 
 class DeploymentWork:
-    """Failure policy: a silent node, or one with trouble of its own, is asked again (`Again`); a refusal that would be repeated
-    fails a start or a stop. A delete is only ever done when the node has said so. A redeploy that fails leaves what ran before.
+    """Failure policy: a silent node, or one with trouble of its own, is asked again (`Again`), and one that has lost what was begun
+    there gets it again; a refusal that would be repeated fails a start or a stop. A delete is only ever done when the node has said so. A
+    redeploy that fails leaves what ran before.
     """
 
     def __init__(
@@ -54,11 +58,13 @@ class DeploymentWork:
         try:
             return await self._dispatch(job, deployment, worker)
         except NodeUnreachable as silent:
-            return Again(str(silent), reached_node=False)
+            return Again(str(silent), Heard.SILENT)
         except WorkerRefused as refused:
+            if refused.is_forgotten and job.kind in _BEGIN_AGAIN:
+                return Again(f"The node has lost what was begun there: {refused}", Heard.ANSWERED)
             if refused.is_permanent and job.kind is not Kind.DELETE:
                 return Settled(Trigger.FAIL, f"The node refused: {refused}")
-            return Again(f"The node has a problem: {refused}", reached_node=True)
+            return Again(f"The node has a problem: {refused}", Heard.TROUBLED)
 
     async def _dispatch(self, job: Job, deployment: Deployment, worker: Worker | None) -> Outcome:
         if worker is None:
@@ -111,7 +117,8 @@ class DeploymentWork:
         try:
             outcome = await self._bring_up(job, deployment, worker)
         except WorkerRefused as refused:
-            if not refused.is_permanent and self._clock.now() < job.deadline_at:
+            may_pass = refused.is_forgotten or not refused.is_permanent
+            if may_pass and self._clock.now() < job.deadline_at:
                 raise
             outcome = Settled(Trigger.FAIL, f"The node refused: {refused}")
         if not isinstance(outcome, Settled) or outcome.trigger is not Trigger.FAIL:
@@ -130,7 +137,7 @@ class DeploymentWork:
             return Settled(Trigger.FAIL, reason)
         status = project.get("status")
         if status in _UNDECIDED:
-            return Again(reason, reached_node=True)
+            return Again(reason, Heard.ANSWERED)
         if status in _SERVING and deployment.release_id is not None:
             return Settled(Trigger.KEPT, f"The new release failed, the one before still serves: {reason}")
         return Settled(Trigger.FAIL, reason)
@@ -144,8 +151,13 @@ class DeploymentWork:
             return Settled(Trigger.FAIL, "There is nothing to restart: deploy it anew.")
         at = f"/projects/{deployment.project_id}"
         is_checked = await self._is_checked(deployment, release)
-        before = (await self._client.command(worker, "GET", at)).members
-        await self._client.command(worker, "POST", f"{at}/restart")
+        try:
+            before = (await self._client.command(worker, "GET", at)).members
+            await self._client.command(worker, "POST", f"{at}/restart")
+        except WorkerRefused as refused:
+            if refused.status not in _NOTHING_THERE:
+                raise
+            return await self._bring_up(job, deployment, worker)
         former = start_times(before)
         return await self._rollout.until_up(job, deployment, worker, is_checked=is_checked, former=former)
 
@@ -165,7 +177,7 @@ class DeploymentWork:
                 if is_down(project):
                     return Settled(Trigger.DOWN)
                 if self._clock.now() >= job.deadline_at:
-                    return Again(f"The app is still {project.get('status')}.", reached_node=True)
+                    return Again(f"The app is still {project.get('status')}.", Heard.ANSWERED)
                 await asyncio.sleep(self._patience.poll_s)
         except WorkerRefused as refused:
             if refused.status == 404:

@@ -14,7 +14,7 @@ from hoster.bodies import BodyInvalid
 from hoster.deployments import naming
 from hoster.deployments.model import AppUrls, Deployment
 from hoster.domains.hostname import Challenge, HostnameRefused, challenge, checked_hostname
-from hoster.domains.resolver import DnsUnavailable, Resolver
+from hoster.domains.resolver import Resolver
 from hoster.domains.store import Domain, DomainStore, read_domain
 from shared.clock import Clock
 from shared.database import Database
@@ -133,13 +133,10 @@ class DomainCommands:
         return domain
 
     async def _beats(self, deployment: Deployment, holder: Domain) -> str:
-        """How this deployment proves the name now; raises HostnameTaken."""
+        """How this deployment proves the name now; raises HostnameTaken, or DnsUnavailable: then nobody knows whose it is."""
         wanted = self._challenge(holder.hostname, deployment.id, deployment.project_id)
-        try:
-            ours = await self._proof(wanted)
-            theirs = await self._proof(self.challenge(holder)) if ours.method else Proof(None, [])
-        except DnsUnavailable:
-            raise HostnameTaken(wanted) from None
+        ours = await self._proof(wanted)
+        theirs = await self._proof(self.challenge(holder)) if ours.method else Proof(None, [])
         if ours.method is None or theirs.method is not None:
             raise HostnameTaken(wanted)
         return ours.method

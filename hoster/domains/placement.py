@@ -41,15 +41,14 @@ class DomainPlacement:
         self._changed.add(deployment_id)
         self._bell.ring()
 
-    async def run(self) -> None:
-        while True:
-            await self._bell.heard(self._retry_s)
-            waiting = {*await self._domains.waiting(), *self._changed}
-            self._changed.clear()
-            for deployment_id in sorted(waiting):
-                placement = await self._domains.placement(deployment_id)
-                if placement is not None:
-                    await self._tell(placement)
+    async def tell_next(self) -> None:
+        """Waits until there is something to tell, or it is time to look."""
+        await self._bell.heard(self._retry_s)
+        for deployment_id in sorted({*await self._domains.waiting(), *self._changed}):
+            self._changed.discard(deployment_id)
+            placement = await self._domains.placement(deployment_id)
+            if placement is not None:
+                await self._tell(placement)
 
     async def compare(self) -> None:
         """Every node, a bounded number at once."""

@@ -6,15 +6,18 @@ Facts:
   first, and most clients get what they want; 409 is for the rest.
 
 Rules:
-- Only a final answer is kept. After an error of ours (5xx) the same key tries again: nothing was done.
+- Only a final answer is kept. After an error of ours (5xx), and after a refusal that says when to come back (`Retry-After`), the same
+  key tries again: nothing was done.
 - What is given again carries no `X-Event-Type`, so that it is never billed.
-- When Hoster ended between performing an operation and keeping its answer, the operation's own record answers.
+- When Hoster ended between performing an operation and keeping its answer, the operation's own record answers. So it does when the
+  answer could not be kept, which takes it from nobody who waits for it now.
 """
 
 import asyncio
 import hashlib
 from dataclasses import replace
 
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
@@ -23,6 +26,7 @@ from hoster.billing.store import BillingStore
 from hoster.bodies import BodyInvalid
 from hoster.idempotency.store import Asked, Claimed, IdempotencyStore, Stored
 from hoster.viewer import VIEWER, Viewer
+from shared.database import PASSING
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -30,7 +34,9 @@ KEY_MOST = 255
 WAIT_S = 5.0
 
 _LOOK_EVERY_S = 0.05
-_KEPT_HEADERS = (hdrs.CONTENT_TYPE, hdrs.LOCATION, hdrs.ETAG, hdrs.RETRY_AFTER, hdrs.CACHE_CONTROL)
+_KEPT_HEADERS = (hdrs.CONTENT_TYPE, hdrs.LOCATION, hdrs.ETAG, hdrs.CACHE_CONTROL)
+
+_log = structlog.get_logger("idempotency")
 
 
 class IdempotencyKeyInUse(Exception):
@@ -59,12 +65,12 @@ def idempotency_middleware(
         try:
             performed = await _performed_before(request, asked, claim)
             response = await handler(request)
-            if isinstance(response, web.Response) and response.status < 500:
+            if isinstance(response, web.Response) and _is_final(response):
                 answer = _kept(response)
                 if performed:
                     response = _replay(answer)
         finally:
-            await asyncio.shield(store.let_go(asked) if answer is None else store.keep(asked, answer))
+            await asyncio.shield(_end(store, asked, answer))
         return response
 
     async def _performed_before(request: web.Request, asked: Asked, claim: Claimed) -> bool:
@@ -79,6 +85,14 @@ def idempotency_middleware(
         return True
 
     return once
+
+
+async def _end(store: IdempotencyStore, asked: Asked, answer: Stored | None) -> None:
+    """Failure policy: see the last rule."""
+    try:
+        await (store.let_go(asked) if answer is None else store.keep(asked, answer))
+    except PASSING as passing:
+        _log.warning("answer_not_kept", request_id=asked.request_id, reason=str(passing))
 
 
 async def _asked(request: web.Request) -> Asked:
@@ -110,6 +124,10 @@ async def _claim(store: IdempotencyStore, asked: Asked, wait_s: float) -> Claime
                 await asyncio.sleep(_LOOK_EVERY_S)
     except TimeoutError:
         raise IdempotencyKeyInUse from None
+
+
+def _is_final(response: web.Response) -> bool:
+    return response.status < 500 and hdrs.RETRY_AFTER not in response.headers
 
 
 def _kept(response: web.Response) -> Stored:

@@ -2,7 +2,7 @@
 
 Rules:
 - A key is claimed before its request is performed. At most one claim is worked on; the answer ends it.
-- A claim that its worker let go of, or whose process has ended, may be taken over. Who takes it over is told the request id that
+- A claim that is not worked on any more, because it was let go of or its process has ended, may be taken over. Who takes it over is told the request id that
   it was first made under, because the operation may have been performed under that id without anyone hearing the answer.
 - Answers may hold secrets that are shown once (a join token), so they are sealed.
 """
@@ -59,16 +59,32 @@ class InUse:
 
 
 class IdempotencyStore:
-    """`owner` names this process; it is new at every start. A claim of another owner is that of a process that has ended."""
+    """`owner` names this process; it is new at every start. A claim that nobody in this process works on is one that was let go of without
+    being able to say so, or of a process that has ended.
+    """
 
     def __init__(self, database: Database, vault: Vault, clock: Clock, owner: str) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
         self._owner = owner
+        self._worked_on: set[str] = set()
 
     async def claim(self, asked: Asked) -> Claimed | Stored | InUse:
         """Raises IdempotencyKeyReused."""
+        row = _row_name(asked)
+        if row in self._worked_on:
+            return await self._claim(asked, is_worked_on=True)
+        self._worked_on.add(row)
+        claim: Claimed | Stored | InUse | None = None
+        try:
+            claim = await self._claim(asked, is_worked_on=False)
+            return claim
+        finally:
+            if not isinstance(claim, Claimed):
+                self._worked_on.discard(row)
+
+    async def _claim(self, asked: Asked, *, is_worked_on: bool) -> Claimed | Stored | InUse:
         now = self._clock.now()
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -81,6 +97,8 @@ class IdempotencyStore:
             )
             found = next(iter(rows), None)
             if found is None:
+                if is_worked_on:
+                    return InUse()  # it is about to be written
                 await connection.execute(
                     "INSERT INTO idempotency_keys (user_id, key, method, path, digest, request_id, owner, created_at)"
                     " VALUES (:user, :key, :method, :path, :digest, :request, :owner, :now)",
@@ -91,7 +109,7 @@ class IdempotencyStore:
                 raise IdempotencyKeyReused
             if found["status"] is not None:
                 return self._stored(asked, found)
-            if found["owner"] == self._owner:
+            if is_worked_on:
                 return InUse()
             await connection.execute(
                 f"UPDATE idempotency_keys SET owner = :owner WHERE {_WHERE}",  # noqa: S608 - constant text
@@ -109,20 +127,26 @@ class IdempotencyStore:
 
     async def keep(self, asked: Asked, answer: Stored) -> None:
         sealed = self._vault.seal(answer.body, _row_name(asked))
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE idempotency_keys SET owner = NULL, status = :status, headers = :headers, body = :body"  # noqa: S608
-                f" WHERE {_WHERE}",  # constant text
-                {**asked.scope(), "status": answer.status, "headers": json.dumps(dict(answer.headers)), "body": sealed},
-            )  # fmt: skip
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    "UPDATE idempotency_keys SET owner = NULL, status = :status, headers = :headers, body = :body"  # noqa: S608
+                    f" WHERE {_WHERE}",  # constant text
+                    {**asked.scope(), "status": answer.status, "headers": json.dumps(dict(answer.headers)), "body": sealed},
+                )  # fmt: skip
+        finally:
+            self._worked_on.discard(_row_name(asked))
 
     async def let_go(self, asked: Asked) -> None:
         """There is no answer to keep; the next one who asks takes over."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                f"UPDATE idempotency_keys SET owner = NULL WHERE {_WHERE}",  # noqa: S608 - constant text
-                asked.scope(),
-            )
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    f"UPDATE idempotency_keys SET owner = NULL WHERE {_WHERE}",  # noqa: S608 - constant text
+                    asked.scope(),
+                )
+        finally:
+            self._worked_on.discard(_row_name(asked))
 
     def _stored(self, asked: Asked, row: Row) -> Stored:
         body = self._vault.open(row["body"], _row_name(asked))

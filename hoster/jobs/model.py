@@ -1,5 +1,6 @@
 """A job: work for one deployment, recorded in the transaction that made it necessary."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,9 +14,6 @@ class Kind(StrEnum):
     RESTART = "restart"
     REDEPLOY = "redeploy"
     DELETE = "delete"
-
-
-_WAIT_FOR_THEIR_NODE = frozenset({Kind.STOP, Kind.REDEPLOY})
 
 
 class Volumes(StrEnum):
@@ -42,11 +40,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The job has ended, and this is what it found out. `deployed` is set when the node runs a release that it made for the job."""
+    """The job has ended, and this is what it found out. `deployed` is set when the node runs a release that it made for the job.
+
+    Of a failure: `given_up` when nobody knows what the node would have made of it, `may_recover` when what failed is what ran before, so
+    that it is well again as soon as the node shows it running.
+    """
 
     trigger: Trigger
     reason: str | None = None
     deployed: Deployed | None = None
+    given_up: bool = False
+    may_recover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,20 @@ class Superseded:
     """The deployment has moved on to something else."""
 
 
+class Heard(StrEnum):
+    """Of the node. SILENT: nothing. TROUBLED: that it cannot do now what it was told. ANSWERED: how it is with the deployment."""
+
+    SILENT = "silent"
+    TROUBLED = "troubled"
+    ANSWERED = "answered"
+
+
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Not done yet. `reached_node` is false when the node did not answer."""
+    """Not done yet."""
 
     reason: str
-    reached_node: bool
+    heard: Heard
 
 
 Outcome = Settled | Superseded | Again
@@ -80,16 +92,29 @@ class Patience:
     """Seconds. How long work may take, and how often it is tried again.
 
     A start or restart gives up at its deadline, or when its node has been silent for `unreachable_s`. A stop or redeploy gives up at its
-    deadline only when the node answers: until then nobody knows what runs, and from then on it has all of its time. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded.
+    deadline only when the node has said what runs: until then nobody knows. A stop has all of its time from then on, a redeploy once the
+    node is not silent any more. A delete never gives up. Every `compare_s`, what nodes show is compared with what is recorded; what was given
+    up without knowing is then tried again, for `resume_s` from when it was given up first. An installation gives up when its machine is away
+    for `machine_away_s`, in which one that was just ordered boots.
     """
 
     start_s: float = 900.0
     stop_s: float = 180.0
     unreachable_s: float = 90.0
+    machine_away_s: float = 30.0
     first_retry_s: float = 0.5
     longest_retry_s: float = 15.0
     poll_s: float = 0.25
     compare_s: float = 30.0
+    resume_s: float = 86_400.0
+
+
+_TIME_STANDS_STILL: Mapping[Kind, frozenset[Heard]] = {
+    Kind.STOP: frozenset({Heard.SILENT, Heard.TROUBLED}),
+    # What a node in trouble cannot do for so long need not be done: the release before goes on.
+    Kind.REDEPLOY: frozenset({Heard.SILENT}),
+}
+"""What only the node can end, and while it is heard like this its time does not run."""
 
 
 def deadline_of(kind: Kind, patience: Patience, now: float) -> float:
@@ -105,10 +130,10 @@ def deadline_of(kind: Kind, patience: Patience, now: float) -> float:
 
 
 def deadline_after(job: Job, outcome: Again, patience: Patience, now: float) -> float:
-    """What waits for a silent node has all of its time once the node answers; else it would be given up as soon as it can begin."""
-    if outcome.reached_node or job.kind not in _WAIT_FOR_THEIR_NODE:
-        return job.deadline_at
-    return deadline_of(job.kind, patience, now)
+    """What waits for its node has all of its time once the node is heard; else it would be given up as soon as it can begin."""
+    if outcome.heard in _TIME_STANDS_STILL.get(job.kind, ()):
+        return deadline_of(job.kind, patience, now)
+    return job.deadline_at
 
 
 def retry_in(attempts: int, patience: Patience) -> float:
@@ -118,7 +143,8 @@ def retry_in(attempts: int, patience: Patience) -> float:
 def gives_up(job: Job, outcome: Again, patience: Patience, now: float) -> bool:
     if job.kind is Kind.DELETE:
         return False
-    if job.kind in _WAIT_FOR_THEIR_NODE:
-        return outcome.reached_node and now >= job.deadline_at
-    silent_s = 0.0 if outcome.reached_node or job.unreachable_since is None else now - job.unreachable_since
+    if job.kind in _TIME_STANDS_STILL:
+        return outcome.heard is Heard.ANSWERED and now >= job.deadline_at
+    is_silent = outcome.heard is Heard.SILENT and job.unreachable_since is not None
+    silent_s = now - (job.unreachable_since or 0.0) if is_silent else 0.0
     return now >= job.deadline_at or silent_s >= patience.unreachable_s

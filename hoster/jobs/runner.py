@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -9,6 +10,7 @@ from hoster.deployments.store import DeploymentStore
 from hoster.deployments.transitions import State, Trigger
 from hoster.jobs.model import (
     Again,
+    Heard,
     Job,
     Kind,
     Outcome,
@@ -22,9 +24,12 @@ from hoster.jobs.model import (
 )  # fmt: skip
 from hoster.jobs.store import LEASE_S, JobStore
 from shared.clock import Clock
+from shared.database import PASSING, once_possible
 
 AT_ONCE = 16
 LOOK_EVERY_S = 1.0
+
+_GIVEN_UP = "It is tried again when the node answers."
 
 Work = Callable[[Job], Awaitable[Outcome]]
 
@@ -57,8 +62,8 @@ class Bell:
 
 
 class JobRunner:
-    """Failure policy: what a job's work raises is logged and the job is tried again as if its node had not answered; what the
-    database raises ends `run`, and with it the service, because nothing could be recorded any more.
+    """Failure policy: what a job's work raises is logged and the job is tried again. A database that is full or busy is waited for, with
+    what was found out; what else it raises ends `run`, and with it the service, because nothing could be recorded any more.
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class JobRunner:
         self._log = structlog.get_logger("jobs")
 
     async def run(self) -> None:
-        await self._jobs.resume(self._patience)
+        await once_possible(partial(self._jobs.resume, self._patience))
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_leases(), name="job leases")
@@ -88,11 +93,17 @@ class JobRunner:
                     await self._begin_what_is_due(group)
                     await self._bell.heard(LOOK_EVERY_S)
         finally:
-            await asyncio.shield(self._jobs.let_go())
+            await asyncio.shield(self._let_go())
+
+    async def _let_go(self) -> None:
+        try:
+            await self._jobs.let_go()
+        except PASSING as passing:  # then the leases run out
+            self._log.warning("leases_not_given_back", reason=str(passing))
 
     async def _begin_what_is_due(self, group: asyncio.TaskGroup) -> None:
         while len(self._running) < AT_ONCE:
-            job = await self._jobs.claim()
+            job = await once_possible(self._jobs.claim)
             if job is None:
                 return
             if job.id in self._running:
@@ -103,11 +114,11 @@ class JobRunner:
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(LEASE_S / 3)
-            await self._jobs.renew()
+            await once_possible(self._jobs.renew)
 
     async def _perform(self, job: Job) -> None:
         try:
-            await self._conclude(job, await self._outcome(job))
+            await once_possible(partial(self._conclude, job, await self._outcome(job)))
         finally:
             self._running.discard(job.id)
             self._bell.ring()  # a slot is free, and a successor may be waiting
@@ -117,7 +128,7 @@ class JobRunner:
             return await self._work(job)
         except Exception:  # noqa: BLE001 - the policy above
             self._log.exception("job_failed", job_id=job.id, kind=job.kind, deployment_id=job.deployment_id)
-            return Again("Something went wrong on our side; trying again.", reached_node=True)
+            return Again("Something went wrong on our side; trying again.", Heard.ANSWERED)
 
     async def _conclude(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, Again):
@@ -136,12 +147,14 @@ class JobRunner:
 
     def _or_give_up(self, job: Job, outcome: Again) -> Again | Settled:
         if gives_up(job, outcome, self._patience, self._clock.now()):
-            return Settled(Trigger.FAIL, outcome.reason)
+            unknown = outcome.heard is not Heard.ANSWERED
+            reason = f"{outcome.reason} {_GIVEN_UP}" if unknown else outcome.reason
+            return Settled(Trigger.FAIL, reason, given_up=unknown)
         return outcome
 
     async def _postpone(self, job: Job, outcome: Again) -> None:
         now = self._clock.now()
-        since = None if outcome.reached_node else (job.unreachable_since or now)
+        since = (job.unreachable_since or now) if outcome.heard is Heard.SILENT else None
         self._log.warning(
             "job_postponed", job_id=job.id, kind=job.kind, deployment_id=job.deployment_id, attempts=job.attempts,
             reason=outcome.reason,

@@ -159,6 +159,8 @@ def _effects(job: Job, outcome: Settled) -> Effects:
         reason=outcome.reason,
         release_id=job.release_id if up else None,
         kept=outcome.trigger is Trigger.KEPT,
+        by_drift=outcome.may_recover,
+        given_up=outcome.given_up,
     )
 
 

@@ -23,7 +23,7 @@ REASON_MOST = 1000
 
 
 class NodeUnreachable(Exception):
-    """The worker could not be reached, or did not answer in time: whether the command was carried out is not known."""
+    """The worker could not be reached, or did not answer in time, or something else did: whether the command was carried out is not known."""
 
 
 class WorkerRefused(Exception):
@@ -42,13 +42,27 @@ class WorkerRefused(Exception):
         """Whether asking again would be answered in the same way. 401: a worker that has just joined may not have stored its secret yet."""
         return 400 <= self.status < 500 and self.status not in {401, 408, 425, 429}
 
+    @property
+    def is_forgotten(self) -> bool:
+        """The worker does not know what the command was about: it was never told of it, or has lost it."""
+        return self.status == 404
+
+
+class NotTheWorker(Exception):
+    """What was answered is nothing that a worker says; a proxy before it, perhaps, which does not reach it either."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`members` is empty for an answer without a JSON object."""
-
     status: int
     members: Mapping[str, object]
+
+    def text(self, member: str) -> str:
+        """Raises NotTheWorker when it is missing."""
+        found = self.members.get(member)
+        if not isinstance(found, str):
+            raise NotTheWorker(f"an answer without {member}")
+        return found
 
 
 class WorkerClient:
@@ -72,7 +86,7 @@ class WorkerClient:
         try:
             async with self._ask(worker, Command(method, target, payload), {}, timeout) as response:
                 return await _answer(response)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, NotTheWorker, TimeoutError, OSError) as error:
             raise _unreachable(worker, error) from error
 
     @asynccontextmanager
@@ -90,7 +104,7 @@ class WorkerClient:
                 if response.status != 200:
                     async with response:
                         await _refuse(response)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, NotTheWorker, TimeoutError, OSError) as error:
             raise _unreachable(worker, error) from error
         try:
             yield response
@@ -121,9 +135,11 @@ async def _answer(response: aiohttp.ClientResponse) -> Answer:
 async def _refuse(response: aiohttp.ClientResponse) -> None:
     members = _members(await _read(response))
     code, detail = members.get("code"), members.get("detail")
+    if not isinstance(code, str):
+        raise NotTheWorker(f"{response.status} without a reason")
     raise WorkerRefused(
         response.status,
-        code if isinstance(code, str) else f"status_{response.status}",
+        code,
         detail if isinstance(detail, str) else "",
         list(_faults(members.get("errors"))),
     )
@@ -146,13 +162,20 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _members(raw: bytes) -> Mapping[str, object]:
+    """Raises NotTheWorker: everything that a worker says is a JSON object."""
     try:
         members = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return members if isinstance(members, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise NotTheWorker("no JSON") from error
+    if not isinstance(members, dict):
+        raise NotTheWorker("no JSON object")
+    return members
 
 
 def _unreachable(worker: Worker, error: Exception) -> NodeUnreachable:
-    why = "it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    why = type(error).__name__
+    if isinstance(error, TimeoutError):
+        why = "it did not answer in time"
+    elif isinstance(error, NotTheWorker):
+        why = f"what answers there is not its worker ({error})"
     return NodeUnreachable(f"Node {worker.node_id} cannot be reached: {why}.")

@@ -133,7 +133,7 @@ def _responses(route: Route, operation: Operation) -> dict[str, object]:
 
 
 def _problem_statuses(route: Route, operation: Operation) -> set[int]:
-    found = set(operation.problems)
+    found = {*operation.problems, 503}  # the database is full or busy
     if route.access is not Access.NODE:
         found.add(401)  # an identity that is given is always verified
     if route.access is Access.VIEWER:
@@ -143,10 +143,10 @@ def _problem_statuses(route: Route, operation: Operation) -> set[int]:
     if operation.query:
         found.add(422)
     if operation.body is not None:
-        found |= {400, 408, 413, 422, 503}  # a body that does not come, or not before the service stops
+        found |= {400, 408, 413, 422}  # a body that does not come, or not before the service stops
     if _is_kept(route):
         # An Idempotency-Key that is in use, or was used for something else; and a body that is not asked for is read all the same.
-        found |= {408, 409, 413, 422, 503}
+        found |= {408, 409, 413, 422}
     return found
 
 

@@ -137,6 +137,29 @@ async def test_a_platform_that_nobody_listens_to_goes_on_and_ends_whole_when_its
         assert [port for port in running.ports.values() if _is_open(port)] == []
 
 
+async def test_a_platform_that_is_killed_leaves_no_service_running_and_starts_again(
+    http: aiohttp.ClientSession, redis_url: str, tmp_path: Path
+) -> None:
+    settings = {
+        "DOCKER_HOST": f"unix://{tmp_path}/no.sock",
+        "REDIS_URL": redis_url,
+        "GATEWAY_WORKERS": "2",
+    }
+    with platform(tmp_path, **settings) as running:
+        await asyncio.to_thread(running.wait_until_ready)
+        customer = await sign_up(http, running.url)
+        await asyncio.to_thread(running.stop, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while any(_is_open(port) for port in running.ports.values()):
+                await asyncio.sleep(0.1)
+
+    with platform(tmp_path, **settings) as running:
+        await asyncio.to_thread(running.wait_until_ready)
+        customer.url = running.url
+        assert (await customer.call("GET", "/mod/auth/me")).status == 200
+        assert await asyncio.to_thread(running.stop) == 0
+
+
 async def test_a_busy_port_is_one_clear_line_before_anything_is_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

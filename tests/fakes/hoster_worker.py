@@ -35,6 +35,7 @@ class FakeWorker:
         self.answer_s = 0.0
         self.fail_deploys_with: str | None = None
         self.engine_unavailable = False
+        self.is_past_cancelling = False
         self.lists_nonsense = False
         self.restart_s = 0.0
         self.stop_s = 0.0
@@ -266,6 +267,8 @@ class FakeWorker:
     async def _cancel(self, request: web.Request) -> web.Response:
         project = self._project(request)
         deploy = project.deploys[request.match_info["deploy"]]
+        if self.is_past_cancelling:
+            return _problem(409, "deploy_not_cancellable")
         if deploy["status"] == "checking":
             deploy["status"] = "cancelled"
             project.status = "failed" if project.release is None else "running"

@@ -23,7 +23,14 @@ OUTPUT_MOST = 16_384
 
 
 class MachineUnreachable(Exception):
-    """No SSH server answers there."""
+    """No SSH server answers there, or not any more."""
+
+
+class ConnectionLost(MachineUnreachable):
+    """The machine was reached, and is not any more: how far what was begun there came is not known."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to the machine was lost.")
 
 
 class HostKeyDiffers(Exception):
@@ -69,29 +76,31 @@ async def _shown_key(machine: Machine) -> str:
 
 
 class Session:
+    """What is done in it may be repeated after ConnectionLost."""
+
     def __init__(self, connection: asyncssh.SSHClientConnection, sftp: asyncssh.SFTPClient) -> None:
         self._connection = connection
         self._sftp = sftp
 
     async def put(self, path: str, content: bytes, deadline_s: float) -> None:
-        """Whole, mode 0600. `path` is relative to the user's home. Raises CommandFailed."""
+        """Whole, mode 0600. `path` is relative to the user's home. Raises CommandFailed or ConnectionLost."""
         try:
             async with asyncio.timeout(deadline_s):
                 attributes = asyncssh.SFTPAttrs(permissions=0o600)
                 async with self._sftp.open(path, "wb", attributes) as file:
                     await file.write(content)
         except (asyncssh.Error, OSError, TimeoutError) as error:
-            raise CommandFailed(f"{path} could not be sent: {_why(error)}") from error
+            raise self._failure(f"{path} could not be sent: {_why(error)}", error) from error
 
     async def make_folder(self, path: str) -> None:
         try:
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 await self._sftp.makedirs(path, asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
         except (asyncssh.Error, OSError, TimeoutError) as error:
-            raise CommandFailed(f"{path} could not be made: {_why(error)}") from error
+            raise self._failure(f"{path} could not be made: {_why(error)}", error) from error
 
     async def run(self, arguments: Sequence[str], text: str, deadline_s: float) -> str:
-        """Standard output of a command that ended with 0. Raises CommandFailed."""
+        """Standard output of a command that ended with 0. Raises CommandFailed or ConnectionLost."""
         try:
             done = await self._connection.run(
                 shlex.join(arguments),
@@ -102,11 +111,17 @@ class Session:
                 timeout=deadline_s,
             )
         except (asyncssh.Error, OSError, TimeoutError) as error:
-            raise CommandFailed(f"It did not end: {_why(error)}") from error
+            raise self._failure(f"It did not end: {_why(error)}", error) from error
+        if done.exit_status is None and done.exit_signal is None:
+            raise ConnectionLost
         if done.exit_status != 0:
             told = str(done.stderr or done.stdout or "").strip()[-OUTPUT_MOST:]
             raise CommandFailed(told or f"it ended with {done.exit_status}")
         return str(done.stdout)[:OUTPUT_MOST]
+
+    def _failure(self, message: str, error: Exception) -> CommandFailed | ConnectionLost:
+        lost = isinstance(error, asyncssh.DisconnectError | asyncssh.SFTPConnectionLost | ConnectionError)
+        return ConnectionLost() if lost else CommandFailed(message)
 
 
 @asynccontextmanager
@@ -138,6 +153,8 @@ async def session(machine: Machine, host_key: str, private_key: str) -> AsyncIte
         try:
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 sftp = await connection.start_sftp_client()
+        except asyncssh.DisconnectError as error:
+            raise ConnectionLost from error
         except (asyncssh.Error, TimeoutError) as error:
             raise CommandFailed(f"The machine offers no SFTP: {_why(error)}") from error
         async with sftp:

@@ -33,7 +33,7 @@ async def test_a_flood_of_sign_ins_costs_bounded_memory_and_stalls_nobody(tmp_pa
         before = resident_mib(stage)
         answers, waits, most = await flood(stage, token)
 
-    assert set(answers) <= {401, 429, 503, 504}, answers
+    assert set(answers) <= {401, 429, 503}, answers
     assert answers[401] > 0
     assert answers[429] + answers[503] > 0
     assert statistics.median(waits) < 1.0
@@ -56,9 +56,8 @@ async def flood(stage: Stage, token: str) -> tuple[Counter[int], list[float], fl
         async def guess(number: int) -> int:
             body = {"email": f"guess{min(number, _ACCOUNTS)}@example.org", "password": "a wrong one"}
             async with strangers.post(f"{url}/login", json=body) as answer:
-                # On a busy machine the last of those who are let in wait for longer than the gateway does.
                 is_told_when = int(answer.headers.get("Retry-After", 0)) >= 1
-                assert is_told_when or answer.status in {401, 504}, await answer.text()
+                assert is_told_when or answer.status == 401, await answer.text()
                 return answer.status
 
         guesses = [group.create_task(guess(number)) for number in range(CROWD)]

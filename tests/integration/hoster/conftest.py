@@ -41,6 +41,7 @@ QUICK = Patience(
     start_s=60,
     stop_s=30,
     unreachable_s=1.5,
+    machine_away_s=5,
     first_retry_s=0.1,
     longest_retry_s=0.3,
     poll_s=0.05,

@@ -23,6 +23,7 @@ import pytest
 from hoster.nodes.bootstrap.far_side import unit_text
 from tests.conftest import missing
 from tests.integration.hoster.conftest import Hoster, User, eventually
+from tests.servers.door import Door
 from tests.servers.ssh_machine import SshMachine, keygen, public_line
 
 NODES = "/api/v1/nodes"
@@ -290,6 +291,27 @@ async def test_a_machine_without_a_python_that_is_new_enough_is_named_as_such(
 
     assert node["bootstrap"]["status"] == "failed"
     assert "Python 3.11 or newer" in node["bootstrap"]["reason"]
+    assert "python3 is 3.9.2" in node["bootstrap"]["reason"]
+
+
+async def test_a_machine_that_is_about_to_boot_and_a_connection_that_is_lost_are_tried_again(
+    owner: User, tmp_path: Path
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "sh").symlink_to("/bin/sh")
+    (programs / "python3").write_text(
+        '#!/bin/sh\necho \'{"python": "3.9.2", "system": "x", "user": "x", "docker": true}\'\n'
+    )
+    (programs / "python3").chmod(0o755)
+    # Two are turned away, one is for the host key, and the first that logs in is cut off in its middle.
+    with SshMachine(tmp_path / "late", path=str(programs)) as late:
+        async with Door(late.port, {1: 0, 2: 0, 4: 4_000}) as door:
+            made = await owner.ask("POST", NODES, {"name": "rack", "ssh": _ssh(late, port=door.port)})
+            node = await _ended(owner, f"{NODES}/{made.body['id']}")
+
+    told = [line["message"] for line in node["bootstrap"]["log"]]
+    assert sum("Trying again" in message for message in told) == 3, told
     assert "python3 is 3.9.2" in node["bootstrap"]["reason"]
 
 

@@ -10,6 +10,7 @@ from gateway.accounts.directory import Directory, Standing
 from gateway.accounts.email import Email, EmailInvalid, normalise
 from gateway.accounts.errors import InvalidCredentials, TooManyAttempts
 from gateway.accounts.key_format import is_well_formed, new_key
+from gateway.accounts.ongoing_answers import OngoingAnswers
 from gateway.accounts.principal import OrgId, PlanId, Principal, Role, UserId, UserStatus
 
 ANN = Email("ann@example.com")
@@ -218,7 +219,7 @@ def standing_of(user: str) -> Standing:
 
 
 def test_a_look_up_that_began_before_a_change_is_not_kept() -> None:
-    directory = Directory()
+    directory = Directory(OngoingAnswers(StoppedClock()))
     before = directory.generation
     directory.evict(UserId("user_1"))
 
@@ -228,7 +229,7 @@ def test_a_look_up_that_began_before_a_change_is_not_kept() -> None:
 
 
 def test_an_eviction_concerns_all_credentials_of_one_user_and_nobody_else() -> None:
-    directory = Directory()
+    directory = Directory(OngoingAnswers(StoppedClock()))
     directory.keep("sess_1", standing_of("user_1"), 0.0, 0)
     directory.keep(b"hash", standing_of("user_1"), 0.0, 0)
     directory.keep("sess_2", standing_of("user_2"), 0.0, 0)
@@ -241,7 +242,7 @@ def test_an_eviction_concerns_all_credentials_of_one_user_and_nobody_else() -> N
 
 
 def test_the_directory_is_bounded_and_reads_again_after_a_minute() -> None:
-    directory = Directory(capacity=2)
+    directory = Directory(OngoingAnswers(StoppedClock()), capacity=2)
     for number in range(3):
         directory.keep(f"sess_{number}", standing_of(f"user_{number}"), 0.0, 0)
 

@@ -22,10 +22,10 @@ EXPECTED = {
 }
 
 
-def _recorded(state: State, *, failed_by_drift: bool = True) -> Recorded:
+def _recorded(state: State, *, failed_by_drift: bool = True, given_up: bool = False) -> Recorded:
     return Recorded(
         deployment_id="dep_1", project_id="app-1", org_id="org_a", state=state, failed_by_drift=failed_by_drift,
-        updated_at=1.0,
+        given_up=given_up, updated_at=1.0,
     )  # fmt: skip
 
 
@@ -49,6 +49,19 @@ def test_every_remedy_is_a_legal_step_from_the_state_that_it_is_for(
 
 def test_a_deployment_that_an_order_left_failed_is_not_called_running_behind_its_owners_back() -> None:
     assert plan([_recorded(State.FAILED, failed_by_drift=False)], [Seen("app-1", "org_a", "running")]) == []
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_what_was_given_up_without_knowing_is_tried_again_whatever_is_there_unless_the_node_is_at_it(
+    shown: str | None,
+) -> None:
+    seen = [] if shown is None else [Seen("app-1", "org_a", shown)]
+    remedies = [
+        decision.remedy
+        for decision in plan([_recorded(State.FAILED, failed_by_drift=False, given_up=True)], seen)
+    ]
+    assert remedies == ([] if shown == "deploying" else [Remedy.RESUME])
+    assert decide(State.FAILED, TRIGGERS[Remedy.RESUME])
 
 
 @pytest.mark.parametrize(("state", "shown"), list(itertools.product(AT_REST, SHOWN[1:])))

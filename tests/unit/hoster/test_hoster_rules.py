@@ -5,7 +5,7 @@ import pytest
 from hoster.config import Config
 from hoster.deployments import naming
 from hoster.deployments.readiness import Broken, Ready, Waiting, readiness, start_times
-from hoster.jobs.model import Again, Job, Kind, Patience, Volumes, deadline_after, gives_up, retry_in
+from hoster.jobs.model import Again, Heard, Job, Kind, Patience, Volumes, deadline_after, gives_up, retry_in
 from hoster.monitoring.health import Health, containers_of, overall
 from hoster.nodes.worker_client import WorkerRefused
 from hoster.vault import Vault, VaultUnusable
@@ -109,37 +109,43 @@ def _job(kind: Any, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("job", "reached", "now", "ends"),
+    ("job", "heard", "now", "ends"),
     [
-        (_job(Kind.START), True, NOW - 1, False),
-        (_job(Kind.START), True, NOW, True),
-        (_job(Kind.START, unreachable_since=NOW - 100), False, NOW - 11, False),
-        (_job(Kind.START, unreachable_since=NOW - 100), False, NOW - 10, True),
-        (_job(Kind.STOP), True, NOW, True),
-        (_job(Kind.STOP, unreachable_since=NOW - 10**6), False, NOW + 10**6, False),
-        (_job(Kind.REDEPLOY, unreachable_since=NOW - 10**6), False, NOW + 10**6, False),
-        (_job(Kind.DELETE), True, NOW + 10**6, False),
-        (_job(Kind.DELETE, unreachable_since=0.0), False, NOW + 10**6, False),
+        (_job(Kind.START), Heard.ANSWERED, NOW - 1, False),
+        (_job(Kind.START), Heard.ANSWERED, NOW, True),
+        (_job(Kind.START, unreachable_since=NOW - 100), Heard.SILENT, NOW - 11, False),
+        (_job(Kind.START, unreachable_since=NOW - 100), Heard.SILENT, NOW - 10, True),
+        (_job(Kind.STOP), Heard.ANSWERED, NOW, True),
+        (_job(Kind.STOP, unreachable_since=NOW - 10**6), Heard.SILENT, NOW + 10**6, False),
+        (_job(Kind.REDEPLOY, unreachable_since=NOW - 10**6), Heard.SILENT, NOW + 10**6, False),
+        (_job(Kind.START), Heard.TROUBLED, NOW, True),
+        (_job(Kind.STOP), Heard.TROUBLED, NOW + 10**6, False),
+        (_job(Kind.REDEPLOY), Heard.TROUBLED, NOW + 10**6, False),
+        (_job(Kind.REDEPLOY), Heard.ANSWERED, NOW, True),
+        (_job(Kind.DELETE), Heard.ANSWERED, NOW + 10**6, False),
+        (_job(Kind.DELETE, unreachable_since=0.0), Heard.SILENT, NOW + 10**6, False),
     ],
 )
-def test_only_what_may_be_given_up_is_given_up(job: Any, reached: Any, now: Any, ends: Any) -> None:
-    assert gives_up(job, Again("x", reached), Patience(unreachable_s=90), now) is ends
+def test_only_what_may_be_given_up_is_given_up(job: Any, heard: Any, now: Any, ends: Any) -> None:
+    assert gives_up(job, Again("x", heard), Patience(unreachable_s=90), now) is ends
 
 
 @pytest.mark.parametrize(
-    ("job", "reached", "deadline"),
+    ("job", "heard", "deadline"),
     [
-        (_job(Kind.STOP), True, NOW),
-        (_job(Kind.STOP), False, NOW + 50 + 180),
-        (_job(Kind.REDEPLOY), False, NOW + 50 + 900),
-        (_job(Kind.START), False, NOW),
-        (_job(Kind.DELETE), False, NOW),
+        (_job(Kind.STOP), Heard.ANSWERED, NOW),
+        (_job(Kind.STOP), Heard.SILENT, NOW + 50 + 180),
+        (_job(Kind.STOP), Heard.TROUBLED, NOW + 50 + 180),
+        (_job(Kind.REDEPLOY), Heard.SILENT, NOW + 50 + 900),
+        (_job(Kind.REDEPLOY), Heard.TROUBLED, NOW),
+        (_job(Kind.START), Heard.SILENT, NOW),
+        (_job(Kind.DELETE), Heard.SILENT, NOW),
     ],
 )
 def test_what_waits_for_its_node_has_all_of_its_time_when_the_node_answers(
-    job: Any, reached: Any, deadline: float
+    job: Any, heard: Any, deadline: float
 ) -> None:
-    assert deadline_after(job, Again("x", reached), Patience(start_s=900, stop_s=180), NOW + 50) == deadline
+    assert deadline_after(job, Again("x", heard), Patience(start_s=900, stop_s=180), NOW + 50) == deadline
 
 
 @pytest.mark.parametrize(

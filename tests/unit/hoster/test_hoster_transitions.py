@@ -33,6 +33,7 @@ CONTRACT = {
     Trigger.LOST: {"running": "starting"},
     Trigger.STRAYED: {"stopped": "stopping"},
     Trigger.RECOVERED: {"failed": "running"},
+    Trigger.RESUMED: {"failed": "starting"},
 }  # fmt: skip
 
 
