@@ -5,6 +5,9 @@ from worker.deploys.pruning import Pruning
 from worker.runtime.engine import Engine, ImageSeen, ImageUnavailable
 from worker.runtime.images import PinnedImage, pin_image, with_tag
 
+PULLS = 3
+"""How often an image is pulled that somebody removes as soon as it is here."""
+
 
 class Pins:
     """Recorded before it is done, so that an image that arrives while the worker is killed is still known to be ours."""
@@ -21,9 +24,14 @@ class Pins:
         async def before_pull(held: str) -> None:
             await self._images.begin_pull(name, held, used_by)
 
-        image = await pin_image(self._engine, reference, before_pull)
-        await self._images.end_pull(name, image.image_id, used_by, pulled=image.pulled)
-        return image
+        for _pull in range(PULLS):
+            image = await pin_image(self._engine, reference, before_pull)
+            async with self._pruning.waiting():
+                if await self.is_here(image.image_id):
+                    self._pruning.keep(image.image_id, used_by)
+                    await self._images.end_pull(name, image.image_id, used_by, pulled=image.pulled)
+                    return image
+        raise ImageUnavailable(f"The image {reference} was pulled and is gone again.")
 
     def release(self) -> None:
         """Once the records of a user are gone: what nobody else needs goes too, by and by."""
@@ -34,10 +42,13 @@ class Pins:
 
     async def have(self, reference: str, used_by: str) -> ImageSeen:
         """As this node has it, pulled only when it has none. Raises ImageUnavailable."""
-        seen = await self._engine.image(with_tag(reference))
-        if seen is None:
-            pinned = await self.pin(reference, used_by)
-            seen = await self._engine.image(pinned.image_id)
+        async with self._pruning.waiting():
+            seen = await self._engine.image(with_tag(reference))
+            if seen is not None:
+                self._pruning.keep(seen.image_id, used_by)
+                return seen
+        pinned = await self.pin(reference, used_by)
+        seen = await self._engine.image(pinned.image_id)
         if seen is None:
             raise ImageUnavailable(f"The image {reference} was pulled and is gone again.")
         return seen

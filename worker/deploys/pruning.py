@@ -5,9 +5,12 @@ Rules:
   one that was here before us, never.
 - An image stays while a kept release or an add-on has it; while who used it last is a kept release, a deploy that goes on, or an add-on that
   has no image yet; and while the engine says that something else needs it.
+- Nobody finds an image that is about to be removed: whoever looks for one says so while nothing is being removed.
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -27,6 +30,21 @@ class Pruning:
         self._instance = instance
         self._images = images
         self._asked = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._finders: dict[str, set[str]] = {}
+
+    @asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """No image is removed meanwhile."""
+        async with self._turn:
+            yield
+
+    def keep(self, image_id: str, user: str) -> None:
+        """As long as that deploy goes on, or that add-on has no image. To be said while nothing is removed (`waiting`).
+
+        Not recorded: a deploy that a crash interrupts looks for its images again.
+        """
+        self._finders.setdefault(image_id, set()).add(user)
 
     def ask(self) -> None:
         self._asked.set()
@@ -57,7 +75,7 @@ class Pruning:
         """How many images and layers went."""
         built = await self._engine.images({labels.INSTANCE: self._instance})
         # Read after the listing: what is built from now on is not in it.
-        needed = await self._images.needed()
+        needed = await self._needed()
         await self._settle_pulls(needed)
         await self._adopt_layers()
         removed = 0
@@ -66,9 +84,23 @@ class Pruning:
                 names = image.tags or (image.image_id,)
                 removed += sum([await self._engine.remove_image(name) for name in names])
         for fetched in await self._images.all():
-            if fetched.image_id not in needed.images and fetched.used_by not in needed.users:
+            if not self._is_needed(fetched, needed):
                 removed += await self._remove_fetched(fetched)
         return removed
+
+    async def _needed(self) -> Needed:
+        async with self._turn:
+            needed = await self._images.needed()
+            self._forget_finders(needed.users)
+            return needed
+
+    def _forget_finders(self, but: Collection[str]) -> None:
+        kept = {image_id: users.intersection(but) for image_id, users in self._finders.items()}
+        self._finders = {image_id: users for image_id, users in kept.items() if users}
+
+    def _is_needed(self, image: FetchedImage, needed: Needed) -> bool:
+        users = {image.used_by, *self._finders.get(image.image_id, ())}
+        return image.image_id in needed.images or not needed.users.isdisjoint(users)
 
     async def _settle_pulls(self, needed: Needed) -> None:
         """A pull whose user has come to its end was interrupted, or failed: what came of it is ours."""
@@ -97,10 +129,14 @@ class Pruning:
                 await self._images.fetched(layer.image_id, "", users[layer.image_id])
 
     async def _remove_fetched(self, image: FetchedImage) -> bool:
-        gone = await self._engine.remove_image(await self._name(image))
-        if gone:
-            await self._images.forget(image.image_id)
-        return gone
+        async with self._turn:
+            # Somebody may have found it since it was listed.
+            if self._is_needed(image, await self._images.needed()):
+                return False
+            gone = await self._engine.remove_image(await self._name(image))
+            if gone:
+                await self._images.forget(image.image_id)
+            return gone
 
     async def _name(self, image: FetchedImage) -> str:
         """The name while it still means this image; somebody may have given the image other names, which stay."""

@@ -122,9 +122,13 @@ class Upkeep:
         others = [c for c in containers if c.container_id not in kept]
         for container in others:
             self._publication.withdraw(project.project_id, container.container_id)
-        await self._generations.retire(others)
-        if others:
-            await self._generations.retire_others(project.project_id, project.release_id)
+        try:
+            await self._generations.retire(others)
+            if others:
+                await self._generations.retire_others(project.project_id, project.release_id)
+        except EngineRefused as refusal:
+            # What runs need not suffer from what will not go.
+            log.warning("container_stays", project=project.project_id, reason=str(refusal))
         return current
 
     async def _stop(self, project: Project, current: Containers) -> None:

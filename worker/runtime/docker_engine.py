@@ -45,8 +45,10 @@ from worker.runtime.engine_moments import (
     NETWORK_AGAIN_S,
     REMOVE_AGAIN_S,
     endpoints_pass,
+    ends_soon,
     is_going,
     is_gone,
+    is_killed,
     name_passes,
     removal_passes,
     until_it_passes,
@@ -255,8 +257,10 @@ class DockerEngine:
                             await self._limit_processes(step, order.pids)
                         yield message
                 step = None
-            except BuildFailed:
+            except BuildFailed as failure:
                 step = None
+                if is_killed(failure):
+                    await ends_soon(self.ping)
                 raise
             finally:
                 response.close()

@@ -10,6 +10,7 @@ import aiohttp
 
 from worker.errors import EngineUnavailable
 from worker.runtime.engine import EngineRefused
+from worker.runtime.engine_moments import is_leaving
 
 _UNREACHABLE = 900
 
@@ -25,7 +26,7 @@ async def in_time(seconds: float | None) -> AsyncIterator[asyncio.Timeout]:
     except TimeoutError as error:
         raise EngineUnavailable(f"no answer within {seconds or 0:.0f} s") from error
     except aiodocker.DockerError as error:
-        if error.status == _UNREACHABLE:
+        if error.status == _UNREACHABLE or is_leaving(error.status, error.message):
             raise EngineUnavailable(error.message) from error
         raise EngineRefused(error.status, error.message) from error
     except aiohttp.InvalidURL as error:

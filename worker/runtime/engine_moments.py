@@ -8,14 +8,17 @@ Facts (Docker 20.10):
   "is already in use by container"), its networks (403, "has active endpoints") and its volumes (409, "volume is in use") are taken; the name
   still is for a moment after it is known no more.
 - A removal that fails leaves the container `dead`: it can only be removed again.
+- An engine that is told to end first ends its containers, for ten seconds or more, and answers meanwhile. The step of a build that it ends so is
+  a failed step ("returned a non-zero code: 137", or 143), and a start at its very end is answered 500 (`_LEAVING`).
 - A removal goes on when whoever asked for it has gone, and so do a creation and a start.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from worker.runtime.engine import EngineRefused
+from worker.runtime.engine import BuildFailed, EngineRefused
 
 AGAIN_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """How long after each refusal it is asked again."""
@@ -23,6 +26,11 @@ REMOVE_AGAIN_S = (*AGAIN_S, 4.0, 4.0, 4.0, 4.0)
 """Somebody's removal may be of very many files."""
 NETWORK_AGAIN_S = AGAIN_S[:5]
 """Only the containers of a build may be going while nobody waits for them: others on the network stay."""
+
+LEAVING_S = 5.0
+"""How long an engine is watched after it ended the step of a build: most builds whose step was killed did that themselves."""
+_LEAVING = ("transport is closing: unavailable", ": open : no such file or directory")
+_KILLED = re.compile(r"returned a non-zero code: (137|143)$")
 
 _T = TypeVar("_T")
 
@@ -41,6 +49,21 @@ async def until_it_passes(
                 raise
         await asyncio.sleep(pause_s)
     return await call()
+
+
+async def ends_soon(ping: Callable[[], Awaitable[None]]) -> None:
+    """Raises EngineUnavailable if it does."""
+    for _turn in range(round(LEAVING_S / 0.5)):
+        await ping()
+        await asyncio.sleep(0.5)
+
+
+def is_killed(failure: BuildFailed) -> bool:
+    return _KILLED.search(str(failure)) is not None
+
+
+def is_leaving(status: int, message: str) -> bool:
+    return status == 500 and any(words in message for words in _LEAVING)
 
 
 def is_gone(refusal: EngineRefused) -> bool:

@@ -20,6 +20,7 @@ from worker.runtime.engine import Engine, EngineRefused, NetworkSeen
 from worker.runtime.subnets import free_subnets
 
 _OVERLAPS = "overlaps"
+_LISTED_WITHIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 _CONTAINER_HOSTNAME = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -153,7 +154,7 @@ class OrgNetworks:
                 if _OVERLAPS in str(refusal):
                     continue
                 # Else the worker before us may have asked for it: the engine goes on although nobody waits any more.
-                made = await self._named(name)
+                made = await self._made_by_others(name)
                 if made is None:
                     raise
                 return made.network_id
@@ -164,6 +165,15 @@ class OrgNetworks:
             await self._engine.remove_network(network.network_id)
         except EngineRefused as refusal:
             self._log.warning("network_stays", network=network.name, reason=str(refusal))
+
+    async def _made_by_others(self, name: str) -> NetworkSeen | None:
+        """A network takes its name before it is listed."""
+        for pause_s in _LISTED_WITHIN_S:
+            found = await self._named(name)
+            if found is not None:
+                return found
+            await asyncio.sleep(pause_s)
+        return await self._named(name)
 
     async def _named(self, name: str) -> NetworkSeen | None:
         seen = await self._engine.networks()

@@ -1,4 +1,4 @@
-"""Stands before the engine, and can stop answering without being gone."""
+"""Stands before the engine, can stop answering without being gone, and can keep a call from it for a while."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,12 +7,16 @@ from pathlib import Path
 
 
 class EngineProxy:
-    """`answering` is cleared to let every call hang, also those under way."""
+    """`answering` is cleared to let every call hang, also those under way. Calls with `held` in their head wait until it is empty;
+    `reached` is set when there is one.
+    """
 
     def __init__(self, engine: str, path: Path) -> None:
         self.address = f"unix://{path}"
         self.answering = asyncio.Event()
         self.answering.set()
+        self.held = b""
+        self.reached = asyncio.Event()
         self._engine = engine.removeprefix("unix://")
         self._path = path
         self._open: set[asyncio.Task[None]] = set()
@@ -47,6 +51,9 @@ class EngineProxy:
         with suppress(OSError):
             while octets := await source.read(65_536):
                 await self.answering.wait()
+                while self.held and self.held in octets:
+                    self.reached.set()
+                    await asyncio.sleep(0.02)
                 target.write(octets)
                 await target.drain()
         target.close()

@@ -235,6 +235,10 @@ async def test_five_restarts_in_five_minutes_are_a_crash(
     assert (await worker.get("loop.zexio.app"))[0] == 503
     await eventually(is_told)
     await become("well")
+    # What runs nevertheless, because the engine would not end it or because of somebody's own hand, does not go on.
+    await asyncio.to_thread(docker, "update", "--restart=always", container_id)
+    await asyncio.to_thread(docker, "start", container_id)
+    await eventually(lambda: _stands_still(container_id))
     await worker.commander.ok("POST", "/projects/loop/start")
     await eventually(lambda: _is(worker, "loop", "running"))
 

@@ -1,8 +1,10 @@
 """What the engine refuses in passing, because a container starts, ends or is being removed just then, fails nobody for good."""
 
 import asyncio
+import subprocess
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
@@ -23,6 +25,7 @@ from worker.runtime import labels
 from worker.runtime.docker_engine import DockerEngine
 from worker.runtime.engine import ContainerSpec, EngineRefused, Limits, MountedVolume
 from worker.runtime.networks import OrgNetworks
+from worker.streams.engine import DockerSource, LogQuery
 
 pytestmark = pytest.mark.engine
 
@@ -35,6 +38,7 @@ class Node:
     """An engine, and what is made on it for one test."""
 
     engine: DockerEngine
+    source: DockerSource
     instance: str
     image_id: str
 
@@ -71,12 +75,19 @@ class Node:
         return container_id
 
 
+def _try_to_remove(*ids: str) -> None:
+    """Of two who do it at the same time the engine refuses one."""
+    subprocess.run(["docker", "rm", "-f", *ids], capture_output=True, timeout=60, check=False)
+
+
 @pytest.fixture
 async def node(docker_engine: str, tiny_image: str) -> AsyncIterator[Node]:
-    engine = DockerEngine(docker_engine)
-    opened = Node(engine, f"w_{uuid.uuid4().hex}", inspect(tiny_image)["Id"])
+    instance = f"w_{uuid.uuid4().hex}"
+    engine, source = DockerEngine(docker_engine), DockerSource(docker_engine, instance)
+    opened = Node(engine, source, instance, inspect(tiny_image)["Id"])
     yield opened
     await engine.close()
+    await source.close()
     await asyncio.to_thread(remove_everything_of, opened.instance)
 
 
@@ -85,7 +96,7 @@ async def test_what_is_removed_is_gone_also_when_somebody_else_is_removing_it(no
     for turn in range(TURNS):
         container_id = await node.running(network)
         async with asyncio.TaskGroup() as removals:
-            removals.create_task(asyncio.to_thread(docker, "rm", "-f", container_id))
+            removals.create_task(asyncio.to_thread(_try_to_remove, container_id))
             await asyncio.sleep(0.1 + turn * 0.05)
             await node.engine.remove(container_id)
 
@@ -98,7 +109,7 @@ async def test_networks_and_volumes_go_also_while_the_last_container_on_them_is_
     for _turn in range(TURNS):
         container_id = await node.running(await node.networks().ensure("org"))
         [network_id] = network_ids(node.instance)
-        removal = asyncio.create_task(asyncio.to_thread(docker, "rm", "-f", container_id))
+        removal = asyncio.create_task(asyncio.to_thread(_try_to_remove, container_id))
         async with asyncio.TaskGroup() as removals:
             # Twice, as after a crash of whoever asked first.
             for _time in range(2):
@@ -117,7 +128,7 @@ async def test_a_network_that_somebody_stays_in_is_refused_in_the_words_of_the_e
         await node.engine.remove_network(network_id)
 
 
-async def test_a_container_that_is_going_has_no_last_words_and_is_neither_kept_running_nor_started(
+async def test_a_container_that_is_going_has_no_log_and_is_neither_kept_running_nor_started(
     node: Node,
 ) -> None:
     network = await node.networks().ensure("org")
@@ -125,10 +136,12 @@ async def test_a_container_that_is_going_has_no_last_words_and_is_neither_kept_r
         container_id = await node.running(network)
         # It has ended, so that a start is no start of what runs.
         await node.engine.stop(container_id, 0)
-        removal = asyncio.create_task(asyncio.to_thread(docker, "rm", container_id))
+        removal = asyncio.create_task(asyncio.to_thread(_try_to_remove, container_id))
         await asyncio.sleep(turn * 0.04)
         while await node.engine.inspect(container_id) is not None:
             assert await node.engine.log_tail(container_id, 20) == []
+            with suppress(ContainerGone):
+                assert [records async for records in node.source.log(container_id, LogQuery(tail=5))] == []
             await node.engine.keep_running(container_id, on=False)
         assert await node.engine.log_tail(container_id, 20) == []
         await node.engine.keep_running(container_id, on=True)
@@ -187,7 +200,7 @@ async def test_a_project_is_deleted_also_while_somebody_else_removes_its_contain
         assert ended["status"] == "active", ended
         containers = container_ids(worker.instance, project=f"shop{turn}")
 
-        removal = asyncio.create_task(asyncio.to_thread(docker, "rm", "-f", *containers))
+        removal = asyncio.create_task(asyncio.to_thread(_try_to_remove, *containers))
         await asyncio.sleep(turn * 0.1)
         await worker.commander.ok("DELETE", f"/projects/shop{turn}?volumes=delete")
         await removal

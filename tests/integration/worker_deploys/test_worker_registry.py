@@ -3,15 +3,22 @@
 import asyncio
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.integration.worker_deploys.agent import Agent
-from tests.integration.worker_deploys.conftest import Worker
+from tests.integration.worker_deploys.conftest import Worker, running_worker, worker_variables
 from tests.integration.worker_deploys.deploying import HEALTHY, create, deploy
-from tests.integration.worker_deploys.docker_cli import build_image, container_ids, docker
+from tests.integration.worker_deploys.docker_cli import (
+    build_image,
+    container_ids,
+    docker,
+    remove_everything_of,
+)
+from tests.integration.worker_deploys.engine_proxy import EngineProxy
 from tests.integration.worker_deploys.registry import Registry
 from tests.integration.worker_deploys.running import eventually
 
@@ -81,6 +88,54 @@ async def test_a_pulled_image_is_pinned_refreshed_kept_for_rollback_and_goes_wit
         return not images.intersection(here)
 
     await eventually(all_gone)
+
+
+async def test_an_image_that_a_deploy_has_found_is_not_removed_for_a_project_that_was_deleted_before(
+    docker_engine: str,
+    registry: Registry,
+    versions: list[str],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    session: aiohttp.ClientSession,
+) -> None:
+    common, rare = [await _publish(registry, local, f"of{local[-12:]}") for local in versions]
+    async with EngineProxy(docker_engine, tmp_path / "engine.sock").listening() as proxy:
+        variables = worker_variables(proxy.address, tmp_path / "data", free_port)
+        async with running_worker(variables, session) as worker:
+            await create(worker, "old")
+            ended = await deploy(worker, "old", common)
+            assert ended["status"] == "active", ended
+            # Its own look for what nobody needs is over; the next one is kept from its end,
+            await asyncio.sleep(2)
+            proxy.held = b"/images/json?all=1"
+            proxy.reached.clear()
+            await worker.commander.ok("DELETE", "/projects/old")
+            await proxy.reached.wait()
+
+            # meanwhile the next deploy has found the image, and waits for another one.
+            registry.go_on.clear()
+            registry.asked_for_layers.clear()
+            await create(worker, "new")
+            services = {
+                "web": {"image": common, "expose": ["8080"], "healthcheck": {"x-path": "/"}},
+                "job": {"image": rare, "expose": ["8080"]},
+            }
+            body = {"compose": {"services": services}, "web": "web"}
+            begun = await worker.commander.ok("POST", "/projects/new/deploy", body)
+            await registry.asked_for_layers.wait()
+            proxy.held = b""
+            await asyncio.sleep(1)
+            registry.go_on.set()
+
+            path = f"/projects/new/deploys/{begun['deploy_id']}"
+
+            async def has_ended() -> bool:
+                ended.update(await worker.commander.ok("GET", path))
+                return ended["deploy_id"] == begun["deploy_id"] and ended["finished_at"] is not None
+
+            await eventually(has_ended)
+            assert (ended["status"], ended["reason"]) == ("active", "")
+    await asyncio.to_thread(remove_everything_of, worker.instance)
 
 
 async def test_a_registry_that_is_away_costs_a_new_image_its_deploy_and_a_known_one_nothing(
