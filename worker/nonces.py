@@ -29,7 +29,7 @@ log = structlog.get_logger("nonces")
 
 class Nonces:
     """Two generations, of which the older one is dropped every two minutes: so it is bounded, since only validly signed commands get here.
-    The file is then written anew, which is the one time that a command waits for the disk.
+    The file is then written anew, which waits for no disk either: after a restart of the machine nobody believes it.
 
     Failure policy: a journal that cannot be written refuses the command, because its replay could not be refused later.
     """
@@ -46,7 +46,7 @@ class Nonces:
             log.info("earlier_commands_refused", before=self._not_before)
         self._older: dict[str, float] = {}
         self._newer = known
-        self._file = self._begin_file(known, now)
+        self._file = self._begin_file(known, now, survives_machine=True)
         self._begun_at = now
         self._ends_whole = True
 
@@ -68,7 +68,7 @@ class Nonces:
 
     def _renew(self, now: float) -> None:
         before = self._file
-        self._file = self._begin_file(self._newer, now)
+        self._file = self._begin_file(self._newer, now, survives_machine=False)
         os.close(before)
         self._older, self._newer, self._begun_at = self._newer, {}, now
 
@@ -80,9 +80,10 @@ class Nonces:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._ends_whole = True
 
-    def _begin_file(self, known: dict[str, float], now: float) -> int:
+    def _begin_file(self, known: dict[str, float], now: float, *, survives_machine: bool) -> int:
         kept = b"".join(_line(nonce, at) for nonce, at in known.items() if now - at < REMEMBERED_S)
-        write_private(self._path, f"{self._boot_id}\n".encode() + kept)
+        written = f"{self._boot_id}\n".encode() + kept
+        write_private(self._path, written, survives_machine=survives_machine)
         return os.open(self._path, os.O_WRONLY | os.O_APPEND)
 
 

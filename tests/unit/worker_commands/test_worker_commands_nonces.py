@@ -1,5 +1,6 @@
 """A nonce is accepted once: in this life, in the next, and after the machine was restarted."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,20 @@ def test_after_a_restart_of_the_machine_what_was_signed_before_is_refused(tmp_pa
 
     assert refuses(nonces, "lost-one", START + 5)
     assert not refuses(nonces, "new-one0", START + 20)
+    nonces.close()
+
+
+async def test_where_commands_are_served_the_journal_is_begun_anew_without_waiting_for_a_disk(
+    tmp_path: Path,
+) -> None:
+    clock = SetClock()
+    nonces = await asyncio.to_thread(Nonces, tmp_path, clock, "boot")
+    for turn in range(3):
+        clock.seconds += REMEMBERED_S
+        nonces.accept(f"nonce-0{turn}", int(clock.seconds))
+
+    journal = await asyncio.to_thread((tmp_path / "nonces").read_text)
+    assert [line.split()[-1] for line in journal.splitlines()] == ["boot", "nonce-02"]
     nonces.close()
 
 
