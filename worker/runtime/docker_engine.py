@@ -6,13 +6,11 @@ unreachable engine is `DockerError` 900. So events are read here, and every call
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from ipaddress import IPv4Network
-from typing import Any
 from urllib.parse import quote
 
 import aiodocker
-import aiohttp
 import structlog
 
 from worker.errors import ContainerGone, EngineUnavailable
@@ -39,6 +37,7 @@ from worker.runtime.engine_answers import (
     label_filter,
     network_seen,
 )
+from worker.runtime.engine_api import CALL_DEADLINE_S, CREATE_DEADLINE_S, EngineApi
 from worker.runtime.engine_failures import in_time, or_none
 from worker.runtime.engine_moments import (
     AGAIN_S,
@@ -52,19 +51,16 @@ from worker.runtime.engine_moments import (
     name_passes,
     removal_passes,
     until_it_passes,
-    update_passes,
     volume_passes,
 )
 from worker.runtime.profile import KEEP_RUNNING, NO_RESTART, RESTART_FAILED, container_config
 
-CALL_DEADLINE_S = 15.0
-CREATE_DEADLINE_S = 60.0
 UNDO_DEADLINE_S = 5.0
 
 _LINE_BYTES = 2048
-log = structlog.get_logger("engine")
-
 _REGISTRY_SAYS_NO = ("denied", "unauthorized", "manifest unknown", "not found", "no matching manifest")
+
+log = structlog.get_logger("engine")
 
 
 class DockerEngine:
@@ -72,6 +68,7 @@ class DockerEngine:
 
     def __init__(self, address: str) -> None:
         self._docker = aiodocker.Docker(url=address)
+        self._api = EngineApi(self._docker)
 
     async def close(self) -> None:
         await self._docker.close()
@@ -137,12 +134,12 @@ class DockerEngine:
 
     async def remove(self, container_id: str) -> None:
         everything = {"force": "1", "v": "1"}
-        await self._remove(f"containers/{container_id}", removal_passes, REMOVE_AGAIN_S, everything)
+        await self._api.remove(f"containers/{container_id}", removal_passes, REMOVE_AGAIN_S, everything)
 
     async def keep_running(self, container_id: str, *, on: bool, only_failed: bool = False) -> None:
         wanted = (RESTART_FAILED if only_failed else KEEP_RUNNING) if on else NO_RESTART
         try:
-            await self._update(container_id, {"RestartPolicy": wanted})
+            await self._api.update(container_id, {"RestartPolicy": wanted})
         except EngineRefused as refusal:
             if not is_gone(refusal) and not is_going(refusal):
                 raise
@@ -206,14 +203,14 @@ class DockerEngine:
     async def connect(self, network_id: str, container_id: str, aliases: Sequence[str] = ()) -> None:
         body = {"Container": container_id, "EndpointConfig": {"Aliases": list(aliases)}}
         try:
-            await self._call("POST", f"networks/{network_id}/connect", body=body)
+            await self._api.call("POST", f"networks/{network_id}/connect", body=body)
         except EngineRefused as refusal:
             if "already exists in network" not in str(refusal):
                 raise
 
     async def disconnect(self, network_id: str, container_id: str) -> None:
         try:
-            await self._call(
+            await self._api.call(
                 "POST", f"networks/{network_id}/disconnect", body={"Container": container_id, "Force": True}
             )
         except EngineRefused as refusal:
@@ -221,30 +218,28 @@ class DockerEngine:
                 raise
 
     async def remove_network(self, network_id: str) -> None:
-        await self._remove(f"networks/{network_id}", endpoints_pass, NETWORK_AGAIN_S)
+        await self._api.remove(f"networks/{network_id}", endpoints_pass, NETWORK_AGAIN_S)
 
     async def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        await self._call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
+        await self._api.call("POST", "volumes/create", body={"Name": name, "Labels": dict(labels)})
 
     async def remove_volumes(self, labels: Mapping[str, str]) -> int:
-        listed = await self._call("GET", "volumes", params={"filters": label_filter(labels)})
+        listed = await self._api.call("GET", "volumes", params={"filters": label_filter(labels)})
         volumes = listed["Volumes"] or []
         for volume in volumes:
-            await self._remove(f"volumes/{volume['Name']}", volume_passes, AGAIN_S)
+            await self._api.remove(f"volumes/{volume['Name']}", volume_passes, AGAIN_S)
         return len(volumes)
 
     async def build(
         self, context: AsyncIterator[bytes], order: BuildOrder
     ) -> AsyncGenerator[BuildMessage, None]:
-        endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
-        # aiodocker's build has neither limits nor a network, hence the plain query.
-        query = self._docker._query(  # noqa: SLF001 - see above
+        # aiodocker's build has neither limits nor a network.
+        query = self._api.stream(
             "build",
             "POST",
             params=build_parameters(order),
             data=context,
             headers={"Content-Type": "application/x-tar"},
-            timeout=endless,
         )
         output = BuildOutput()
         step: str | None = None
@@ -271,57 +266,33 @@ class DockerEngine:
     async def _limit_processes(self, container_id: str, pids: int) -> None:
         """The builder cannot be told, and starts the container at about the same time."""
         try:
-            await self._update(container_id, {"PidsLimit": pids})
+            await self._api.update(container_id, {"PidsLimit": pids})
         except EngineRefused:
             # The builder removes it when it has ended; one that goes on without a limit ends the build.
             seen = await self.inspect(container_id)
             if seen is not None and seen.running:
                 raise
 
-    async def _update(self, container_id: str, change: Mapping[str, object]) -> None:
-        async def update() -> None:
-            await self._call("POST", f"containers/{container_id}/update", body=change)
-
-        await until_it_passes(update, update_passes)
-
-    async def _remove(
-        self,
-        path: str,
-        passes: Callable[[EngineRefused], bool],
-        again_s: Sequence[float],
-        params: Mapping[str, str] | None = None,
-    ) -> None:
-        async def remove() -> None:
-            await self._call("DELETE", path, params=params, deadline_s=CREATE_DEADLINE_S)
-
-        try:
-            async with in_time(CREATE_DEADLINE_S):
-                await until_it_passes(remove, passes, again_s)
-        except EngineRefused as refusal:
-            if not is_gone(refusal):
-                raise
-
     async def images(self, labels: Mapping[str, str]) -> list[ImageListed]:
-        found = await self._call("GET", "images/json", params={"filters": label_filter(labels)})
+        found = await self._api.call("GET", "images/json", params={"filters": label_filter(labels)})
         return [image_listed(image) for image in found]
 
     async def layers(self) -> list[ImageListed]:
-        found = await self._call("GET", "images/json", params={"all": "1"})
+        found = await self._api.call("GET", "images/json", params={"all": "1"})
         return [listed for listed in map(image_listed, found) if not listed.tags]
 
     async def remove_image(self, reference: str) -> bool:
         try:
             # Without its untagged parents: each is removed by itself, when nobody needs it.
-            await self._call("DELETE", f"images/{quote(reference, safe='')}", params={"noprune": "1"})
+            await self._api.call("DELETE", f"images/{quote(reference, safe='')}", params={"noprune": "1"})
         except EngineRefused as refusal:
             return refusal.status == 404
         return True
 
     async def events(self, labels: Mapping[str, str]) -> AsyncGenerator[EngineEvent | None, None]:
         filters = json.dumps({"type": ["container"], "label": [f"{k}={v}" for k, v in labels.items()]})
-        endless = aiohttp.ClientTimeout(sock_connect=CALL_DEADLINE_S)
-        # aiodocker's own subscription never comes back after a lost connection, hence the plain query.
-        query = self._docker._query("events", params={"filters": filters}, timeout=endless)  # noqa: SLF001 - see above
+        # aiodocker's own subscription never comes back after a lost connection.
+        query = self._api.stream("events", params={"filters": filters})
         async with in_time(CALL_DEADLINE_S) as limit, query as response:
             limit.reschedule(None)
             try:
@@ -330,19 +301,3 @@ class DockerEngine:
                     yield engine_event(json.loads(line))
             finally:
                 response.close()
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: Mapping[str, object] | None = None,
-        deadline_s: float = CALL_DEADLINE_S,
-    ) -> Any:  # noqa: ANN401 - JSON
-        """For what aiodocker's typed API does not have."""
-        data = None if body is None else json.dumps(body)
-        query = self._docker._query(path, method, params=params, data=data)  # noqa: SLF001 - it has no public equivalent
-        async with in_time(deadline_s), query as response:
-            text = await response.read()
-        return json.loads(text) if text else None
