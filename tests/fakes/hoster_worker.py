@@ -14,6 +14,7 @@ from shared.clock import Clock
 from shared.signature import Command, SignatureInvalid
 from tests.fakes.hoster_project import KEPT_RELEASES, FakeProject, compose_of, fault_of
 from tests.free_ports import free_port
+from tests.servers.closing import accept_no_more
 
 PAGE = 2
 
@@ -98,12 +99,7 @@ class FakeWorker:
     async def stop(self) -> None:
         if self._runner is None or self._listener is None:
             return
-        # A connection that was accepted in the same turn of the loop in which its server is closed is forgotten unclosed (Python 3.11),
-        # and Hoster connects all the time: no more are accepted, and what was is let in, before.
-        for listening in self._listener.sockets:
-            asyncio.get_running_loop().remove_reader(listening.fileno())
-        for _ in range(2):
-            await asyncio.sleep(0)
+        await accept_no_more(self._listener.sockets)
         self._listener.close()
         await self._runner.cleanup()
         self._runner = self._listener = None

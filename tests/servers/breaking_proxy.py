@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from enum import StrEnum
 
+from tests.servers.closing import accept_no_more
+
 ANSWER_MOST_S = 30.0
 _PAGES = (200, 404, 429, 500, 502, 503, 504)
 """404 and 200: of a proxy that does not know the server for a moment."""
@@ -47,6 +49,7 @@ class BreakingProxy:
 
     async def stop(self) -> None:
         assert self._server is not None
+        await accept_no_more(self._server.sockets)
         self._server.close()
         for task in list(self._connections):
             task.cancel()

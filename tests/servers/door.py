@@ -6,6 +6,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from tests.servers.closing import accept_no_more
+
 
 class Door:
     """`most` is how many bytes of the client are let through, by the number of the connection, from 1; the others are whole."""
@@ -24,6 +26,7 @@ class Door:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await accept_no_more(self._server.sockets)
         self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.hoster_worker import FakeWorker
 from tests.integration.hoster.conftest import Hoster, User, eventually, rewrite
-from tests.servers.breaking_proxy import BreakingProxy
+from tests.servers.breaking_proxy import BreakingProxy, Fate
 
 DEPLOYMENTS = "/api/v1/deployments"
 SEEDS = (1, 2)
@@ -117,4 +117,4 @@ async def test_whatever_breaks_on_the_way_to_a_node_everything_is_as_ordered_aft
         await proxy.stop()
     assert there == {storm.projects[one]: status for one, status in storm.wanted.items() if status}, seed
     assert sorted(event["event_type"] for event in events) == sorted(storm.performed), seed
-    assert all(proxy.fates.values()), (seed, proxy.fates)
+    assert proxy.fates[Fate.PASSED] < sum(proxy.fates.values()), seed

@@ -26,6 +26,7 @@ from shared.database import Database
 from shared.problem_middleware import problem_middleware
 from tests.fakes.hoster_worker import FakeWorker
 from tests.integration.hoster.conftest import CAPACITY, Hoster, User, beat, eventually, fall_silent, rewrite
+from tests.servers.closing import accept_no_more
 
 DEPLOYMENTS = "/api/v1/deployments"
 SEVERAL_LOOKS_S = 1.0
@@ -168,14 +169,16 @@ async def _somebody_elses_server(hoster: Hoster, worker: FakeWorker, status: int
     app.router.add_route("*", "/{path:.*}", page)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    assert runner.server is not None
+    listener = await asyncio.get_running_loop().create_server(runner.server, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     await rewrite(hoster, "UPDATE nodes SET address = ? WHERE id = ?", (address, worker.node_id))
     try:
         yield
     finally:
         await rewrite(hoster, "UPDATE nodes SET address = ? WHERE id = ?", (worker.address, worker.node_id))
+        await accept_no_more(listener.sockets)
+        listener.close()
         await runner.cleanup()
 
 
