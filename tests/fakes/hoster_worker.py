@@ -143,12 +143,15 @@ class FakeWorker:
         project = self.projects.get(request.match_info["id"])
         if project is None:
             raise web.HTTPNotFound(text=json.dumps({"code": "project_not_found"}))
+        self._end_what_is_due(project)
         return project
 
     async def _page(self, request: web.Request) -> web.Response:
         """Short pages, so that a reader who ignores the cursor is found out."""
         if self.lists_nonsense:
             return web.json_response({"status": "ok"})
+        for project in self.projects.values():
+            self._end_what_is_due(project)
         after = sorted(name for name in self.projects if name > request.query.get("cursor", ""))
         items = [
             {name: member for name, member in self.projects[project_id].as_json().items() if name in _SUMMARY}
@@ -237,8 +240,6 @@ class FakeWorker:
         deploy = project.deploys.get(deploy_id)
         if deploy is None:
             return _problem(404, "unknown_deploy")
-        if deploy["status"] == "checking" and self.clock.now() - deploy["begun"] >= self.deploy_s:
-            self._end(project, deploy_id)
         status, reason = deploy["status"], deploy["reason"]
         steps = [
             {"name": "preparing", "started_at": "2026-11-22T00:00:00Z", "finished_at": "2026-11-22T00:00:01Z",
@@ -248,6 +249,12 @@ class FakeWorker:
         return web.json_response(
             {"deploy_id": deploy_id, "status": status, "steps": steps, "reason": reason, "log_tail": []}
         )
+
+    def _end_what_is_due(self, project: FakeProject) -> None:
+        """As the real one: whether anybody asks for the deploy or not."""
+        for deploy_id, deploy in project.deploys.items():
+            if deploy["status"] == "checking" and self.clock.now() - deploy["begun"] >= self.deploy_s:
+                self._end(project, deploy_id)
 
     def _end(self, project: FakeProject, deploy_id: str) -> None:
         """A deploy that fails leaves the release before it serving."""

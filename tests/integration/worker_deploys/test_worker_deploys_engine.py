@@ -172,7 +172,7 @@ async def test_a_container_is_updated_also_in_the_moment_in_which_it_starts_or_e
         await engine.keep_running(container_id, on=False)
 
     try:
-        for _container in range(10):
+        for _container in range(4):
             made = await asyncio.to_thread(docker, "create", tiny_image, "/bin/busybox", "sleep", "0.1")
             container_id = made.strip()
             try:
