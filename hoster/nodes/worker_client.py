@@ -127,7 +127,8 @@ class WorkerClient:
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     if response.status >= 300:
         await _refuse(response)
-    return Answer(response.status, _members(await _read(response)))
+    raw = await _read(response)
+    return Answer(response.status, _members(raw) if raw else {})
 
 
 async def _check_streams(response: aiohttp.ClientResponse) -> None:
@@ -170,7 +171,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _members(raw: bytes) -> Mapping[str, object]:
-    """Raises NotTheWorker: everything that a worker says is a JSON object."""
+    """Raises NotTheWorker: whatever a worker says, if it says more than a status, is a JSON object."""
     try:
         members = json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -1,6 +1,7 @@
 """A worker without containers: a real HTTP server that keeps the worker's contract and verifies every signature.
 
-It can be told to be slow, to fail deploys, to have no engine, and (by stopping and starting it) to be unreachable.
+Where the contract asks for no body it sends none. It can be told to be slow, to fail deploys, to have no engine, and (by stopping and
+starting it) to be unreachable.
 """
 
 import asyncio
@@ -166,7 +167,7 @@ class FakeWorker:
 
     async def _delete(self, request: web.Request) -> web.Response:
         del self.projects[self._project(request).project_id]
-        return web.json_response({})
+        return web.Response()
 
     async def _add_domain(self, request: web.Request) -> web.Response:
         project, domain = self._project(request), (await request.json())["domain"]
@@ -280,7 +281,7 @@ class FakeWorker:
     def _set(self, status: str) -> Any:
         async def answer(request: web.Request) -> web.Response:
             self._project(request).status = status
-            return web.json_response({"status": status}, status=202)
+            return web.Response(status=202)
 
         return answer
 
@@ -292,7 +293,7 @@ class FakeWorker:
             project.status = "stopped"
 
         asyncio.get_running_loop().call_later(self.stop_s, ends)
-        return web.json_response({"status": project.status}, status=202)
+        return web.Response(status=202)
 
     async def _restart(self, request: web.Request) -> web.Response:
         """As the real one: it answers at once, and restarts in a moment; until then the project is shown as it was."""
@@ -304,7 +305,7 @@ class FakeWorker:
             project.status_reason = self.fail_restarts_with or ""
 
         asyncio.get_running_loop().call_later(self.restart_s, restarts)
-        return web.json_response({"status": project.status}, status=202)
+        return web.Response(status=202)
 
     async def _stats(self, request: web.Request) -> web.Response:
         self._project(request)
